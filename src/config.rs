@@ -1,0 +1,317 @@
+//! The configuration: what the function reads from its environment, once, at cold start.
+//!
+//! A value that can't be right stops the function there and names the variable: a deployment that starts is configured.
+
+use crate::ec2::{ImageId, InstanceType, Region, ShutdownBehavior, Zone};
+use crate::http::auth::ApiKeys;
+use std::fmt;
+
+/// Canonical's public parameter for its current Ubuntu LTS
+/// (<https://documentation.ubuntu.com/aws/aws-how-to/instances/find-ubuntu-images/>): an AMI ID is good in one region only,
+/// this name is good in all.
+const UBUNTU: &str = "resolve:ssm:/aws/service/canonical/ubuntu/server/26.04/stable/current/amd64/hvm/ebs-gp3/ami-id";
+
+/// One environment variable.
+#[derive(Debug)]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// What holds when it is unset or empty.
+    pub default: &'static str,
+    /// What it is for, in one sentence.
+    pub summary: &'static str,
+}
+
+macro_rules! variables {
+    ($($ident:ident = $name:literal, $default:expr, $summary:literal;)*) => {
+        $(const $ident: &Variable = &Variable { name: $name, default: $default, summary: $summary };)*
+        /// Every variable that the function reads (the SDK's own come on top). README and template are tested against it.
+        pub const VARIABLES: &[&Variable] = &[$($ident),*];
+    };
+}
+
+variables! {
+    API_KEYS = "API_KEYS", "",
+        "Comma-separated `name=digest`: who may call, and the SHA-256 of the key in hex. Unset: nobody may.";
+    ALLOWED_REGIONS = "ALLOWED_REGIONS", "*",
+        "Comma-separated regions that callers may name; `*` is every region of the function's own partition.";
+    DEFAULT_REGION = "DEFAULT_REGION", "",
+        "The region where a request names none (`/v1`, `/s3`). Unset: the function's own (`AWS_REGION`).";
+    DEFAULT_IMAGE = "DEFAULT_IMAGE", UBUNTU,
+        "The image of `/ec2/create`: an AMI ID, or `resolve:ssm:` and a parameter's name.";
+    DEFAULT_INSTANCE_TYPE = "DEFAULT_INSTANCE_TYPE", "t3.micro",
+        "The instance type of `/ec2/create`.";
+    LAUNCH_KEY_NAME = "LAUNCH_KEY_NAME", "scalacity_dev1",
+        "The key pair of `/v1/launch`.";
+    LAUNCH_SECURITY_GROUPS = "LAUNCH_SECURITY_GROUPS", "SSH",
+        "The security groups of `/v1/launch`, comma-separated: IDs (`sg-...`) or names.";
+    LAUNCH_PLACEMENT = "LAUNCH_PLACEMENT", "us-east-1b",
+        "The zone of `/v1/launch`.";
+    LAUNCH_SHUTDOWN_BEHAVIOR = "LAUNCH_SHUTDOWN_BEHAVIOR", "terminate",
+        "What a shutdown from inside an instance of `/v1/launch` does: `stop` or `terminate`.";
+    LAUNCH_EBS_OPTIMIZED = "LAUNCH_EBS_OPTIMIZED", "false",
+        "Whether instances of `/v1/launch` are EBS-optimized: `true` or `false`.";
+    BUCKET_PREFIX = "BUCKET_PREFIX", "",
+        "What the names of the buckets of `/s3` begin with. Unset: there is no `/s3`.";
+}
+
+/// Everything that the function was configured with.
+#[derive(Debug)]
+pub struct Config {
+    /// Who may call.
+    pub api_keys: ApiKeys,
+    /// Where callers may work.
+    pub regions: Regions,
+    /// The image of `/ec2/create`.
+    pub default_image: ImageId,
+    /// The instance type of `/ec2/create`.
+    pub default_instance_type: InstanceType,
+    /// The defaults of `/v1/launch`.
+    pub launch: LaunchDefaults,
+    /// What the names of all buckets of `/s3` begin with; `None` turns `/s3` off.
+    pub bucket_prefix: Option<String>,
+    /// Where EC2 and S3 are, if not at AWS: an emulator's address.
+    pub endpoints: Endpoints,
+}
+
+/// Where callers may work.
+#[derive(Debug)]
+pub struct Regions {
+    /// Where a request names no region.
+    pub default: Region,
+    /// `None`: every region of the default region's partition.
+    allowed: Option<Vec<Region>>,
+}
+
+impl Regions {
+    /// The region of that name, if it is one and the deployment allows it.
+    pub fn allow(&self, name: &str) -> Option<Region> {
+        let region = Region::parse(name)?;
+        self.allows(&region).then_some(region)
+    }
+
+    /// Whether callers may work there.
+    pub fn allows(&self, region: &Region) -> bool {
+        match &self.allowed {
+            Some(allowed) => allowed.contains(region),
+            None => region.partition() == self.default.partition(),
+        }
+    }
+}
+
+/// Addresses of emulators, by the SDK's own variables
+/// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>). They are read here and not by the SDK, which
+/// fails every call when one is set to nothing, as a template sets it.
+#[derive(Debug, Default)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Endpoints {
+    pub ec2: Option<String>,
+    pub s3: Option<String>,
+}
+
+/// The defaults of `/v1/launch`.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "the names are the parameters'")]
+pub struct LaunchDefaults {
+    pub key_name: String,
+    pub security_groups: Vec<String>,
+    pub placement: Zone,
+    pub shutdown_behavior: ShutdownBehavior,
+    pub ebs_optimized: bool,
+}
+
+/// A variable that can't be right.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The variable's name.
+    pub variable: &'static str,
+    /// What is wrong with it, without its value: a value may be a secret.
+    pub problem: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "environment variable {}: {}", self.variable, self.problem)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Config {
+    /// Reads the configuration through `lookup`, which answers for an environment variable. An empty value is no value: a
+    /// template can't leave a variable out.
+    ///
+    /// # Errors
+    /// The first variable that can't be right.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let set = |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let text = |variable: &Variable| set(variable.name).unwrap_or_else(|| variable.default.to_owned());
+        let problem = |variable: &'static Variable| {
+            move |problem: &str| ConfigError { variable: variable.name, problem: problem.to_owned() }
+        };
+
+        let own_region = set(DEFAULT_REGION.name)
+            .or_else(|| set("AWS_REGION"))
+            .ok_or_else(|| problem(DEFAULT_REGION)("is not set, and neither is AWS_REGION"))?;
+        let default = Region::parse(&own_region).ok_or_else(|| problem(DEFAULT_REGION)("is not a region"))?;
+        let allowed = match text(ALLOWED_REGIONS).as_str() {
+            "*" => None,
+            list => {
+                let parse = |name: &str| {
+                    Region::parse(name).ok_or_else(|| problem(ALLOWED_REGIONS)(&format!("{name:?} is not a region")))
+                };
+                Some(items(list).map(parse).collect::<Result<Vec<_>, _>>()?)
+            }
+        };
+        let regions = Regions { default, allowed };
+        if !regions.allows(&regions.default) {
+            return Err(problem(ALLOWED_REGIONS)(&format!("does not hold the default region {}", regions.default)));
+        }
+
+        let endpoint = |variable: &'static str| {
+            let url = [variable, "AWS_ENDPOINT_URL"].iter().find_map(|name| set(name));
+            let wrong = || ConfigError { variable, problem: "is not a URL".to_owned() };
+            let valid = |url: &String| url.starts_with("http://") || url.starts_with("https://");
+            url.map(|url| if valid(&url) { Ok(url) } else { Err(wrong()) }).transpose()
+        };
+
+        Ok(Self {
+            api_keys: ApiKeys::parse(&text(API_KEYS)).map_err(|it| problem(API_KEYS)(&it))?,
+            default_image: ImageId::parse(&text(DEFAULT_IMAGE)).ok_or_else(|| {
+                problem(DEFAULT_IMAGE)("is neither an AMI ID nor resolve:ssm: and a parameter's name")
+            })?,
+            default_instance_type: InstanceType::parse(&text(DEFAULT_INSTANCE_TYPE))
+                .ok_or_else(|| problem(DEFAULT_INSTANCE_TYPE)("is not an instance type"))?,
+            launch: LaunchDefaults {
+                key_name: text(LAUNCH_KEY_NAME),
+                security_groups: items(&text(LAUNCH_SECURITY_GROUPS)).map(str::to_owned).collect(),
+                placement: Zone::parse(&text(LAUNCH_PLACEMENT))
+                    .ok_or_else(|| problem(LAUNCH_PLACEMENT)("is not an Availability Zone"))?,
+                shutdown_behavior: ShutdownBehavior::parse(&text(LAUNCH_SHUTDOWN_BEHAVIOR))
+                    .ok_or_else(|| problem(LAUNCH_SHUTDOWN_BEHAVIOR)("is neither stop nor terminate"))?,
+                ebs_optimized: (text(LAUNCH_EBS_OPTIMIZED).parse())
+                    .map_err(|_| problem(LAUNCH_EBS_OPTIMIZED)("is neither true nor false"))?,
+            },
+            bucket_prefix: match set(BUCKET_PREFIX.name) {
+                Some(prefix) if !is_bucket_prefix(&prefix) => {
+                    return Err(problem(BUCKET_PREFIX)(
+                        "is not how a bucket's name can begin, or leaves no room for the rest",
+                    ));
+                }
+                prefix => prefix,
+            },
+            endpoints: Endpoints { ec2: endpoint("AWS_ENDPOINT_URL_EC2")?, s3: endpoint("AWS_ENDPOINT_URL_S3")? },
+            regions,
+        })
+    }
+}
+
+/// The parts of a comma-separated list.
+fn items(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim).filter(|item| !item.is_empty())
+}
+
+/// S3's rules for a name's first characters, with room for at least three more of its 63.
+fn is_bucket_prefix(text: &str) -> bool {
+    let valid = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.';
+    text.len() <= 60 && text.bytes().all(valid) && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let own = [("AWS_REGION", "us-east-1")];
+        Config::read(|name| {
+            let found = variables.iter().rev().chain(&own).find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn an_empty_environment_gives_the_documented_defaults() {
+        let config = read(&[]).unwrap();
+        assert!(config.api_keys.is_empty());
+        assert_eq!(config.regions.default.as_str(), "us-east-1");
+        assert!(config.default_image.as_str().starts_with("resolve:ssm:/aws/service/canonical/ubuntu/server/"));
+        assert_eq!(config.default_instance_type.as_str(), "t3.micro");
+        assert_eq!(config.launch.key_name, "scalacity_dev1");
+        assert_eq!(config.launch.security_groups, ["SSH"]);
+        assert_eq!(config.launch.placement.as_str(), "us-east-1b");
+        assert_eq!(config.launch.shutdown_behavior, ShutdownBehavior::Terminate);
+        assert!(!config.launch.ebs_optimized);
+        assert_eq!(config.bucket_prefix, None);
+        assert_eq!(config.endpoints.ec2, None);
+        assert_eq!(config.endpoints.s3, None);
+    }
+
+    #[test]
+    fn an_emulator_is_reached_by_the_sdks_own_variables() {
+        let all = ("AWS_ENDPOINT_URL", "http://127.0.0.1:5000");
+        let one = ("AWS_ENDPOINT_URL_S3", "https://s3.example");
+        let config = read(&[all, one]).unwrap();
+        assert_eq!(config.endpoints.ec2.as_deref(), Some(all.1));
+        assert_eq!(config.endpoints.s3.as_deref(), Some(one.1));
+        assert_eq!(read(&[("AWS_ENDPOINT_URL", "localhost:5000")]).unwrap_err().variable, "AWS_ENDPOINT_URL_EC2");
+    }
+
+    #[test]
+    fn an_empty_variable_is_an_unset_one() {
+        let config = read(&[("DEFAULT_REGION", ""), ("BUCKET_PREFIX", " "), ("AWS_ENDPOINT_URL", "")]).unwrap();
+        assert_eq!(config.regions.default.as_str(), "us-east-1");
+        assert_eq!(config.bucket_prefix, None);
+        assert_eq!(config.endpoints.ec2, None);
+    }
+
+    #[test]
+    fn a_star_allows_the_own_partition_and_no_other() {
+        let regions = read(&[]).unwrap().regions;
+        assert_eq!(regions.allow("ap-southeast-2").unwrap().as_str(), "ap-southeast-2");
+        for other in ["cn-north-1", "us-gov-west-1", "derp", "x.evil.example/"] {
+            assert_eq!(regions.allow(other), None, "{other}");
+        }
+        let regions = read(&[("AWS_REGION", "cn-north-1")]).unwrap().regions;
+        assert!(regions.allow("cn-northwest-1").is_some());
+        assert_eq!(regions.allow("us-east-1"), None);
+    }
+
+    #[test]
+    fn a_list_allows_what_it_holds() {
+        let regions = read(&[("ALLOWED_REGIONS", "us-east-1, eu-west-1")]).unwrap().regions;
+        assert!(regions.allow("eu-west-1").is_some());
+        assert_eq!(regions.allow("eu-west-2"), None);
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_right_is_refused_by_its_name() {
+        for (variable, value) in [
+            ("API_KEYS", "demo"),
+            ("API_KEYS", "demo=abc"),
+            ("ALLOWED_REGIONS", "us-east-1,derp"),
+            ("ALLOWED_REGIONS", "eu-west-1"),
+            ("DEFAULT_REGION", "derp"),
+            ("DEFAULT_IMAGE", "ubuntu"),
+            ("DEFAULT_INSTANCE_TYPE", "big"),
+            ("LAUNCH_PLACEMENT", "us-east-1"),
+            ("LAUNCH_SHUTDOWN_BEHAVIOR", "explode"),
+            ("LAUNCH_EBS_OPTIMIZED", "yes"),
+            ("BUCKET_PREFIX", "Demo-"),
+            ("BUCKET_PREFIX", "-demo"),
+        ] {
+            let error = read(&[(variable, value)]).err().unwrap_or_else(|| panic!("{variable}={value} was taken"));
+            assert_eq!(error.variable, variable, "{error}");
+            assert!(error.to_string().starts_with(&format!("environment variable {variable}: ")), "{error}");
+        }
+        let error = Config::read(|_| None).unwrap_err();
+        assert_eq!(error.variable, "DEFAULT_REGION");
+    }
+
+    #[test]
+    fn every_variable_has_a_name_of_its_own_and_a_summary() {
+        for (i, variable) in VARIABLES.iter().enumerate() {
+            assert!(variable.summary.ends_with('.'), "{}", variable.name);
+            assert!(VARIABLES[..i].iter().all(|other| other.name != variable.name), "{}", variable.name);
+        }
+    }
+}

@@ -1,0 +1,588 @@
+//! `/ec2/*`: the dialect of python-boto3-api (Flask and boto3), and what boto's tutorial does with EC2.
+//!
+//! Parameters come from the query string, a JSON object or a form. Instances are described as boto3 does it.
+
+use crate::ec2::{
+    Change, Filter, ImageId, Instance, InstanceId, InstanceType, Launch, Placement, Query, Region, Reservation,
+    SecurityGroup, SecurityGroupId, State, StateChange, StateName, Tag,
+};
+use crate::error::Error;
+use crate::http::Reply;
+use crate::http::params::{Parameter, Type};
+use crate::http::route::{BodyUse, Call, Dialect, Input, Route};
+use crate::operation::{Operation, Outcome, PAGE_SIZES, Rows};
+use serde::Serialize;
+use serde_json::json;
+use time::OffsetDateTime;
+
+// ---------------------------------------------------------------------------------------------------------------- routes
+
+/// The dialect.
+pub const DIALECT: Dialect = Dialect { name: "ec2", prefix: "/ec2", enabled: |_| true, routes: ROUTES, encode, error };
+
+const ROUTES: &[Route] = &[
+    Route {
+        methods: &["POST"],
+        path: "/ec2/create",
+        operation: "create",
+        summary: "Launches instances: Ubuntu on a t3.micro unless told otherwise.",
+        parameters: &[
+            REGION_NAME,
+            KEY_NAME,
+            SECURITY_GROUP_ID,
+            IMAGE_ID,
+            INSTANCE_TYPE,
+            SECURITY_GROUPS,
+            MIN_COUNT,
+            MAX_COUNT,
+        ],
+        body: BodyUse::Parameters,
+        actions: &["ec2:RunInstances", "ssm:GetParameters"],
+        open: false,
+        decode: create,
+    },
+    Route {
+        methods: &["GET"],
+        path: "/ec2/list",
+        operation: "list",
+        summary: "Lists the instances of a region, nine members each.",
+        parameters: LIST,
+        body: BodyUse::Parameters,
+        actions: &["ec2:DescribeInstances"],
+        open: false,
+        decode: |input| list(input, flat_rows),
+    },
+    Route {
+        methods: &["GET"],
+        path: "/ec2/reservations",
+        operation: "reservations",
+        summary: "Lists the instances of a region as boto's get_all_reservations does.",
+        parameters: LIST,
+        body: BodyUse::Parameters,
+        actions: &["ec2:DescribeInstances"],
+        open: false,
+        decode: |input| list(input, reservation_rows),
+    },
+    Route {
+        methods: &["POST"],
+        path: "/ec2/start",
+        operation: "start",
+        summary: "Starts instances.",
+        parameters: CHANGE,
+        body: BodyUse::Parameters,
+        actions: &["ec2:StartInstances"],
+        open: false,
+        decode: |input| change(input, Change::Start),
+    },
+    Route {
+        methods: &["POST"],
+        path: "/ec2/stop",
+        operation: "stop",
+        summary: "Stops instances.",
+        parameters: CHANGE,
+        body: BodyUse::Parameters,
+        actions: &["ec2:StopInstances"],
+        open: false,
+        decode: |input| change(input, Change::Stop { force: false }),
+    },
+    Route {
+        methods: &["POST"],
+        path: "/ec2/reboot",
+        operation: "reboot",
+        summary: "Reboots instances.",
+        parameters: CHANGE,
+        body: BodyUse::Parameters,
+        actions: &["ec2:RebootInstances"],
+        open: false,
+        decode: |input| change(input, Change::Reboot),
+    },
+    Route {
+        methods: &["POST"],
+        path: "/ec2/terminate",
+        operation: "terminate",
+        summary: "Terminates instances.",
+        parameters: CHANGE,
+        body: BodyUse::Parameters,
+        actions: &["ec2:TerminateInstances"],
+        open: false,
+        decode: |input| change(input, Change::Terminate { force: false }),
+    },
+];
+
+const LIST: &[&Parameter] = &[REGION_NAME, STATE, TAG, INSTANCE_ID_FILTER, MAX_RESULTS, NEXT_TOKEN];
+const CHANGE: &[&Parameter] = &[REGION_NAME, INSTANCE_ID];
+
+const REGION_NAME: &Parameter = &Parameter {
+    name: "region_name",
+    aliases: &[],
+    kind: Type::Text,
+    required: true,
+    summary: "The region, such as us-east-1.",
+};
+const KEY_NAME: &Parameter = &Parameter {
+    name: "KeyName",
+    aliases: &["key_name"],
+    kind: Type::Text,
+    required: true,
+    summary: "The SSH key pair. Optional where `image_id` is given (boto's run_instances).",
+};
+const SECURITY_GROUP_ID: &Parameter = &Parameter {
+    name: "SecurityGroupId",
+    aliases: &["SecurityGroupIds", "security_group_ids"],
+    kind: Type::List,
+    required: true,
+    summary: "The security group's ID. Optional where `image_id` is given (boto's run_instances).",
+};
+const IMAGE_ID: &Parameter = &Parameter {
+    name: "ImageId",
+    aliases: &["image_id"],
+    kind: Type::Text,
+    required: false,
+    summary: "The image, instead of the deployment's default: an AMI ID, or resolve:ssm: and a parameter's name.",
+};
+const INSTANCE_TYPE: &Parameter = &Parameter {
+    name: "InstanceType",
+    aliases: &["instance_type"],
+    kind: Type::Text,
+    required: false,
+    summary: "The instance type, instead of the deployment's default.",
+};
+const SECURITY_GROUPS: &Parameter = &Parameter {
+    name: "security_groups",
+    aliases: &["SecurityGroups"],
+    kind: Type::List,
+    required: false,
+    summary: "Security groups by name, as in boto's run_instances; what starts with sg- is an ID.",
+};
+const MIN_COUNT: &Parameter = &Parameter {
+    name: "MinCount",
+    aliases: &["min_count"],
+    kind: Type::Integer,
+    required: false,
+    summary: "Launch this many or none; 1 if not given.",
+};
+const MAX_COUNT: &Parameter = &Parameter {
+    name: "MaxCount",
+    aliases: &["max_count"],
+    kind: Type::Integer,
+    required: false,
+    summary: "Launch up to this many; MinCount if not given.",
+};
+const INSTANCE_ID: &Parameter = &Parameter {
+    name: "instance_id",
+    aliases: &["InstanceId", "instance_ids", "InstanceIds"],
+    kind: Type::List,
+    required: true,
+    summary: "The instance, or several: comma-separated, repeated, or a JSON array. One call for all: each or none.",
+};
+const INSTANCE_ID_FILTER: &Parameter = &Parameter {
+    name: "instance_id",
+    aliases: &["InstanceId", "instance_ids", "InstanceIds"],
+    kind: Type::List,
+    required: false,
+    summary: "Only these instances, up to 200.",
+};
+const STATE: &Parameter = &Parameter {
+    name: "state",
+    aliases: &[],
+    kind: Type::List,
+    required: false,
+    summary: "Only instances in one of these states: pending, running, shutting-down, terminated, stopping, stopped.",
+};
+const TAG: &Parameter = &Parameter {
+    name: "tag:KEY",
+    aliases: &[],
+    kind: Type::Tag,
+    required: false,
+    summary: "Only instances whose tag KEY has this value; repeated: one of these values. EC2's wildcards * and ? work.",
+};
+const MAX_RESULTS: &Parameter = &Parameter {
+    name: "max_results",
+    aliases: &[],
+    kind: Type::Integer,
+    required: false,
+    summary: "One page of at most this many, 5 to 1000, instead of all that fits.",
+};
+const NEXT_TOKEN: &Parameter = &Parameter {
+    name: "next_token",
+    aliases: &[],
+    kind: Type::Text,
+    required: false,
+    summary: "Go on where an earlier answer's header x-next-token says.",
+};
+
+/// EC2 takes at most this many IDs in a call, and launches fewer.
+const MOST: u32 = 1000;
+
+/// EC2 takes at most this many values in a filter.
+const MOST_FILTER_VALUES: usize = 200;
+
+// ---------------------------------------------------------------------------------------------------------------- decode
+
+fn region(input: &Input<'_>) -> Result<Region, Error> {
+    let name = input.params.required(REGION_NAME)?;
+    let wrong = || Error::invalid(REGION_NAME.name, "is not a region that this deployment allows");
+    input.config.regions.allow(name).ok_or_else(wrong)
+}
+
+fn create(input: &Input<'_>) -> Result<Call, Error> {
+    let params = &input.params;
+    let region = region(input)?;
+    // boto's run_instances('<ami-id>') needs no more than the image.
+    let boto = params.spelled("image_id");
+    let key_name = match params.text(KEY_NAME)? {
+        None if !boto => return Err(Error::missing(KEY_NAME.name)),
+        Some(name) if name.len() > 255 => return Err(Error::invalid(KEY_NAME.name, "has more than 255 characters")),
+        name => name.map(str::to_owned),
+    };
+    let mut security_group_ids = Vec::new();
+    for text in params.list(SECURITY_GROUP_ID, 100)? {
+        security_group_ids.push(security_group_id(SECURITY_GROUP_ID, text)?);
+    }
+    let mut security_groups = Vec::new();
+    for text in params.list(SECURITY_GROUPS, 100)? {
+        match text.starts_with("sg-") {
+            true => security_group_ids.push(security_group_id(SECURITY_GROUPS, text)?),
+            false => security_groups.push(text.to_owned()),
+        }
+    }
+    if security_group_ids.is_empty() && !boto {
+        return Err(Error::missing(SECURITY_GROUP_ID.name));
+    }
+    let image_id =
+        params.parsed(IMAGE_ID, "an AMI ID (ami-...), or resolve:ssm: and a parameter's name", ImageId::parse)?;
+    let instance_type = params.parsed(INSTANCE_TYPE, "an instance type such as t3.micro", InstanceType::parse)?;
+    let min_count = params.integer(MIN_COUNT, 1, MOST)?.unwrap_or(1);
+    let max_count = params.integer(MAX_COUNT, 1, MOST)?.unwrap_or(min_count);
+    if min_count > max_count {
+        return Err(Error::invalid(MAX_COUNT.name, "must not be less than MinCount"));
+    }
+    let launch = Launch {
+        image_id: image_id.unwrap_or_else(|| input.config.default_image.clone()),
+        instance_type: instance_type.unwrap_or_else(|| input.config.default_instance_type.clone()),
+        min_count,
+        max_count,
+        key_name,
+        security_group_ids,
+        security_groups,
+        user_data: None,
+        placement: Placement::default(),
+        shutdown_behavior: None,
+        ebs_optimized: None,
+    };
+    Ok(Call { region, operation: Operation::Launch(launch) })
+}
+
+fn security_group_id(parameter: &'static Parameter, text: &str) -> Result<SecurityGroupId, Error> {
+    let wrong = || Error::invalid(parameter.name, "must be a security group's ID: sg- and 8 or 17 hex digits");
+    SecurityGroupId::parse(text).ok_or_else(wrong)
+}
+
+fn instance_ids(input: &Input<'_>, parameter: &'static Parameter, most: usize) -> Result<Vec<InstanceId>, Error> {
+    let wrong = || Error::invalid(parameter.name, "must be an instance's ID: i- and 8 or 17 hex digits");
+    let texts = input.params.list(parameter, most)?;
+    texts.into_iter().map(|text| InstanceId::parse(text).ok_or_else(wrong)).collect()
+}
+
+fn change(input: &Input<'_>, change: Change) -> Result<Call, Error> {
+    let region = region(input)?;
+    let instance_ids = instance_ids(input, INSTANCE_ID, MOST as usize)?;
+    if instance_ids.is_empty() {
+        return Err(Error::missing(INSTANCE_ID.name));
+    }
+    Ok(Call { region, operation: Operation::Change { change, instance_ids, tag: None } })
+}
+
+fn list(input: &Input<'_>, write: fn(&[Reservation], &mut Rows)) -> Result<Call, Error> {
+    let params = &input.params;
+    let region = region(input)?;
+    let mut filters = Vec::new();
+    let mut filter = |name: String, values: Vec<String>| {
+        if !values.is_empty() {
+            filters.push(Filter { name, values });
+        }
+    };
+    let states = params.list(STATE, StateName::ALL.len())?;
+    if states.iter().any(|state| !StateName::ALL.contains(state)) {
+        return Err(Error::invalid(STATE.name, format!("must be of {}", StateName::ALL.join(", "))));
+    }
+    filter("instance-state-name".to_owned(), states.into_iter().map(str::to_owned).collect());
+    // A filter, not DescribeInstances' own list of IDs: that can't be paged, and fails when one of them is gone.
+    let ids = instance_ids(input, INSTANCE_ID_FILTER, MOST_FILTER_VALUES)?;
+    filter("instance-id".to_owned(), ids.into_iter().map(String::from).collect());
+    for (key, values) in params.tags(TAG)? {
+        filter(format!("tag:{key}"), values.into_iter().map(str::to_owned).collect());
+    }
+    let query = Query {
+        instance_ids: Vec::new(),
+        filters,
+        max_results: params.integer(MAX_RESULTS, PAGE_SIZES.0, PAGE_SIZES.1)?,
+        next_token: params.text(NEXT_TOKEN)?.map(str::to_owned),
+    };
+    Ok(Call { region, operation: Operation::List { query, write } })
+}
+
+// ---------------------------------------------------------------------------------------------------------------- encode
+
+fn encode(_call: Call, outcome: Outcome) -> Reply {
+    match outcome {
+        Outcome::Launched(instances) => one_or_all(instances.iter().map(Boto3Instance::from).collect()),
+        Outcome::Changed(changes) => one_or_all(changes.iter().map(Boto3Change::from).collect()),
+        Outcome::Rebooted(ids) => one_or_all(ids.iter().map(|id| json!({"InstanceId": id.as_str()})).collect()),
+        Outcome::Listed { json, next_token } => {
+            let reply = Reply { status: 200, headers: Vec::new(), body: json.into() };
+            next_token.into_iter().fold(reply, |reply, token| reply.with("x-next-token", token))
+        }
+        other => super::unexpected(&other),
+    }
+}
+
+/// One: the bare object. Several: an array.
+fn one_or_all<T: Serialize>(items: Vec<T>) -> Reply {
+    match items.as_slice() {
+        [item] => Reply::json(200, item),
+        items => Reply::json(200, &items),
+    }
+}
+
+/// `{"Message", "Error"}`, with the common statuses.
+pub fn error(error: &Error, status: u16) -> Reply {
+    Reply::json(status, &json!({"Message": error.message, "Error": error.code}))
+}
+
+fn flat_rows(reservations: &[Reservation], rows: &mut Rows) {
+    for instance in reservations.iter().flat_map(|it| &it.instances) {
+        rows.push(&FlatInstance::from(instance));
+    }
+}
+
+fn reservation_rows(reservations: &[Reservation], rows: &mut Rows) {
+    for reservation in reservations {
+        rows.push(&Boto3Reservation::from(reservation));
+    }
+}
+
+/// The nine members of `/ec2/list`; what EC2 does not have is `null`.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct FlatInstance<'a> {
+    id: &'a str,
+    instance_type: Option<&'a str>,
+    instance_state: Option<&'a str>,
+    private_ip: Option<&'a str>,
+    key_name: Option<&'a str>,
+    image_id: Option<&'a str>,
+    vpc_id: Option<&'a str>,
+    subnet_id: Option<&'a str>,
+    security_group_ids: Vec<Boto3Group<'a>>,
+}
+
+impl<'a> From<&'a Instance> for FlatInstance<'a> {
+    fn from(it: &'a Instance) -> Self {
+        Self {
+            id: &it.instance_id,
+            instance_type: it.instance_type.as_deref(),
+            instance_state: it.state.name.as_deref(),
+            private_ip: it.private_ip_address.as_deref(),
+            key_name: it.key_name.as_deref(),
+            image_id: it.image_id.as_deref(),
+            vpc_id: it.vpc_id.as_deref(),
+            subnet_id: it.subnet_id.as_deref(),
+            security_group_ids: it.security_groups.iter().map(Boto3Group::from).collect(),
+        }
+    }
+}
+
+/// A reservation as boto3's `describe_instances` has it.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Boto3Reservation<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reservation_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    requester_id: Option<&'a str>,
+    instances: Vec<Boto3Instance<'a>>,
+}
+
+impl<'a> From<&'a Reservation> for Boto3Reservation<'a> {
+    fn from(it: &'a Reservation) -> Self {
+        Self {
+            reservation_id: it.reservation_id.as_deref(),
+            owner_id: it.owner_id.as_deref(),
+            requester_id: it.requester_id.as_deref(),
+            instances: it.instances.iter().map(Boto3Instance::from).collect(),
+        }
+    }
+}
+
+/// An instance as boto3 describes it: what EC2 leaves out is left out, but for the names and addresses of the documents,
+/// which boto3 has as empty texts.
+/// (<https://boto3.amazonaws.com/v1/documentation/api/latest/reference/services/ec2/client/describe_instances.html>)
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Boto3Instance<'a> {
+    instance_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instance_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    launch_time: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ami_launch_index: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    architecture: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ebs_optimized: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ena_support: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hypervisor: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    monitoring: Option<Boto3Monitoring<'a>>,
+    placement: Boto3Placement<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    platform: Option<&'a str>,
+    private_dns_name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    private_ip_address: Option<&'a str>,
+    public_dns_name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    public_ip_address: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    root_device_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    root_device_type: Option<&'a str>,
+    security_groups: Vec<Boto3Group<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_dest_check: Option<bool>,
+    state: Boto3State<'a>,
+    state_transition_reason: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subnet_id: Option<&'a str>,
+    tags: Vec<Boto3Tag<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    virtualization_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vpc_id: Option<&'a str>,
+}
+
+impl<'a> From<&'a Instance> for Boto3Instance<'a> {
+    fn from(it: &'a Instance) -> Self {
+        Self {
+            instance_id: &it.instance_id,
+            image_id: it.image_id.as_deref(),
+            instance_type: it.instance_type.as_deref(),
+            key_name: it.key_name.as_deref(),
+            launch_time: it.launch_time.map(rfc3339),
+            ami_launch_index: it.ami_launch_index,
+            architecture: it.architecture.as_deref(),
+            client_token: it.client_token.as_deref(),
+            ebs_optimized: it.ebs_optimized,
+            ena_support: it.ena_support,
+            hypervisor: it.hypervisor.as_deref(),
+            monitoring: it.monitoring.as_deref().map(|state| Boto3Monitoring { state }),
+            placement: Boto3Placement {
+                availability_zone: it.availability_zone.as_deref(),
+                group_name: it.placement_group.as_deref().unwrap_or_default(),
+                tenancy: it.tenancy.as_deref(),
+            },
+            platform: it.platform.as_deref(),
+            private_dns_name: it.private_dns_name.as_deref().unwrap_or_default(),
+            private_ip_address: it.private_ip_address.as_deref(),
+            public_dns_name: it.public_dns_name.as_deref().unwrap_or_default(),
+            public_ip_address: it.public_ip_address.as_deref(),
+            root_device_name: it.root_device_name.as_deref(),
+            root_device_type: it.root_device_type.as_deref(),
+            security_groups: it.security_groups.iter().map(Boto3Group::from).collect(),
+            source_dest_check: it.source_dest_check,
+            state: Boto3State::from(&it.state),
+            state_transition_reason: it.state_transition_reason.as_deref().unwrap_or_default(),
+            subnet_id: it.subnet_id.as_deref(),
+            tags: it.tags.iter().map(|Tag { key, value }| Boto3Tag { key, value }).collect(),
+            virtualization_type: it.virtualization_type.as_deref(),
+            vpc_id: it.vpc_id.as_deref(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Boto3Monitoring<'a> {
+    state: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Boto3Placement<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    availability_zone: Option<&'a str>,
+    group_name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenancy: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Boto3Group<'a> {
+    group_id: Option<&'a str>,
+    group_name: Option<&'a str>,
+}
+
+impl<'a> From<&'a SecurityGroup> for Boto3Group<'a> {
+    fn from(it: &'a SecurityGroup) -> Self {
+        Self { group_id: it.group_id.as_deref(), group_name: it.group_name.as_deref() }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Boto3Tag<'a> {
+    key: &'a str,
+    value: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Boto3State<'a> {
+    code: Option<u8>,
+    name: Option<&'a str>,
+}
+
+impl<'a> From<&'a State> for Boto3State<'a> {
+    fn from(it: &'a State) -> Self {
+        Self { code: it.code, name: it.name.as_deref() }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Boto3Change<'a> {
+    instance_id: &'a str,
+    current_state: Boto3State<'a>,
+    previous_state: Boto3State<'a>,
+}
+
+impl<'a> From<&'a StateChange> for Boto3Change<'a> {
+    fn from(it: &'a StateChange) -> Self {
+        Self {
+            instance_id: &it.instance_id,
+            current_state: Boto3State::from(&it.current),
+            previous_state: Boto3State::from(&it.previous),
+        }
+    }
+}
+
+/// RFC 3339 in UTC, with the offset that boto3's `isoformat()` writes. EC2 knows launch times to the second.
+fn rfc3339(it: OffsetDateTime) -> String {
+    let (date, time) = (it.date(), it.time());
+    let (year, month, day) = (date.year(), u8::from(date.month()), date.day());
+    let (hour, minute, second) = (time.hour(), time.minute(), time.second());
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}+00:00")
+}

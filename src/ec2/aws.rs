@@ -1,0 +1,320 @@
+//! The only file that names `aws_sdk_ec2`: our types in, one EC2 call, our types out.
+
+use super::{
+    Attribute, Change, Instance, InstanceId, Launch, Page, Query, Region, Reservation, SecurityGroup, State,
+    StateChange, Tag, errors,
+};
+use crate::error::{Error, Kind};
+use aws_config::SdkConfig;
+use aws_sdk_ec2::config::Region as SdkRegion;
+use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_ec2::operation::RequestId;
+use aws_sdk_ec2::primitives::{Blob, DateTime};
+use aws_sdk_ec2::types as sdk;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use time::OffsetDateTime;
+
+/// EC2 in every region: clients are made when a region is first asked for, from one configuration, and kept.
+pub struct Ec2 {
+    config: SdkConfig,
+    endpoint: Option<String>,
+    clients: Mutex<HashMap<Region, aws_sdk_ec2::Client>>,
+}
+
+/// What EC2 answered, and the ID under which AWS knows the call.
+#[derive(Debug)]
+pub struct Answer<T> {
+    /// The answer.
+    pub value: T,
+    /// EC2's request ID, for the log.
+    pub request_id: Option<String>,
+}
+
+type Result<T> = std::result::Result<Answer<T>, Error>;
+
+impl Ec2 {
+    /// `config` has credentials, timeouts and retries; its region is not used. `endpoint` is an emulator's address.
+    pub fn new(config: SdkConfig, endpoint: Option<String>) -> Self {
+        Self { config, endpoint, clients: Mutex::default() }
+    }
+
+    fn client(&self, region: &Region) -> aws_sdk_ec2::Client {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || {
+            let mut config = aws_sdk_ec2::config::Builder::from(&self.config);
+            config.set_endpoint_url(self.endpoint.clone());
+            aws_sdk_ec2::Client::from_conf(config.region(SdkRegion::new(region.as_str().to_owned())).build())
+        };
+        clients.entry(region.clone()).or_insert_with(make).clone()
+    }
+
+    /// Launches instances. `client_token` makes a repetition of the same launch answer with the same instances: the SDK's
+    /// own retries send it again
+    /// (<https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html>).
+    ///
+    /// # Errors
+    /// What EC2 refuses, or that it can't be reached.
+    pub async fn run_instances(&self, region: &Region, launch: &Launch, client_token: &str) -> Result<Reservation> {
+        let zone = launch.placement.zone.as_ref().map(|zone| zone.as_str().to_owned());
+        let group = launch.placement.group_name.clone();
+        let placement = (zone.is_some() || group.is_some())
+            .then(|| sdk::Placement::builder().set_availability_zone(zone).set_group_name(group).build());
+        let sent = self
+            .client(region)
+            .run_instances()
+            .image_id(launch.image_id.as_str())
+            .instance_type(launch.instance_type.as_str().into())
+            .min_count(count(launch.min_count))
+            .max_count(count(launch.max_count))
+            .set_key_name(launch.key_name.clone())
+            .set_security_group_ids(texts(&launch.security_group_ids))
+            .set_security_groups(texts(&launch.security_groups))
+            .set_user_data(launch.user_data.as_ref().map(|data| BASE64_STANDARD.encode(data)))
+            .set_placement(placement)
+            .set_instance_initiated_shutdown_behavior(launch.shutdown_behavior.map(|it| it.as_str().into()))
+            .set_ebs_optimized(launch.ebs_optimized)
+            .client_token(client_token)
+            .send()
+            .await;
+        let output = sent.map_err(|error| failure("ec2:RunInstances", &error))?;
+        Ok(Answer {
+            request_id: output.request_id().map(str::to_owned),
+            value: Reservation {
+                reservation_id: output.reservation_id,
+                owner_id: output.owner_id,
+                requester_id: output.requester_id,
+                instances: output.instances.unwrap_or_default().into_iter().map(instance).collect(),
+            },
+        })
+    }
+
+    /// Describes instances: one page.
+    ///
+    /// # Errors
+    /// What EC2 refuses, or that it can't be reached.
+    pub async fn describe_instances(&self, region: &Region, query: &Query) -> Result<Page> {
+        let filter = |it: &super::Filter| sdk::Filter::builder().name(&it.name).set_values(texts(&it.values)).build();
+        let filters: Vec<_> = query.filters.iter().map(filter).collect();
+        let sent = self
+            .client(region)
+            .describe_instances()
+            .set_instance_ids(texts(&query.instance_ids))
+            .set_filters((!filters.is_empty()).then_some(filters))
+            .set_max_results(query.max_results.map(count))
+            .set_next_token(query.next_token.clone())
+            .send()
+            .await;
+        let output = sent.map_err(|error| failure("ec2:DescribeInstances", &error))?;
+        Ok(Answer {
+            request_id: output.request_id().map(str::to_owned),
+            value: Page {
+                reservations: output.reservations.unwrap_or_default().into_iter().map(reservation).collect(),
+                next_token: filled(output.next_token),
+            },
+        })
+    }
+
+    /// Starts, stops, reboots or terminates instances with one call; all of them or none. The answer is in the order asked
+    /// for. A reboot has no states to answer with.
+    ///
+    /// # Errors
+    /// What EC2 refuses, or that it can't be reached.
+    pub async fn change(&self, region: &Region, change: Change, ids: &[InstanceId]) -> Result<Vec<StateChange>> {
+        let client = self.client(region);
+        let ids = texts(ids);
+        let (mut changes, request_id) = match change {
+            Change::Start => {
+                let sent = client.start_instances().set_instance_ids(ids.clone()).send().await;
+                let output = sent.map_err(|error| failure("ec2:StartInstances", &error))?;
+                let request_id = output.request_id().map(str::to_owned);
+                (output.starting_instances.unwrap_or_default(), request_id)
+            }
+            Change::Stop { force } => {
+                let force = force.then_some(true);
+                let sent = client.stop_instances().set_instance_ids(ids.clone()).set_force(force).send().await;
+                let output = sent.map_err(|error| failure("ec2:StopInstances", &error))?;
+                let request_id = output.request_id().map(str::to_owned);
+                (output.stopping_instances.unwrap_or_default(), request_id)
+            }
+            Change::Terminate { force } => {
+                let force = force.then_some(true);
+                let sent = client.terminate_instances().set_instance_ids(ids.clone()).set_force(force).send().await;
+                let output = sent.map_err(|error| failure("ec2:TerminateInstances", &error))?;
+                let request_id = output.request_id().map(str::to_owned);
+                (output.terminating_instances.unwrap_or_default(), request_id)
+            }
+            Change::Reboot => {
+                let sent = client.reboot_instances().set_instance_ids(ids.clone()).send().await;
+                let output = sent.map_err(|error| failure("ec2:RebootInstances", &error))?;
+                (Vec::new(), output.request_id().map(str::to_owned))
+            }
+        };
+        let asked = ids.unwrap_or_default();
+        changes.sort_by_key(|it| asked.iter().position(|id| Some(id.as_str()) == it.instance_id()));
+        Ok(Answer { request_id, value: changes.into_iter().map(state_change).collect() })
+    }
+
+    /// Sets tags on an instance, over those of the same keys.
+    ///
+    /// # Errors
+    /// What EC2 refuses, or that it can't be reached.
+    pub async fn create_tags(&self, region: &Region, ids: &[InstanceId], tags: &[Tag]) -> Result<()> {
+        let tag = |it: &Tag| sdk::Tag::builder().key(&it.key).value(&it.value).build();
+        let tags = tags.iter().map(tag).collect();
+        let sent = self.client(region).create_tags().set_resources(texts(ids)).set_tags(Some(tags)).send().await;
+        let output = sent.map_err(|error| failure("ec2:CreateTags", &error))?;
+        Ok(Answer { request_id: output.request_id().map(str::to_owned), value: () })
+    }
+
+    /// Gives one attribute of an instance a new value.
+    ///
+    /// # Errors
+    /// What EC2 refuses, or that it can't be reached.
+    pub async fn modify(&self, region: &Region, id: &InstanceId, attribute: &Attribute) -> Result<()> {
+        let text = |value: &str| sdk::AttributeValue::builder().value(value).build();
+        let flag = |value: &bool| sdk::AttributeBooleanValue::builder().value(*value).build();
+        let call = self.client(region).modify_instance_attribute().instance_id(id.as_str());
+        let call = match attribute {
+            Attribute::InstanceType(value) => call.instance_type(text(value.as_str())),
+            Attribute::Kernel(value) => call.kernel(text(value)),
+            Attribute::Ramdisk(value) => call.ramdisk(text(value)),
+            Attribute::UserData(value) => {
+                call.user_data(sdk::SecureBlobAttributeValue::builder().value(Blob::new(value.as_slice())).build())
+            }
+            Attribute::DisableApiTermination(value) => call.disable_api_termination(flag(value)),
+            Attribute::DisableApiStop(value) => call.disable_api_stop(flag(value)),
+            Attribute::InstanceInitiatedShutdownBehavior(value) => {
+                call.instance_initiated_shutdown_behavior(text(value.as_str()))
+            }
+            Attribute::SourceDestCheck(value) => call.source_dest_check(flag(value)),
+            Attribute::GroupSet(ids) => call.set_groups(texts(ids)),
+            Attribute::EbsOptimized(value) => call.ebs_optimized(flag(value)),
+            Attribute::SriovNetSupport(value) => call.sriov_net_support(text(value)),
+            Attribute::EnaSupport(value) => call.ena_support(flag(value)),
+        };
+        let output = call.send().await.map_err(|error| failure("ec2:ModifyInstanceAttribute", &error))?;
+        Ok(Answer { request_id: output.request_id().map(str::to_owned), value: () })
+    }
+}
+
+/// What the SDK says went wrong, in our words.
+pub(crate) fn failure<E>(action: &'static str, error: &SdkError<E>) -> Error
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    SdkError<E>: RequestId,
+{
+    let ours = match error {
+        SdkError::ServiceError(answer) => {
+            let status = answer.raw().status().as_u16();
+            match answer.err().code() {
+                Some(code) => errors::refused(action, code, answer.err().message().unwrap_or_default(), status),
+                None => unreadable(action),
+            }
+        }
+        SdkError::ResponseError(_) => unreadable(action),
+        SdkError::TimeoutError(_) => {
+            Error::new(Kind::Unreachable, "RequestTimeout", format!("AWS did not answer {action} in time"))
+        }
+        // What is neither, and not transient, did not get as far as a connection: no credentials, say.
+        SdkError::DispatchFailure(it) if it.is_timeout() || it.is_io() || it.as_other().is_some() => {
+            Error::new(Kind::Unreachable, "EndpointUnreachable", format!("AWS could not be reached for {action}"))
+        }
+        SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) | _ => {
+            Error::new(Kind::Upstream, "RequestNotSent", format!("{action} could not be sent to AWS"))
+        }
+    };
+    let mut ours = ours.caused_by(DisplayErrorContext(error).to_string());
+    ours.aws_request_id = error.request_id().map(str::to_owned);
+    ours
+}
+
+fn unreadable(action: &str) -> Error {
+    Error::new(
+        Kind::Upstream,
+        "UnreadableAnswer",
+        format!("AWS answered {action} with something that is not an answer"),
+    )
+}
+
+/// A count is at most what EC2's own limits allow, far below `i32::MAX`.
+fn count(count: u32) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+/// EC2 wants no empty lists.
+fn texts<T: Clone + Into<String>>(items: &[T]) -> Option<Vec<String>> {
+    (!items.is_empty()).then(|| items.iter().cloned().map(Into::into).collect())
+}
+
+/// EC2 leaves a value out or sends it empty; both mean that there is none.
+fn filled(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
+
+fn moment(it: DateTime) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp_nanos(it.as_nanos()).ok()
+}
+
+fn state(it: Option<sdk::InstanceState>) -> State {
+    it.map_or_else(State::default, |it| State {
+        code: it.code.and_then(|code| u8::try_from(code & 0xff).ok()),
+        name: it.name.map(|name| name.as_str().to_owned()),
+    })
+}
+
+fn state_change(it: sdk::InstanceStateChange) -> StateChange {
+    StateChange {
+        instance_id: it.instance_id.unwrap_or_default(),
+        current: state(it.current_state),
+        previous: state(it.previous_state),
+    }
+}
+
+fn reservation(it: sdk::Reservation) -> Reservation {
+    Reservation {
+        reservation_id: it.reservation_id,
+        owner_id: it.owner_id,
+        requester_id: it.requester_id,
+        instances: it.instances.unwrap_or_default().into_iter().map(instance).collect(),
+    }
+}
+
+fn instance(it: sdk::Instance) -> Instance {
+    let placement = it.placement.unwrap_or_else(|| sdk::Placement::builder().build());
+    let group = |it: sdk::GroupIdentifier| SecurityGroup { group_id: it.group_id, group_name: it.group_name };
+    let tag = |it: sdk::Tag| Tag { key: it.key.unwrap_or_default(), value: it.value.unwrap_or_default() };
+    Instance {
+        instance_id: it.instance_id.unwrap_or_default(),
+        image_id: filled(it.image_id),
+        instance_type: it.instance_type.map(|it| it.as_str().to_owned()),
+        key_name: filled(it.key_name),
+        launch_time: it.launch_time.and_then(moment),
+        availability_zone: filled(placement.availability_zone),
+        placement_group: filled(placement.group_name),
+        tenancy: placement.tenancy.map(|it| it.as_str().to_owned()),
+        monitoring: it.monitoring.and_then(|it| it.state).map(|it| it.as_str().to_owned()),
+        platform: it.platform.map(|it| it.as_str().to_owned()),
+        private_dns_name: filled(it.private_dns_name),
+        private_ip_address: filled(it.private_ip_address),
+        public_dns_name: filled(it.public_dns_name),
+        public_ip_address: filled(it.public_ip_address),
+        state: state(it.state),
+        state_transition_reason: filled(it.state_transition_reason),
+        subnet_id: filled(it.subnet_id),
+        vpc_id: filled(it.vpc_id),
+        architecture: it.architecture.map(|it| it.as_str().to_owned()),
+        ami_launch_index: it.ami_launch_index,
+        client_token: filled(it.client_token),
+        ebs_optimized: it.ebs_optimized,
+        ena_support: it.ena_support,
+        hypervisor: it.hypervisor.map(|it| it.as_str().to_owned()),
+        root_device_name: filled(it.root_device_name),
+        root_device_type: it.root_device_type.map(|it| it.as_str().to_owned()),
+        security_groups: it.security_groups.unwrap_or_default().into_iter().map(group).collect(),
+        source_dest_check: it.source_dest_check,
+        tags: it.tags.unwrap_or_default().into_iter().map(tag).collect(),
+        virtualization_type: it.virtualization_type.map(|it| it.as_str().to_owned()),
+    }
+}

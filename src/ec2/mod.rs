@@ -1,0 +1,14 @@
+//! EC2 in this project's own words: identifiers that are valid by construction, what goes in and what comes out.
+//!
+//! Nothing here knows HTTP, and nothing here knows the SDK: [`aws`] is the only file that does.
+
+pub mod aws;
+pub mod errors;
+mod ids;
+mod types;
+
+pub use ids::{ImageId, InstanceId, InstanceType, Partition, Region, SecurityGroupId, Zone};
+pub use types::{
+    Attribute, Change, Filter, Instance, Launch, Page, Placement, Query, Reservation, SecurityGroup, ShutdownBehavior,
+    State, StateChange, StateName, Tag,
+};

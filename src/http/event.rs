@@ -1,0 +1,160 @@
+//! From the invocation's JSON to a request, whatever a caller made API Gateway put into it.
+//!
+//! `lambda_http` reads events well, but three things that callers control can fail an invocation there, and a failed
+//! invocation is answered by the gateway instead of by us: a header with a control character does not deserialize, and a `Host`
+//! header or a raw query string that is no part of a URI panics when the URI is built. Nothing here uses the URI: the path
+//! and the parameters come from the event itself. So those parts are taken out before `lambda_http` sees them.
+
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use lambda_http::http::header::{HOST, HeaderName, HeaderValue};
+use lambda_http::request::LambdaRequest;
+use serde::de::{Deserialize, Deserializer};
+use serde_json::Value;
+
+/// The longest path that is read, in bytes. API Gateway takes 10,240 for the request line and all headers together.
+const LONGEST_PATH: usize = 10_240;
+
+/// An API Gateway event (payload 1.0 or 2.0). Deserializing it never fails on JSON: what is no such event becomes one without
+/// a path, which no gateway sends and the router refuses.
+#[derive(Debug)]
+pub struct Event(LambdaRequest);
+
+impl From<Event> for LambdaRequest {
+    fn from(event: Event) -> Self {
+        event.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Event {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = Box::<serde_json::value::RawValue>::deserialize(deserializer)?;
+        let request = serde_json::from_str(json.get()).or_else(|_| {
+            let mut event: Value = serde_json::from_str(json.get())?;
+            drop_unreadable_headers(&mut event);
+            serde_json::from_value(event)
+        });
+        Ok(Self(request.ok().and_then(harmless).unwrap_or_else(unreadable)))
+    }
+}
+
+fn unreadable() -> LambdaRequest {
+    LambdaRequest::ApiGatewayV2(ApiGatewayV2httpRequest::default())
+}
+
+/// Takes out what `lambda_http` would build a URI from, but for the path.
+fn harmless(request: LambdaRequest) -> Option<LambdaRequest> {
+    let readable =
+        |path: &Option<String>| path.as_ref().is_some_and(|it| it.starts_with('/') && it.len() <= LONGEST_PATH);
+    match request {
+        LambdaRequest::ApiGatewayV2(mut event) if readable(&event.raw_path) => {
+            if let Some(query) = event.raw_query_string.take() {
+                // Infallible: bytes that are not UTF-8 become U+FFFD, which the parameter reader refuses.
+                event.query_string_parameters = query.parse().unwrap_or_default();
+            }
+            event.headers.remove(HOST);
+            event.request_context.domain_name = None;
+            Some(LambdaRequest::ApiGatewayV2(event))
+        }
+        LambdaRequest::ApiGatewayV1(mut event) if readable(&event.path) => {
+            let parameters =
+                event.multi_value_query_string_parameters.iter().chain(event.query_string_parameters.iter());
+            if parameters.map(|(name, value)| name.len() + value.len() + 2).sum::<usize>() > LONGEST_PATH {
+                return None;
+            }
+            event.headers.remove(HOST);
+            event.multi_value_headers.remove(HOST);
+            event.request_context.domain_name = None;
+            Some(LambdaRequest::ApiGatewayV1(event))
+        }
+        _ => None,
+    }
+}
+
+/// Headers that `http` does not take are of no use to anyone here: without them the rest can be read.
+fn drop_unreadable_headers(event: &mut Value) {
+    for member in ["headers", "multiValueHeaders"] {
+        let Some(headers) = event.get_mut(member).and_then(Value::as_object_mut) else { continue };
+        headers.retain(|name, value| {
+            let readable = |value: &Value| value.as_str().is_some_and(|text| HeaderValue::from_str(text).is_ok());
+            let values = match value {
+                Value::Array(values) => values.iter().all(readable),
+                value => readable(value),
+            };
+            values && HeaderName::from_bytes(name.as_bytes()).is_ok()
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lambda_http::{Request, RequestExt};
+    use serde_json::json;
+
+    fn request(event: &Value) -> Request {
+        let event: Event = serde_json::from_value(event.clone()).unwrap();
+        LambdaRequest::from(event).into()
+    }
+
+    fn v2(path: &str, query: &str, headers: Value) -> Value {
+        json!({
+            "version": "2.0", "rawPath": path, "rawQueryString": query, "headers": headers, "isBase64Encoded": false,
+            "requestContext": {"stage": "$default", "domainName": "[", "http": {"method": "GET", "path": path}},
+        })
+    }
+
+    fn v1(path: &str, query: Value, headers: Value) -> Value {
+        json!({
+            "httpMethod": "GET", "path": path, "multiValueQueryStringParameters": query, "multiValueHeaders": headers,
+            "requestContext": {"stage": "prod", "httpMethod": "GET", "domainName": "a b"}, "isBase64Encoded": false,
+        })
+    }
+
+    #[test]
+    fn hostile_hosts_and_queries_are_read_without_a_panic() {
+        let long = "é".repeat(5_000);
+        for host in ["[", "a b", "x:99999999", "", "%", "\\", "evil.example"] {
+            for query in ["a=<b>&c=\"{}|\\^`", "%zz", "a=\u{e9}", "#", "a=b\u{0}c", long.as_str()] {
+                let request = request(&v2("/ec2/list", query, json!({"host": host, "x-forwarded-proto": "a b"})));
+                assert_eq!(request.raw_http_path(), "/ec2/list");
+                let request = super::tests::request(&v1("/ec2/list", json!({"a": [query]}), json!({"Host": [host]})));
+                assert_eq!(request.raw_http_path(), "/ec2/list");
+            }
+        }
+        let request = request(&v2("/ec2/list", "a=<b>&a=c+d", json!({})));
+        let query = request.query_string_parameters();
+        assert_eq!(query.all("a").unwrap(), ["<b>", "c d"]);
+    }
+
+    #[test]
+    fn hostile_paths_are_read_without_a_panic() {
+        for path in ["//[", "/a b", "/%", "/%2F/..", "/é\u{0}", "/\\evil", "/?#", "/:99999/"] {
+            assert_eq!(request(&v2(path, "", json!({}))).raw_http_path(), path);
+            assert_eq!(request(&v1(path, json!({}), json!({}))).raw_http_path(), path);
+        }
+        for path in ["", "x", ":99999", &format!("/{}", "a".repeat(LONGEST_PATH))] {
+            assert_eq!(request(&v2(path, "", json!({}))).raw_http_path(), "");
+            assert_eq!(request(&v1(path, json!({}), json!({}))).raw_http_path(), "");
+        }
+    }
+
+    #[test]
+    fn a_header_that_is_none_is_dropped_and_the_rest_is_read() {
+        let request = request(&v2("/health", "", json!({"x-name": "a\u{7f}", "x-api-key": "k", "x y": "z"})));
+        assert_eq!(request.raw_http_path(), "/health");
+        assert_eq!(request.headers().get("x-api-key").unwrap(), "k");
+        assert_eq!(request.headers().get("x-name"), None);
+        let headers = json!({"X-Name": ["a\nb"], "X-Api-Key": ["k"]});
+        let request = super::tests::request(&v1("/health", json!({}), headers));
+        assert_eq!(request.headers().get("x-api-key").unwrap(), "k");
+    }
+
+    #[test]
+    fn what_is_no_event_becomes_a_request_without_a_path() {
+        for event in
+            [json!(null), json!([]), json!({}), json!("x"), json!({"Records": []}), json!({"rawPath": "/health"})]
+        {
+            assert_eq!(request(&event).raw_http_path(), "", "{event}");
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! HTTP at the edge: one handler, the one table of statuses, and the tools that dialects decode and encode with.
+
+pub mod auth;
+pub mod event;
+pub mod log;
+pub mod params;
+pub mod route;
+
+use crate::App;
+use crate::dialects::DIALECTS;
+use crate::error::{Error, Kind};
+use crate::operation;
+use auth::authenticate;
+use lambda_http::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use lambda_http::http::{Method, StatusCode};
+use lambda_http::request::RequestContext;
+use lambda_http::{Body, Request, RequestExt, Response};
+use log::Line;
+use params::{LARGEST_BODY, Params};
+use route::{BodyUse, Dialect, Found, Input, Route, find};
+use serde::Serialize;
+use std::time::{Duration, Instant, SystemTime};
+
+/// Kept back of an invocation's time to write the answer and the log line.
+const ANSWER_TIME: Duration = Duration::from_secs(1);
+
+/// The time that a request gets where no invocation says how much is left.
+const DEFAULT_TIME: Duration = Duration::from_secs(25);
+
+/// The status of each kind of error. A dialect whose document knows fewer narrows them itself.
+fn status(kind: Kind) -> u16 {
+    match kind {
+        Kind::Invalid => 400,
+        Kind::Unauthenticated => 401,
+        Kind::Forbidden => 403,
+        Kind::NotFound => 404,
+        Kind::MethodNotAllowed => 405,
+        Kind::Conflict => 409,
+        Kind::TooLarge => 413,
+        Kind::Throttled => 429,
+        Kind::Internal => 500,
+        Kind::Upstream => 502,
+        Kind::Capacity => 503,
+        Kind::Unreachable => 504,
+    }
+}
+
+/// What a dialect answers with.
+#[derive(Debug)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// Headers beyond those that every answer has.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body; text is JSON unless a header says otherwise.
+    pub body: Body,
+}
+
+impl Reply {
+    /// A body of JSON.
+    pub fn json(status: u16, value: &impl Serialize) -> Self {
+        match serde_json::to_string(value) {
+            Ok(json) => Self { status, headers: Vec::new(), body: Body::Text(json) },
+            // No type here has a map with keys that are no strings, the only thing that JSON can't have.
+            Err(_) => Self::empty(500),
+        }
+    }
+
+    /// No body.
+    pub fn empty(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: Body::Empty }
+    }
+
+    /// The same with one more header.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
+
+/// Answers a request. Never fails and never panics: whatever goes wrong is an answer in the dialect of the request's path.
+pub async fn handle(app: &App, request: Request) -> Response<Body> {
+    let started = Instant::now();
+    let context = request.lambda_context_ref();
+    let request_id = context.map_or("", |context| context.request_id.as_str());
+    let gateway = request.request_context_ref();
+    let mut line = Line {
+        request_id,
+        source_ip: gateway.and_then(source_ip),
+        method: request.method().as_str(),
+        ..Line::default()
+    };
+
+    let mut reply = answer(app, &request, gateway, &mut line).await;
+    if request.method() == Method::HEAD {
+        reply.body = Body::Empty;
+    }
+    line.status = reply.status;
+    line.level = match reply.status {
+        500.. => "ERROR",
+        400.. => "WARN",
+        _ if line.cause.is_some() => "WARN",
+        _ => "INFO",
+    };
+    line.milliseconds = (started.elapsed().as_secs_f64() * 1e6).round() / 1e3;
+    (app.log)(&serde_json::to_string(&line).unwrap_or_default());
+    let warnings = std::mem::take(&mut line.warnings);
+    respond(reply, request_id, &warnings)
+}
+
+/// Finds the route and lets it answer, or says that there is none.
+async fn answer(app: &App, request: &Request, gateway: Option<&RequestContext>, line: &mut Line<'_>) -> Reply {
+    let path = request.raw_http_path();
+    let mut found = Found::Nothing(None);
+    for candidate in paths(path, gateway).into_iter().flatten() {
+        found = find(DIALECTS, &app.config, request.method(), candidate);
+        if !matches!(found, Found::Nothing(_)) {
+            break;
+        }
+    }
+    let (dialect, result) = match found {
+        Found::Route(dialect, route, segments) => {
+            line.dialect = Some(dialect.name);
+            line.operation = Some(route.operation);
+            line.route = Some(route.path);
+            (dialect, serve(app, request, gateway, line, dialect, route, segments).await)
+        }
+        Found::OtherMethods(dialect, allow) => {
+            let message = format!("This path takes {}", allow.join(", "));
+            let error = Error { allow, ..Error::new(Kind::MethodNotAllowed, "MethodNotAllowed", message) };
+            (dialect, Err(error))
+        }
+        Found::Nothing(dialect) => {
+            let error = match path {
+                "" => {
+                    Error::new(Kind::Invalid, "MalformedRequest", "This is not a request that API Gateway would send")
+                }
+                _ => Error::new(Kind::NotFound, "NotFound", "There is nothing at this path"),
+            };
+            (dialect.unwrap_or(&crate::dialects::ec2::DIALECT), Err(error))
+        }
+    };
+    result.unwrap_or_else(|error| {
+        line.failed(&error);
+        refuse(dialect, &error)
+    })
+}
+
+/// The path to look for, and the one to look for when that leads nowhere.
+///
+/// A REST API's path comes without the stage; an HTTP API's comes with it unless the stage is `$default`, or a custom domain
+/// maps it away.
+fn paths<'a>(path: &'a str, gateway: Option<&RequestContext>) -> [Option<&'a str>; 2] {
+    let (stage, first) = match gateway {
+        Some(RequestContext::ApiGatewayV2(context)) => (context.stage.as_deref(), true),
+        Some(RequestContext::ApiGatewayV1(context)) => (context.stage.as_deref(), false),
+        _ => (None, false),
+    };
+    let stage = stage.filter(|stage| !stage.is_empty());
+    let rest = stage.and_then(|stage| path.strip_prefix('/')?.strip_prefix(stage)).filter(|rest| rest.starts_with('/'));
+    if first && rest.is_some() { [rest, Some(path)] } else { [Some(path), rest] }
+}
+
+/// Authenticates, decodes, executes, encodes.
+async fn serve(
+    app: &App,
+    request: &Request,
+    gateway: Option<&RequestContext>,
+    line: &mut Line<'_>,
+    dialect: &Dialect,
+    route: &Route,
+    path: Vec<(&'static str, String)>,
+) -> Result<Reply, Error> {
+    let params = read_params(request, route);
+    if !route.open {
+        let counts = request.method() == Method::POST || request.method() == Method::PUT;
+        let in_body = params.as_ref().ok().and_then(|params| params.api_key.as_deref()).filter(|_| counts);
+        let caller = authenticate(&app.config.api_keys, gateway, request.headers(), in_body)?;
+        line.authentication = Some(caller.authentication.as_str());
+        line.caller = Some(caller.name);
+    }
+    let params = params?;
+    warn(&params, route, line);
+
+    let input = Input { config: &app.config, now: (app.clock)(), path, params };
+    let call = (route.decode)(&input)?;
+    line.region = Some(call.region.to_string());
+    line.instance_ids = call.operation.instance_ids().map(str::to_owned).collect();
+
+    let client_token = line.request_id;
+    let executed =
+        tokio::time::timeout(time_left(request), operation::execute(app, &call.region, &call.operation, client_token))
+            .await;
+    let done = executed.unwrap_or_else(|_| {
+        Err(Error::new(
+            Kind::Unreachable,
+            "RequestTimeout",
+            "AWS did not answer in time: the change may have happened or not",
+        ))
+    })?;
+    line.aws_request_id = done.aws_request_id;
+    line.instance_ids.extend(done.outcome.launched_ids().map(str::to_owned));
+    if let Some(failed) = &done.incomplete {
+        line.failed(failed);
+        line.warnings.push(failed.message.clone());
+    }
+    Ok((dialect.encode)(call, done.outcome))
+}
+
+fn read_params(request: &Request, route: &Route) -> Result<Params, Error> {
+    let query = request.query_string_parameters_ref();
+    let body: &[u8] = request.body();
+    match route.body {
+        BodyUse::Content => Params::read(query, None, b""),
+        BodyUse::Parameters if body.len() > LARGEST_BODY => {
+            let message = format!("The request body is larger than {LARGEST_BODY} bytes");
+            Err(Error::new(Kind::TooLarge, "RequestEntityTooLarge", message))
+        }
+        BodyUse::Parameters => {
+            let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+            Params::read(query, content_type, body)
+        }
+    }
+}
+
+/// Tells the caller what was given in vain.
+fn warn(params: &Params, route: &Route, line: &mut Line<'_>) {
+    if params.credentials {
+        line.warnings.push("AWS credentials in a request are ignored: stop sending them".to_owned());
+    }
+    let unknown: Vec<_> = params.unknown(route.parameters).take(8).collect();
+    if !unknown.is_empty() {
+        line.warnings.push(format!("unknown parameters are ignored: {}", unknown.join(" ")));
+    }
+}
+
+/// What is left of the invocation for AWS to answer.
+fn time_left(request: &Request) -> Duration {
+    let deadline =
+        request.lambda_context_ref().filter(|context| context.deadline > 0).map(lambda_http::Context::deadline);
+    let left = deadline.map(|deadline| deadline.duration_since(SystemTime::now()).unwrap_or_default());
+    left.map_or(DEFAULT_TIME, |left| left.saturating_sub(ANSWER_TIME))
+}
+
+fn source_ip(context: &RequestContext) -> Option<&str> {
+    match context {
+        RequestContext::ApiGatewayV2(context) => context.http.source_ip.as_deref(),
+        RequestContext::ApiGatewayV1(context) => context.identity.source_ip.as_deref(),
+        _ => None,
+    }
+}
+
+fn refuse(dialect: &Dialect, error: &Error) -> Reply {
+    let mut reply = (dialect.error)(error, status(error.kind));
+    match error.kind {
+        Kind::MethodNotAllowed => reply.headers.push(("allow", error.allow.join(", "))),
+        Kind::Unauthenticated => reply.headers.push(("www-authenticate", "Bearer".to_owned())),
+        Kind::Throttled => reply.headers.push(("retry-after", "2".to_owned())),
+        _ => {}
+    }
+    reply
+}
+
+/// Adds what every answer has.
+fn respond(reply: Reply, request_id: &str, warnings: &[String]) -> Response<Body> {
+    let mut response = Response::new(reply.body);
+    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let json = matches!(response.body(), Body::Text(_)).then(|| ("content-type", "application/json".to_owned()));
+    let warnings: Vec<_> = warnings.iter().map(|text| format!("299 - \"{}\"", header_text(text))).collect();
+    let headers = json
+        .into_iter()
+        .chain([
+            ("cache-control", "no-store".to_owned()),
+            ("x-content-type-options", "nosniff".to_owned()),
+            ("x-request-id", request_id.to_owned()),
+        ])
+        .chain((!warnings.is_empty()).then(|| ("warning", warnings.join(", "))))
+        .chain(reply.headers);
+    for (name, value) in headers {
+        // A value that can't be a header's is nothing that this function wrote.
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+    }
+    response
+}
+
+/// Text that may stand in a quoted string of a header.
+fn header_text(text: &str) -> String {
+    text.chars()
+        .take(512)
+        .map(|c| if c.is_ascii_graphic() && !"\"\\".contains(c) || c == ' ' { c } else { '?' })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lambda_http::aws_lambda_events::apigw::{ApiGatewayProxyRequestContext, ApiGatewayV2httpRequestContext};
+
+    fn v2(stage: &str) -> RequestContext {
+        let mut context = ApiGatewayV2httpRequestContext::default();
+        context.stage = Some(stage.to_owned());
+        RequestContext::ApiGatewayV2(context)
+    }
+
+    fn v1(stage: &str) -> RequestContext {
+        let mut context = ApiGatewayProxyRequestContext::default();
+        context.stage = Some(stage.to_owned());
+        RequestContext::ApiGatewayV1(context)
+    }
+
+    #[test]
+    fn a_stage_never_reaches_the_router() {
+        assert_eq!(paths("/ec2/list", None), [Some("/ec2/list"), None]);
+        assert_eq!(paths("/ec2/list", Some(&v2("$default"))), [Some("/ec2/list"), None]);
+        assert_eq!(paths("/prod/ec2/list", Some(&v2("prod"))), [Some("/ec2/list"), Some("/prod/ec2/list")]);
+        assert_eq!(paths("/production/list", Some(&v2("prod"))), [Some("/production/list"), None]);
+        assert_eq!(paths("/v1/launch", Some(&v1("v1"))), [Some("/v1/launch"), Some("/launch")]);
+        assert_eq!(paths("/v1/launch", Some(&v1(""))), [Some("/v1/launch"), None]);
+    }
+
+    #[test]
+    fn text_from_a_caller_cannot_break_out_of_a_header() {
+        assert_eq!(header_text("a\"b\\c\r\nd: é"), "a?b?c??d: ?");
+        assert_eq!(header_text(&"x".repeat(9999)).len(), 512);
+    }
+}

@@ -1,0 +1,493 @@
+//! Parameters: one set of names from the query string and the body, whichever the caller chose, and typed readers that name
+//! the parameter when its value is wrong.
+
+use crate::error::{Error, Kind};
+use lambda_http::aws_lambda_events::query_map::QueryMap;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
+use std::borrow::Cow;
+use std::fmt;
+
+/// What a parameter holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// Text. In a JSON body: a string.
+    Text,
+    /// A whole number. In a JSON body: a number, or a string of digits.
+    Integer,
+    /// `true` or `false` in any case. In a JSON body also the two literals.
+    Boolean,
+    /// Several texts: comma-separated, or the parameter repeated, or in a JSON body an array of strings.
+    List,
+    /// Text with a name of the caller's choice: `tag:KEY`.
+    Tag,
+}
+
+/// A parameter of a route: what its documentation shows and what its reader takes.
+#[derive(Debug)]
+pub struct Parameter {
+    /// The name in error messages and in the documentation.
+    pub name: &'static str,
+    /// Other spellings.
+    pub aliases: &'static [&'static str],
+    /// What it holds.
+    pub kind: Type,
+    /// Whether the route can't do without (a default is no requirement).
+    pub required: bool,
+    /// What it is for, in one sentence.
+    pub summary: &'static str,
+}
+
+impl Parameter {
+    fn is(&self, name: &str) -> bool {
+        match self.kind {
+            Type::Tag => name.starts_with("tag:"),
+            _ => self.name == name || self.aliases.contains(&name),
+        }
+    }
+}
+
+/// Names under which old clients send AWS credentials. They are dropped unread.
+const CREDENTIALS: [&str; 4] =
+    ["aws_access_key_id", "aws_secret_access_key", "aws_session_token", "aws_security_token"];
+
+/// The JSON member that may hold the caller's API key.
+const API_KEY: &str = "api_key";
+
+/// The largest body that is read as parameters, in bytes: 1,000 instance IDs or 16 KiB of user data fit many times.
+pub const LARGEST_BODY: usize = 256 * 1024;
+
+/// The longest name of a parameter, in bytes: `tag:` and a tag's key, which has at most 128 characters.
+const LONGEST_NAME: usize = 4 + 4 * 128;
+
+/// Every parameter that a request gave.
+#[derive(Debug, Default)]
+pub struct Params {
+    given: Vec<(String, Value)>,
+    /// The JSON member `api_key`, taken out of the rest. Kept even when it is no string: then it is no key.
+    pub api_key: Option<String>,
+    /// Whether the caller passed AWS credentials.
+    pub credentials: bool,
+}
+
+impl Params {
+    /// Reads the query string, and a body that is a JSON object or a form.
+    ///
+    /// # Errors
+    /// A body that is neither, or values that are not UTF-8.
+    pub fn read(query: Option<&QueryMap>, content_type: Option<&str>, body: &[u8]) -> Result<Self, Error> {
+        let mut params = Self::default();
+        for (name, value) in query.into_iter().flat_map(QueryMap::iter) {
+            params.give(name.to_owned(), Value::String(value.to_owned()))?;
+        }
+        // A QueryMap has its names in no order; the values of one name are in that of the request.
+        params.given.sort_by(|(a, _), (b, _)| a.cmp(b));
+        if body.trim_ascii().is_empty() {
+            return Ok(params);
+        }
+        let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+        if essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            if body.trim_ascii_start().starts_with(b"{") {
+                let problem = "looks like JSON, but its Content-Type says form: send Content-Type: application/json";
+                return Err(Error::malformed(problem));
+            }
+            for (name, value) in form_urlencoded::parse(body) {
+                params.give(name.into_owned(), Value::String(value.into_owned()))?;
+            }
+            return Ok(params);
+        }
+        let Members(members) = serde_json::from_slice(body).map_err(|error| {
+            let problem = match error.classify() {
+                serde_json::error::Category::Data => "is not a JSON object".to_owned(),
+                serde_json::error::Category::Eof => "is JSON that ends too early".to_owned(),
+                _ => format!("is not JSON: line {}, column {}", error.line(), error.column()),
+            };
+            Error::malformed(problem).caused_by(error.to_string())
+        })?;
+        for (name, value) in members {
+            match (name.as_str(), value) {
+                (_, Value::Null) => {}
+                (API_KEY, value) => params.api_key = value.as_str().map(str::to_owned),
+                (_, value) => params.give(name, value)?,
+            }
+        }
+        Ok(params)
+    }
+
+    fn give(&mut self, name: String, value: Value) -> Result<(), Error> {
+        if CREDENTIALS.contains(&name.as_str()) {
+            self.credentials = true;
+            return Ok(());
+        }
+        if name.len() > LONGEST_NAME {
+            return Err(Error::new(Kind::Invalid, "InvalidParameterName", "A parameter's name is too long"));
+        }
+        // Decoding has put U+FFFD where bytes were not UTF-8.
+        let garbled = |text: &str| text.contains(char::REPLACEMENT_CHARACTER);
+        if garbled(&name) || value.as_str().is_some_and(garbled) {
+            return Err(Error::invalid(name, "is not UTF-8"));
+        }
+        self.given.push((name, value));
+        Ok(())
+    }
+
+    /// The names that are in none of `known`.
+    pub fn unknown<'a>(&'a self, known: &'a [&Parameter]) -> impl Iterator<Item = &'a str> {
+        self.given
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .filter(|name| !known.iter().any(|parameter| parameter.is(name)))
+    }
+
+    /// Whether the parameter was given under exactly this spelling.
+    pub fn spelled(&self, name: &str) -> bool {
+        self.given.iter().any(|(given, _)| given == name)
+    }
+
+    /// The parameter's values in the order given; an empty text is no value.
+    fn values<'a>(&'a self, parameter: &'static Parameter) -> impl Iterator<Item = (&'a str, &'a Value)> {
+        let given =
+            self.given.iter().filter(|(name, value)| parameter.is(name) && *value != Value::String(String::new()));
+        given.map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// The parameter's only value. Repeating it is an error unless it is the same value again.
+    fn value(&self, parameter: &'static Parameter) -> Result<Option<(&str, &Value)>, Error> {
+        let mut values = self.values(parameter);
+        let Some(first) = values.next() else { return Ok(None) };
+        match values.find(|(_, other)| *other != first.1) {
+            None => Ok(Some(first)),
+            Some((name, _)) if name == first.0 => {
+                Err(Error::invalid(name.to_owned(), "is given twice, with different values"))
+            }
+            Some((name, _)) => {
+                Err(Error::invalid(name.to_owned(), format!("is the same as {}, but has a different value", first.0)))
+            }
+        }
+    }
+
+    /// A text, as it was given.
+    ///
+    /// # Errors
+    /// Another type, a second value, or control characters other than white space.
+    pub fn text(&self, parameter: &'static Parameter) -> Result<Option<&str>, Error> {
+        let Some((name, value)) = self.value(parameter)? else { return Ok(None) };
+        let text = value.as_str().ok_or_else(|| Error::invalid(name.to_owned(), "must be a string"))?;
+        printable(name, text).map(Some)
+    }
+
+    /// A text that must be there.
+    ///
+    /// # Errors
+    /// Those of [`Params::text`], or that it is missing.
+    pub fn required(&self, parameter: &'static Parameter) -> Result<&str, Error> {
+        self.text(parameter)?.ok_or_else(|| Error::missing(parameter.name))
+    }
+
+    /// A text that `parse` makes something of. `expected` completes "must be".
+    ///
+    /// # Errors
+    /// Those of [`Params::text`], or that `parse` can't.
+    pub fn parsed<T>(
+        &self,
+        parameter: &'static Parameter,
+        expected: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, Error> {
+        let Some(text) = self.text(parameter)? else { return Ok(None) };
+        parse(text).map(Some).ok_or_else(|| Error::invalid(parameter.name, format!("must be {expected}")))
+    }
+
+    /// A whole number between `least` and `most`.
+    ///
+    /// # Errors
+    /// Anything else, or a second value.
+    pub fn integer(&self, parameter: &'static Parameter, least: u32, most: u32) -> Result<Option<u32>, Error> {
+        let Some((name, value)) = self.value(parameter)? else { return Ok(None) };
+        let number = match value {
+            Value::Number(number) => number.as_u64().and_then(|number| u32::try_from(number).ok()),
+            Value::String(text) => text.parse().ok(),
+            _ => None,
+        };
+        let ok = number.filter(|number| (least..=most).contains(number));
+        ok.map(Some)
+            .ok_or_else(|| Error::invalid(name.to_owned(), format!("must be a whole number from {least} to {most}")))
+    }
+
+    /// A truth value.
+    ///
+    /// # Errors
+    /// Anything else, or a second value.
+    pub fn boolean(&self, parameter: &'static Parameter) -> Result<Option<bool>, Error> {
+        let Some((name, value)) = self.value(parameter)? else { return Ok(None) };
+        let truth = match value {
+            Value::Bool(truth) => Some(*truth),
+            Value::String(text) => boolean(text),
+            _ => None,
+        };
+        truth.map(Some).ok_or_else(|| Error::invalid(name.to_owned(), "must be true or false"))
+    }
+
+    /// Several texts, in the order given, each once.
+    ///
+    /// # Errors
+    /// Anything else, an empty item, or more than `most`.
+    pub fn list(&self, parameter: &'static Parameter, most: usize) -> Result<Vec<&str>, Error> {
+        let mut items: Vec<&str> = Vec::new();
+        for (name, value) in self.values(parameter) {
+            let texts: Vec<&str> = match value {
+                Value::String(text) => text.split(',').map(str::trim).collect(),
+                Value::Array(values) => {
+                    let text = |value: &'_ Value| value.as_str().is_some();
+                    if !values.iter().all(text) {
+                        return Err(Error::invalid(name.to_owned(), "must be an array of strings"));
+                    }
+                    values.iter().filter_map(Value::as_str).collect()
+                }
+                _ => return Err(Error::invalid(name.to_owned(), "must be a string or an array of strings")),
+            };
+            for text in texts {
+                if text.is_empty() {
+                    return Err(Error::invalid(name.to_owned(), "has an empty item"));
+                }
+                items.push(printable(name, text)?);
+            }
+            if items.len() > most {
+                return Err(Error::invalid(name.to_owned(), format!("has more than {most} items")));
+            }
+        }
+        let mut seen = std::collections::HashSet::new();
+        items.retain(|item| seen.insert(*item));
+        Ok(items)
+    }
+
+    /// The `tag:KEY` parameters: each key with all of its values.
+    ///
+    /// # Errors
+    /// An empty key, or a value that is no text.
+    pub fn tags(&self, parameter: &'static Parameter) -> Result<Vec<(&str, Vec<&str>)>, Error> {
+        let mut tags: Vec<(&str, Vec<&str>)> = Vec::new();
+        // An empty text is a value here: a tag may be empty.
+        for (name, value) in self.given.iter().filter(|(name, _)| parameter.is(name)) {
+            let key = name.strip_prefix("tag:").filter(|key| !key.is_empty());
+            let key = key.ok_or_else(|| Error::invalid(parameter.name, "needs a tag's key after the colon"))?;
+            let text = value.as_str().ok_or_else(|| Error::invalid(name.to_owned(), "must be a string"))?;
+            match tags.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, values)) => values.push(printable(name, text)?),
+                None => tags.push((printable(name, key)?, vec![printable(name, text)?])),
+            }
+        }
+        Ok(tags)
+    }
+}
+
+/// `true` and `false`, in the spelling of JSON, of shells and of Python.
+pub fn boolean(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
+    }
+}
+
+fn printable<'a>(name: &str, text: &'a str) -> Result<&'a str, Error> {
+    match text.chars().any(|c| c.is_control() && !c.is_ascii_whitespace()) {
+        false => Ok(text),
+        true => Err(Error::invalid(Cow::Owned(name.to_owned()), "has a control character")),
+    }
+}
+
+/// The members of a JSON object, duplicates kept: a map would drop all but one silently.
+struct Members(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAME: &Parameter =
+        &Parameter { name: "KeyName", aliases: &["key_name"], kind: Type::Text, required: true, summary: "" };
+    const COUNT: &Parameter =
+        &Parameter { name: "MaxCount", aliases: &[], kind: Type::Integer, required: false, summary: "" };
+    const FORCE: &Parameter =
+        &Parameter { name: "force", aliases: &[], kind: Type::Boolean, required: false, summary: "" };
+    const IDS: &Parameter =
+        &Parameter { name: "instance_id", aliases: &["instance_ids"], kind: Type::List, required: true, summary: "" };
+    const TAG: &Parameter = &Parameter { name: "tag:KEY", aliases: &[], kind: Type::Tag, required: false, summary: "" };
+    const FORM: Option<&str> = Some("application/x-www-form-urlencoded; charset=utf-8");
+
+    fn query(text: &str) -> Params {
+        Params::read(Some(&text.parse().unwrap()), None, b"").unwrap()
+    }
+
+    fn json(text: &str) -> Params {
+        Params::read(None, None, text.as_bytes()).unwrap()
+    }
+
+    fn message<T: fmt::Debug>(result: Result<T, Error>) -> String {
+        result.unwrap_err().message
+    }
+
+    #[test]
+    fn ok_the_same_parameter_from_query_form_and_json() {
+        let form = Params::read(None, FORM, b"KeyName=a+b%26c&x=").unwrap();
+        for params in [query("KeyName=a+b%26c"), form, json(r#"{"KeyName": "a b&c"}"#)] {
+            assert_eq!(params.text(NAME).unwrap(), Some("a b&c"));
+        }
+        assert_eq!(query("key_name=x").required(NAME).unwrap(), "x");
+    }
+
+    #[test]
+    fn ok_no_body_is_no_parameters() {
+        for body in ["", "  \r\n", "{}", r#"{"KeyName": null}"#, r#"{"KeyName": ""}"#] {
+            assert_eq!(json(body).text(NAME).unwrap(), None, "{body}");
+            assert_eq!(message(json(body).required(NAME)), "KeyName is required");
+        }
+    }
+
+    #[test]
+    fn err_a_body_that_is_no_object_says_what_it_is() {
+        let read = |content_type, body: &[u8]| message(Params::read(None, content_type, body));
+        assert_eq!(read(None, b"[1]"), "The request body is not a JSON object");
+        assert_eq!(read(None, b"\"x\""), "The request body is not a JSON object");
+        assert_eq!(read(None, b"{\"a\": "), "The request body is JSON that ends too early");
+        assert_eq!(read(Some("text/plain"), b"a=b"), "The request body is not JSON: line 1, column 1");
+        assert_eq!(read(None, b"{\"a\": \"\xff\"}"), "The request body is not JSON: line 1, column 8");
+        assert_eq!(read(None, "[".repeat(200_000).as_bytes()), "The request body is not a JSON object");
+        assert!(
+            read(None, format!("{{\"a\":{}", "[".repeat(200_000)).as_bytes())
+                .starts_with("The request body is not JSON")
+        );
+        assert!(read(FORM, b" {\"a\": 1}").contains("Content-Type: application/json"));
+        assert_eq!(read(FORM, b"KeyName=%ff"), "KeyName is not UTF-8");
+        assert_eq!(message(Params::read(Some(&"KeyName=%ff".parse().unwrap()), None, b"")), "KeyName is not UTF-8");
+    }
+
+    #[test]
+    fn err_two_values_for_one_parameter_even_in_two_spellings() {
+        assert_eq!(query("KeyName=a&KeyName=a").text(NAME).unwrap(), Some("a"));
+        assert_eq!(message(query("KeyName=a&KeyName=b").text(NAME)), "KeyName is given twice, with different values");
+        assert_eq!(
+            message(query("KeyName=a&key_name=b").text(NAME)),
+            "key_name is the same as KeyName, but has a different value"
+        );
+        assert_eq!(
+            message(json(r#"{"KeyName": "a", "KeyName": "b"}"#).text(NAME)),
+            "KeyName is given twice, with different values"
+        );
+        let both = Params::read(Some(&"KeyName=a".parse().unwrap()), None, br#"{"KeyName": "b"}"#).unwrap();
+        assert_eq!(message(both.text(NAME)), "KeyName is given twice, with different values");
+    }
+
+    #[test]
+    fn err_a_wrong_type_names_the_parameter() {
+        assert_eq!(message(json(r#"{"KeyName": 5}"#).text(NAME)), "KeyName must be a string");
+        assert_eq!(message(json(r#"{"KeyName": ["a"]}"#).text(NAME)), "KeyName must be a string");
+        assert_eq!(message(query("KeyName=a%00b").text(NAME)), "KeyName has a control character");
+        for count in ["0", "ten", "-1", "1.5", "1e1", "99999999999999999999", "+ 1"] {
+            let error = message(query(&format!("MaxCount={count}")).integer(COUNT, 1, 1000));
+            assert_eq!(error, "MaxCount must be a whole number from 1 to 1000", "{count}");
+        }
+        for count in ["0", "1.5", "-1", "true", "[1]", "{}", "1e99"] {
+            let error = message(json(&format!(r#"{{"MaxCount": {count}}}"#)).integer(COUNT, 1, 1000));
+            assert_eq!(error, "MaxCount must be a whole number from 1 to 1000", "{count}");
+        }
+        for force in ["maybe", "1", "yes", "truee"] {
+            assert_eq!(message(query(&format!("force={force}")).boolean(FORCE)), "force must be true or false");
+        }
+        assert_eq!(message(json(r#"{"force": 1}"#).boolean(FORCE)), "force must be true or false");
+        assert_eq!(
+            message(json(r#"{"instance_id": 1}"#).list(IDS, 9)),
+            "instance_id must be a string or an array of strings"
+        );
+        assert_eq!(
+            message(json(r#"{"instance_ids": ["a", 1]}"#).list(IDS, 9)),
+            "instance_ids must be an array of strings"
+        );
+    }
+
+    #[test]
+    fn ok_numbers_and_truth_values() {
+        assert_eq!(query("MaxCount=7").integer(COUNT, 1, 9).unwrap(), Some(7));
+        assert_eq!(json(r#"{"MaxCount": 7}"#).integer(COUNT, 1, 9).unwrap(), Some(7));
+        assert_eq!(json(r#"{"MaxCount": "7"}"#).integer(COUNT, 1, 9).unwrap(), Some(7));
+        assert_eq!(query("force=True").boolean(FORCE).unwrap(), Some(true));
+        assert_eq!(json(r#"{"force": false}"#).boolean(FORCE).unwrap(), Some(false));
+        assert_eq!(query("").boolean(FORCE).unwrap(), None);
+    }
+
+    #[test]
+    fn ok_lists_are_commas_repetitions_or_arrays() {
+        for params in [
+            query("instance_id=a,b&instance_id=c"),
+            query("instance_ids=c&instance_id=a,b"),
+            json(r#"{"instance_ids": ["a", "b", "c", "a"]}"#),
+            json(r#"{"instance_id": "a, b,c"}"#),
+        ] {
+            assert_eq!(params.list(IDS, 4).ok().map(|it| it.join(" ")).unwrap_or_default(), "a b c", "{params:?}");
+        }
+    }
+
+    #[test]
+    fn err_lists_with_holes_or_too_long() {
+        assert_eq!(message(query("instance_id=,,").list(IDS, 9)), "instance_id has an empty item");
+        assert_eq!(message(json(r#"{"instance_ids": [""]}"#).list(IDS, 9)), "instance_ids has an empty item");
+        assert_eq!(message(query("instance_id=a,b,c,d").list(IDS, 3)), "instance_id has more than 3 items");
+    }
+
+    #[test]
+    fn ok_tags_collect_the_values_of_a_key() {
+        let params = query("tag:team=blue&tag:env=&tag:team=red%2Cgreen");
+        assert_eq!(params.tags(TAG).unwrap(), [("env", vec![""]), ("team", vec!["blue", "red,green"])]);
+        assert_eq!(message(query("tag:=x").tags(TAG)), "tag:KEY needs a tag's key after the colon");
+        assert_eq!(message(json(r#"{"tag:a": 1}"#).tags(TAG)), "tag:a must be a string");
+    }
+
+    #[test]
+    fn credentials_are_dropped_and_noticed() {
+        let params = query("aws_access_key_id=AKIAIOSFODNN7EXAMPLE&aws_secret_access_key=s3cr3t&KeyName=a");
+        assert!(params.credentials);
+        assert!(!format!("{params:?}").contains("AKIA") && !format!("{params:?}").contains("s3cr3t"));
+        assert!(json(r#"{"aws_secret_access_key": 5}"#).credentials);
+        assert!(!query("KeyName=a").credentials);
+    }
+
+    #[test]
+    fn the_json_key_is_taken_out_and_the_query_key_is_no_key() {
+        let params = json(r#"{"api_key": "k", "KeyName": "a"}"#);
+        assert_eq!(params.api_key.as_deref(), Some("k"));
+        assert_eq!(params.unknown(&[NAME]).count(), 0);
+        assert_eq!(query("api_key=k").api_key, None);
+        assert_eq!(json(r#"{"api_key": ["k"]}"#).api_key, None);
+    }
+
+    #[test]
+    fn unknown_names_are_listed() {
+        let params = query("KeyName=a&MaxCont=5&tag:x=y");
+        assert_eq!(params.unknown(&[NAME, COUNT]).collect::<Vec<_>>(), ["MaxCont", "tag:x"]);
+        assert_eq!(params.unknown(&[NAME, TAG]).collect::<Vec<_>>(), ["MaxCont"]);
+    }
+}
