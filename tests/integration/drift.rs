@@ -1,0 +1,134 @@
+//! One route table, one table of variables: README, sample events and template say the same, or these tests fail.
+
+use crate::support::file;
+use ec2_control_api::config::VARIABLES;
+use ec2_control_api::dialects::DIALECTS;
+use ec2_control_api::http::route::{Found, Route, find};
+use lambda_http::http::Method;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+fn routes() -> impl Iterator<Item = &'static Route> {
+    DIALECTS.iter().flat_map(|dialect| dialect.routes)
+}
+
+#[test]
+fn every_path_begins_with_its_dialects_prefix_and_no_two_routes_are_the_same() {
+    let mut seen = BTreeSet::new();
+    for dialect in DIALECTS {
+        for route in dialect.routes {
+            assert!(route.path.starts_with(dialect.prefix), "{}", route.path);
+            assert!(route.summary.ends_with('.'), "{}", route.path);
+            for method in route.methods {
+                assert!(seen.insert((route.path, method)), "{method} {} is there twice", route.path);
+            }
+            for (i, parameter) in route.parameters.iter().enumerate() {
+                assert!(parameter.summary.ends_with('.'), "{} of {}", parameter.name, route.path);
+                let others = &route.parameters[..i];
+                let names = |of: &str| others.iter().any(|it| it.name == of || it.aliases.contains(&of));
+                assert!(!names(parameter.name) && !parameter.aliases.iter().any(|it| names(it)), "{}", parameter.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_readme_has_a_row_for_every_route_and_no_other() {
+    let readme = file("README.md");
+    let rows: BTreeSet<String> = readme
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once("` |"))
+        .map(|(route, _)| route.to_owned())
+        .filter(|route| route.contains(" /"))
+        .collect();
+    let expected: BTreeSet<String> = routes().map(|it| format!("{} {}", it.methods.join(", "), it.path)).collect();
+    assert_eq!(rows, expected);
+    for route in routes() {
+        let row = format!("| `{} {}` | {} |", route.methods.join(", "), route.path, route.summary);
+        assert!(readme.contains(&row), "README.md has no row\n{row}");
+    }
+}
+
+#[test]
+fn the_readme_has_a_row_for_every_variable_and_no_other() {
+    let readme = file("README.md");
+    let section = readme.split("\n## Configuration").nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows: Vec<_> = section.lines().filter(|line| line.starts_with("| `")).collect();
+    let expected: Vec<_> = VARIABLES
+        .iter()
+        .map(|it| {
+            let default = if it.default.is_empty() { String::new() } else { format!("`{}`", it.default) };
+            format!("| `{}` | {default} | {} |", it.name, it.summary)
+        })
+        .collect();
+    assert_eq!(rows, expected);
+}
+
+#[test]
+fn the_template_passes_every_variable_that_the_function_reads_and_no_other() {
+    let template = file("template.yaml");
+    let environment = template.split("      Environment:\n").nth(1).unwrap();
+    let names: BTreeSet<_> = environment
+        .lines()
+        .skip(1)
+        .take_while(|line| line.starts_with("          ") || line.trim().is_empty())
+        .filter_map(|line| line.trim().split_once(':'))
+        .map(|(name, _)| name)
+        .filter(|name| name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
+        .collect();
+    let mut expected: BTreeSet<_> = VARIABLES.iter().map(|it| it.name).collect();
+    // Not the function's own: it reaches an emulator by it.
+    expected.insert("AWS_ENDPOINT_URL");
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn the_role_may_do_what_the_routes_need_and_nothing_else() {
+    // An action is a list item or a value of `Action:` in the statements that allow; the one that denies repeats some.
+    let template = file("template.yaml");
+    let mut allowed = BTreeSet::new();
+    let mut effect = "";
+    for line in template.lines().map(str::trim) {
+        if let Some(it) = line.strip_prefix("Effect: ") {
+            effect = it;
+        }
+        let action = line.strip_prefix("Action: ").or_else(|| line.strip_prefix("- ")).unwrap_or_default();
+        if effect == "Allow" && ["ec2:", "s3:", "ssm:", "iam:"].iter().any(|service| action.starts_with(service)) {
+            allowed.insert(action);
+        }
+    }
+    let needed: BTreeSet<_> = routes().flat_map(|it| it.actions).copied().collect();
+    assert_eq!(allowed, needed);
+}
+
+#[test]
+fn every_route_has_a_sample_event_that_leads_to_it() {
+    let config = ec2_control_api::config::Config::read(|name| match name {
+        "AWS_REGION" => Some("us-east-1".into()),
+        "BUCKET_PREFIX" => Some("demo-".into()),
+        _ => None,
+    });
+    let config = config.unwrap();
+    let mut led_to = BTreeSet::new();
+    for name in crate::events::names() {
+        let event: Value = serde_json::from_str(&file(&format!("events/{name}.json"))).unwrap();
+        let rest = event["version"] != "2.0";
+        let (method, path) = match rest {
+            true => (&event["httpMethod"], &event["path"]),
+            false => (&event["requestContext"]["http"]["method"], &event["rawPath"]),
+        };
+        let method = Method::from_bytes(method.as_str().unwrap().as_bytes()).unwrap();
+        match find(DIALECTS, &config, &method, path.as_str().unwrap()) {
+            Found::Route(dialect, route, _) => {
+                assert!(name.starts_with(dialect.name) || dialect.name == "meta", "{name} leads to {}", route.path);
+                led_to.insert(format!("{} {}", dialect.name, route.operation));
+            }
+            _ => panic!("events/{name}.json leads nowhere: {method} {path}"),
+        }
+    }
+    let all: BTreeSet<_> = DIALECTS
+        .iter()
+        .flat_map(|it| it.routes.iter().map(|route| format!("{} {}", it.name, route.operation)))
+        .collect();
+    assert_eq!(led_to, all);
+}

@@ -1,0 +1,12 @@
+//! API Gateway events through the real function to a real moto server over HTTP, and single EC2 calls on the wire.
+//!
+//! One binary, because linking the SDK takes longer than running every test in it.
+
+#![expect(unreachable_pub, reason = "nothing outside a test binary can reach it anyway")]
+
+mod common;
+mod drift;
+mod ec2;
+mod events;
+mod support;
+mod wire;

@@ -1,0 +1,420 @@
+//! What the tests share: the moto server, a recorder in front of it, and the function to send events to.
+
+use ec2_control_api::App;
+use ec2_control_api::config::Config;
+use ec2_control_api::ec2::aws::Ec2;
+use ec2_control_api::http::event::Event;
+use lambda_http::lambda_runtime::{Context, LambdaEvent};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use time::OffsetDateTime;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// The key that the tests' function knows, the same as that of `make run` and of the sample events.
+pub const KEY: &str = "local-only-key";
+/// The ID of every invocation, and so the client token of every launch.
+pub const REQUEST_ID: &str = "8f5e8b6c-0f4d-4a3c-9d6e-2b1a7c9e4f10";
+/// AWS's ID of every canned answer.
+pub const AWS_REQUEST_ID: &str = "59dbff89-35bd-4eac-99ed-be587EXAMPLE";
+/// An instance ID that no server has given out.
+pub const NO_INSTANCE: &str = "i-0123456789abcdef0";
+
+/// The repository.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A file of the repository.
+pub fn file(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The port of the one moto server of this test run.
+fn moto_port() -> u16 {
+    static PORT: OnceLock<u16> = OnceLock::new();
+    *PORT.get_or_init(|| {
+        let python = std::env::var_os("MOTO_PYTHON").map_or_else(|| root().join(".venv/bin/python"), PathBuf::from);
+        let mut child = Command::new(&python)
+            .arg(root().join("tests/local_moto.py"))
+            .envs([
+                ("MOTO_ENABLE_KEYPAIR_VALIDATION", "true"),
+                ("MOTO_ENABLE_AMI_VALIDATION", "true"),
+                ("MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION", "true"),
+            ])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{} does not start ({error}): `make test` installs it", python.display()));
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        // The server ends when this process does: it waits for the end of its standard input.
+        std::mem::forget(child.stdin.take());
+        line.trim().parse().unwrap_or_else(|_| panic!("moto printed {line:?} instead of its port"))
+    })
+}
+
+/// A request that reached "AWS".
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub method: String,
+    pub path: String,
+    pub headers: BTreeMap<String, String>,
+    pub body: Vec<u8>,
+}
+
+impl Seen {
+    /// The EC2 call's form as sorted `Name=value` lines, decoded.
+    pub fn form(&self) -> Vec<String> {
+        let pairs = form_urlencoded::parse(&self.body).map(|(name, value)| format!("{name}={value}"));
+        let mut lines: Vec<_> = pairs.collect();
+        lines.sort();
+        lines
+    }
+
+    /// The EC2 action.
+    pub fn action(&self) -> String {
+        let action = form_urlencoded::parse(&self.body).find(|(name, _)| name == "Action");
+        action.map(|(_, value)| value.into_owned()).unwrap_or_default()
+    }
+
+    /// The region that the request is signed for.
+    pub fn region(&self) -> &str {
+        self.headers["authorization"].split('/').nth(2).unwrap()
+    }
+}
+
+/// What the server does with a request.
+#[derive(Clone, Debug)]
+pub enum Behavior {
+    /// Passes it on to moto.
+    Moto,
+    /// Answers these, one after the other; then cuts the connection.
+    Canned(Arc<Mutex<VecDeque<(u16, String)>>>),
+}
+
+/// A server on a real socket that records what reaches it, and answers itself or lets moto answer.
+pub struct Wire {
+    pub url: String,
+    seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+impl Wire {
+    pub async fn to_moto() -> Self {
+        moto_port();
+        Self::start(Behavior::Moto).await
+    }
+
+    pub async fn canned(answers: &[(u16, &str)]) -> Self {
+        let answers = answers.iter().map(|(status, body)| (*status, (*body).to_owned())).collect();
+        Self::start(Behavior::Canned(Arc::new(Mutex::new(answers)))).await
+    }
+
+    async fn start(behavior: Behavior) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&seen);
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                tokio::spawn(serve(stream, behavior.clone(), Arc::clone(&log)));
+            }
+        });
+        Self { url, seen }
+    }
+
+    /// Takes out what has been recorded so far.
+    pub fn seen(&self) -> Vec<Seen> {
+        std::mem::take(&mut *self.seen.lock().unwrap())
+    }
+
+    /// Takes out the only request that has been recorded.
+    pub fn only(&self) -> Seen {
+        let mut seen = self.seen();
+        assert_eq!(seen.len(), 1, "{seen:#?}");
+        seen.remove(0)
+    }
+}
+
+async fn serve(mut stream: TcpStream, behavior: Behavior, log: Arc<Mutex<Vec<Seen>>>) -> Option<()> {
+    let mut buffer = Vec::new();
+    loop {
+        let head_end = loop {
+            if let Some(at) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
+                break at + 4;
+            }
+            if stream.read_buf(&mut buffer).await.ok()? == 0 {
+                return None;
+            }
+        };
+        let head = String::from_utf8(buffer[..head_end].to_vec()).ok()?;
+        let mut lines = head.lines();
+        let mut first = lines.next()?.split(' ');
+        let (method, path) = (first.next()?.to_owned(), first.next()?.to_owned());
+        let headers: BTreeMap<_, _> = lines
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+            .collect();
+        let length: usize = headers.get("content-length").map_or(0, |it| it.parse().unwrap());
+        while buffer.len() < head_end + length {
+            if stream.read_buf(&mut buffer).await.ok()? == 0 {
+                return None;
+            }
+        }
+        let request: Vec<u8> = buffer.drain(..head_end + length).collect();
+        let body = request[head_end..].to_vec();
+        log.lock().unwrap().push(Seen { method, path, headers, body });
+        match &behavior {
+            Behavior::Moto => {
+                let mut moto = TcpStream::connect(("127.0.0.1", moto_port())).await.ok()?;
+                let once = head.replacen("\r\n", "\r\nconnection: close\r\n", 1);
+                moto.write_all(once.as_bytes()).await.ok()?;
+                moto.write_all(&request[head_end..]).await.ok()?;
+                let mut answer = Vec::new();
+                moto.read_to_end(&mut answer).await.ok()?;
+                stream.write_all(&answer).await.ok()?;
+                return None;
+            }
+            Behavior::Canned(answers) => {
+                let (status, body) = answers.lock().unwrap().pop_front()?;
+                let length = body.len();
+                let answer = format!(
+                    "HTTP/1.1 {status} X\r\ncontent-type: text/xml\r\nx-amzn-requestid: {AWS_REQUEST_ID}\r\ncontent-length: {length}\r\n\r\n{body}"
+                );
+                stream.write_all(answer.as_bytes()).await.ok()?;
+            }
+        }
+    }
+}
+
+/// A region that no other test of this run uses: moto keeps what is in it.
+pub fn own_region() -> &'static str {
+    const REGIONS: [&str; 17] = [
+        "us-east-2",
+        "us-west-1",
+        "us-west-2",
+        "eu-west-1",
+        "eu-west-2",
+        "eu-west-3",
+        "eu-central-1",
+        "eu-north-1",
+        "eu-south-1",
+        "ap-east-1",
+        "ap-south-1",
+        "ap-northeast-1",
+        "ap-northeast-2",
+        "ap-southeast-1",
+        "ap-southeast-2",
+        "sa-east-1",
+        "ca-central-1",
+    ];
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    REGIONS[NEXT.fetch_add(1, Ordering::Relaxed)]
+}
+
+/// The function under test.
+pub struct Function {
+    pub app: App,
+    pub wire: Wire,
+    logged: Arc<Mutex<Vec<String>>>,
+}
+
+impl Function {
+    /// With moto behind it.
+    pub async fn with_moto() -> Self {
+        Self::new(Wire::to_moto().await, &[]).await
+    }
+
+    /// With canned answers behind it.
+    pub async fn canned(answers: &[(u16, &str)]) -> Self {
+        Self::new(Wire::canned(answers).await, &[]).await
+    }
+
+    /// With nothing behind it: a call to AWS fails the test that asserts on [`Function::quiet`].
+    pub async fn alone(variables: &[(&str, &str)]) -> Self {
+        Self::new(Wire::canned(&[]).await, variables).await
+    }
+
+    pub async fn new(wire: Wire, variables: &[(&str, &str)]) -> Self {
+        let digest: String = Sha256::digest(KEY).iter().map(|byte| format!("{byte:02x}")).collect();
+        let keys = format!("demo={digest}");
+        let config = Config::read(|name| {
+            let mut own = vec![
+                ("API_KEYS", keys.as_str()),
+                ("AWS_REGION", "us-east-1"),
+                ("BUCKET_PREFIX", "demo-"),
+                ("DEFAULT_IMAGE", IMAGE),
+                ("AWS_ENDPOINT_URL", &wire.url),
+            ];
+            own.extend(variables);
+            own.iter().rev().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        });
+        let credentials = aws_sdk_ec2::config::Credentials::new("AKIDTEST", "testing", None, None, "tests");
+        let sdk = ec2_control_api::sdk_config()
+            .region(aws_config::Region::new("us-east-1"))
+            .credentials_provider(credentials)
+            .load()
+            .await;
+        let logged = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&logged);
+        let config = config.unwrap();
+        let app = App {
+            ec2: Ec2::new(sdk, config.endpoints.ec2.clone()),
+            config,
+            clock: || OffsetDateTime::from_unix_timestamp_nanos(1_455_645_849_006_739_000).unwrap(),
+            log: Box::new(move |line| log.lock().unwrap().push(line.to_owned())),
+        };
+        Self { app, wire, logged }
+    }
+
+    /// Sends an event as Lambda does, and reads the answer as API Gateway does.
+    pub async fn invoke(&self, event: &Value) -> Answer {
+        let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(28);
+        let mut context = Context::default();
+        context.request_id = REQUEST_ID.to_owned();
+        context.deadline = u64::try_from(deadline.as_millis()).unwrap();
+        let event: Event = serde_json::from_str(&event.to_string()).unwrap();
+        let response = ec2_control_api::invoke(&self.app, LambdaEvent::new(event, context)).await;
+        let response = serde_json::to_value(&response).unwrap();
+        let mut headers = BTreeMap::new();
+        for member in ["headers", "multiValueHeaders"] {
+            for (name, value) in response[member].as_object().into_iter().flatten() {
+                let value = value.as_str().or_else(|| value[0].as_str()).unwrap();
+                headers.insert(name.clone(), value.to_owned());
+            }
+        }
+        Answer {
+            status: response["statusCode"].as_u64().unwrap(),
+            headers,
+            body: response["body"].as_str().unwrap_or_default().to_owned(),
+            base64: response["isBase64Encoded"].as_bool().unwrap(),
+        }
+    }
+
+    /// Sends a request with the right key.
+    pub async fn call(&self, method: &str, path_and_query: &str) -> Answer {
+        self.invoke(&Event2::new(method, path_and_query).key().json()).await
+    }
+
+    /// Sends a request with the right key and a JSON body.
+    pub async fn call_json(&self, method: &str, path_and_query: &str, body: &Value) -> Answer {
+        self.invoke(&Event2::new(method, path_and_query).key().body("application/json", &body.to_string()).json()).await
+    }
+
+    /// Asserts that nothing has been sent to AWS.
+    pub fn quiet(&self) {
+        let seen = self.wire.seen();
+        assert!(seen.is_empty(), "{seen:#?}");
+    }
+
+    /// Takes out the only log line so far.
+    pub fn log_line(&self) -> Value {
+        let mut lines = std::mem::take(&mut *self.logged.lock().unwrap());
+        assert_eq!(lines.len(), 1, "{lines:#?}");
+        serde_json::from_str(&lines.remove(0)).unwrap()
+    }
+
+    /// Takes out every log line so far.
+    pub fn log_lines(&self) -> Vec<String> {
+        std::mem::take(&mut *self.logged.lock().unwrap())
+    }
+
+    /// Makes what a launch needs in moto: the key pair `demo` and a security group, whose ID is the result.
+    pub async fn prepare(&self, region: &str) -> String {
+        let credentials = aws_sdk_ec2::config::Credentials::new("AKIDTEST", "testing", None, None, "tests");
+        let config = aws_sdk_ec2::Config::builder()
+            .behavior_version(aws_sdk_ec2::config::BehaviorVersion::latest())
+            .region(aws_sdk_ec2::config::Region::new(region.to_owned()))
+            .credentials_provider(credentials)
+            .endpoint_url(format!("http://127.0.0.1:{}", moto_port()))
+            .build();
+        let client = aws_sdk_ec2::Client::from_conf(config);
+        client.create_key_pair().key_name("demo").send().await.unwrap();
+        let group = client.create_security_group().group_name("demo").description("demo").send().await.unwrap();
+        group.group_id.unwrap()
+    }
+}
+
+/// An image that moto knows in every region.
+pub const IMAGE: &str = "ami-1e749f67";
+
+/// What API Gateway gets.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: u64,
+    pub headers: BTreeMap<String, String>,
+    pub body: String,
+    pub base64: bool,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        assert_eq!(self.headers.get("content-type").map(String::as_str), Some("application/json"), "{self:?}");
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// Asserts on status and whole body.
+    #[track_caller]
+    pub fn is(&self, status: u64, body: &Value) -> &Self {
+        assert_eq!((self.status, &self.json()), (status, body), "{self:?}");
+        self
+    }
+
+    /// Asserts on the whole error of `/ec2` and its like.
+    #[track_caller]
+    pub fn refuses(&self, status: u64, code: &str, message: &str) -> &Self {
+        self.is(status, &json!({"Message": message, "Error": code}))
+    }
+}
+
+/// An HTTP API event (payload 2.0).
+pub struct Event2(Value);
+
+impl Event2 {
+    pub fn new(method: &str, path_and_query: &str) -> Self {
+        let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
+        Self(json!({
+            "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": query,
+            "headers": {"host": "x.execute-api.us-east-1.amazonaws.com", "user-agent": "tests"},
+            "requestContext": {
+                "accountId": "123456789012", "apiId": "x", "domainName": "x.execute-api.us-east-1.amazonaws.com",
+                "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "203.0.113.10", "userAgent": "tests"},
+                "requestId": "g", "routeKey": "$default", "stage": "$default", "time": "16/Feb/2016:18:04:09 +0000",
+                "timeEpoch": 1_455_645_849_006_u64,
+            },
+            "isBase64Encoded": false,
+        }))
+    }
+
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.0["headers"][name] = json!(value);
+        self
+    }
+
+    pub fn key(self) -> Self {
+        self.header("x-api-key", KEY)
+    }
+
+    pub fn body(mut self, content_type: &str, body: &str) -> Self {
+        self.0["body"] = json!(body);
+        self.header("content-type", content_type)
+    }
+
+    pub fn set(mut self, pointer: &str, value: Value) -> Self {
+        let (parent, name) = pointer.rsplit_once('/').unwrap();
+        self.0.pointer_mut(parent).unwrap()[name] = value;
+        self
+    }
+
+    pub fn json(self) -> Value {
+        self.0
+    }
+}

@@ -1,0 +1,14 @@
+"""A moto server for the tests: prints its port, and ends when its standard input does.
+
+The tests hold the other end of that pipe, so however they end, the server ends with them.
+"""
+
+import sys
+
+from moto.server import ThreadedMotoServer
+
+server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+server.start()
+print(server.get_host_and_port()[1], flush=True)
+sys.stdin.read()
+server.stop()
