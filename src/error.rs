@@ -48,6 +48,8 @@ pub struct Error {
     pub parameter: Option<Cow<'static, str>>,
     /// For the log only: the untouched cause.
     pub cause: Option<String>,
+    /// Whether AWS was asked: what AWS refuses and what is refused before AWS is asked are told apart by some dialects.
+    pub by_aws: bool,
     /// The request ID that AWS gave the failed call.
     pub aws_request_id: Option<String>,
     /// For [`Kind::MethodNotAllowed`]: the methods that the path has.
@@ -63,6 +65,7 @@ impl Error {
             message: message.into(),
             parameter: None,
             cause: None,
+            by_aws: false,
             aws_request_id: None,
             allow: Vec::new(),
         }

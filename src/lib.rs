@@ -13,6 +13,7 @@
 //! - [`dialects`]: one file each, with a table of routes, their decoding and their encoding;
 //! - [`operation`]: what the function can do, and the rules that are common to all dialects;
 //! - [`ec2`]: identifiers, what goes in and out, the table of EC2's error codes, and the one file that calls the SDK;
+//! - [`s3`]: the same for the few things of S3;
 //! - [`error`]: the one error type.
 
 pub mod config;
@@ -21,6 +22,7 @@ pub mod ec2;
 pub mod error;
 pub mod http;
 pub mod operation;
+pub mod s3;
 
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader};
@@ -29,9 +31,12 @@ use ec2::aws::Ec2;
 use http::event::Event;
 use lambda_http::lambda_runtime::{self, LambdaEvent};
 use lambda_http::tower::ServiceExt as _;
-use lambda_http::{Adapter, service_fn};
+use lambda_http::{Adapter, Body, IntoResponse, Response, service_fn};
+use s3::aws::S3;
 use serde::Serialize;
 use std::convert::Infallible;
+use std::future::ready;
+use std::pin::Pin;
 use std::time::Duration;
 use time::OffsetDateTime;
 
@@ -41,6 +46,8 @@ pub struct App {
     pub config: Config,
     /// EC2.
     pub ec2: Ec2,
+    /// S3.
+    pub s3: S3,
     /// What time it is.
     pub clock: fn() -> OffsetDateTime,
     /// Takes one line of JSON for each request.
@@ -56,8 +63,10 @@ impl App {
         let config = Config::read(|name| std::env::var(name).ok())?;
         #[expect(clippy::print_stdout, reason = "this is the log")]
         let log = Box::new(|line: &str| println!("{line}"));
-        let ec2 = Ec2::new(sdk_config().load().await, config.endpoints.ec2.clone());
-        Ok(Self { config, ec2, clock: OffsetDateTime::now_utc, log })
+        let sdk = sdk_config().load().await;
+        let ec2 = Ec2::new(sdk.clone(), config.endpoints.ec2.clone());
+        let s3 = S3::new(sdk, config.endpoints.s3.clone());
+        Ok(Self { config, ec2, s3, clock: OffsetDateTime::now_utc, log })
     }
 }
 
@@ -71,9 +80,19 @@ pub fn sdk_config() -> ConfigLoader {
     aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts)
 }
 
+/// A response whose body stays as it is. `lambda_http` would make text of every body whose Content-Type says so, and put other
+/// characters where the bytes are not what it says: an object must come back byte for byte.
+struct AsItIs(Response<Body>);
+
+impl IntoResponse for AsItIs {
+    fn into_response(self) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
+        Box::pin(ready(self.0))
+    }
+}
+
 /// Answers one invocation: an event in, API Gateway's form of the response out.
 pub async fn invoke(app: &App, event: LambdaEvent<Event>) -> impl Serialize + use<> {
-    let handler = service_fn(|request| async { Ok::<_, Infallible>(http::handle(app, request).await) });
+    let handler = service_fn(|request| async { Ok::<_, Infallible>(AsItIs(http::handle(app, request).await)) });
     let event = LambdaEvent::new(event.payload.into(), event.context);
     match Adapter::from(handler).oneshot(event).await {
         Ok(response) => response,

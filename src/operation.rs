@@ -1,8 +1,11 @@
 //! What the function can do, whoever asks in whatever dialect, and the rules that are common to all.
 
 use crate::App;
-use crate::ec2::{Change, Instance, InstanceId, Launch, Page, Query, Region, Reservation, StateChange, Tag};
-use crate::error::Error;
+use crate::ec2::aws::Answer;
+use crate::ec2::{Attribute, Change, Instance, InstanceId, Launch, Query, Region, Reservation, StateChange, Tag};
+use crate::error::{Error, Kind};
+use crate::s3::aws::Download;
+use crate::s3::{Bucket, BucketInfo, Object, ObjectInfo, ObjectKey, ObjectQuery, PresignedMethod};
 use serde::Serialize;
 
 /// Something to do.
@@ -21,17 +24,42 @@ pub enum Operation {
         /// What to set afterwards.
         tag: Option<Tag>,
     },
+    /// Describe one instance.
+    Describe(InstanceId),
+    /// Give one attribute of an instance a new value.
+    Modify(InstanceId, Attribute),
     /// List instances: all that fit in one answer, or a page if the query says how large.
     List {
         /// Which.
         query: Query,
         /// Writes them as elements of a JSON array.
-        write: WriteRows,
+        write: WriteRows<Reservation>,
     },
+    /// List the buckets whose names begin with this.
+    ListBuckets(String),
+    /// Create a bucket.
+    CreateBucket(Bucket),
+    /// Delete an empty bucket.
+    DeleteBucket(Bucket),
+    /// List objects: all that fit in one answer, or a page if the query says how large.
+    ListObjects {
+        /// Which.
+        query: ObjectQuery,
+        /// Writes them as elements of a JSON array.
+        write: WriteRows<ObjectInfo>,
+    },
+    /// Store an object.
+    PutObject(Bucket, ObjectKey, Object),
+    /// Read an object.
+    GetObject(Bucket, ObjectKey),
+    /// Delete an object.
+    DeleteObject(Bucket, ObjectKey),
+    /// Make a URL by which its holder may put or get an object.
+    Presign(PresignedMethod, Bucket, ObjectKey),
 }
 
-/// Writes reservations as elements of a JSON array.
-pub type WriteRows = fn(&[Reservation], &mut Rows);
+/// Writes the items of a page as elements of a JSON array.
+pub type WriteRows<T> = fn(&[T], &mut Rows);
 
 /// What came of an operation.
 #[derive(Debug)]
@@ -44,12 +72,36 @@ pub enum Outcome {
     Changed(Vec<StateChange>),
     /// These instances are rebooting.
     Rebooted(Vec<InstanceId>),
+    /// This is the instance.
+    Described(Box<Instance>),
+    /// The attribute has its new value.
+    Modified,
     /// A JSON array.
     Listed {
         /// The array.
         json: String,
         /// Where the rest begins, if there is more.
         next_token: Option<String>,
+    },
+    /// These are the buckets.
+    Buckets(Vec<BucketInfo>),
+    /// The bucket or object is there.
+    Stored,
+    /// The bucket or object is gone.
+    Deleted,
+    /// This is the object.
+    Object(Object),
+    /// The object does not fit in an answer; it can be had at this URL.
+    TooLarge {
+        /// A presigned URL.
+        url: String,
+    },
+    /// This URL lets its holder put or get an object.
+    Presigned {
+        /// The URL.
+        url: String,
+        /// What to do with it.
+        method: PresignedMethod,
     },
 }
 
@@ -69,8 +121,9 @@ impl Operation {
     pub fn instance_ids(&self) -> impl Iterator<Item = &str> {
         let ids: &[InstanceId] = match self {
             Self::Change { instance_ids, .. } => instance_ids,
+            Self::Describe(id) | Self::Modify(id, _) => std::slice::from_ref(id),
             Self::List { query, .. } => &query.instance_ids,
-            Self::Health | Self::Launch(_) => &[],
+            _ => &[],
         };
         ids.iter().map(InstanceId::as_str)
     }
@@ -111,43 +164,148 @@ pub async fn execute(app: &App, region: &Region, operation: &Operation, client_t
             };
             Ok(Done { outcome, aws_request_id: answer.request_id, incomplete })
         }
-        Operation::List { query, write } => list(app, region, query, *write).await,
+        Operation::Describe(id) => {
+            let query = Query { instance_ids: vec![id.clone()], ..Query::default() };
+            let answer = app.ec2.describe_instances(region, &query).await?;
+            let instance = answer.value.reservations.into_iter().flat_map(|it| it.instances).next();
+            let gone =
+                || Error::new(Kind::NotFound, "InvalidInstanceID.NotFound", format!("There is no instance {id}"));
+            done(Outcome::Described(Box::new(instance.ok_or_else(gone)?)), answer.request_id)
+        }
+        Operation::Modify(id, attribute) => {
+            let answer = app.ec2.modify(region, id, attribute).await?;
+            done(Outcome::Modified, answer.request_id)
+        }
+        Operation::List { query, write } => {
+            let source = Instances { app, region, query };
+            list(&source, query.max_results, query.next_token.clone(), *write).await
+        }
+        Operation::ListBuckets(prefix) => {
+            let answer = app.s3.list_buckets(region, prefix).await?;
+            done(Outcome::Buckets(answer.value), answer.request_id)
+        }
+        Operation::CreateBucket(bucket) => {
+            let answer = app.s3.create_bucket(region, bucket).await?;
+            done(Outcome::Stored, answer.request_id)
+        }
+        Operation::DeleteBucket(bucket) => {
+            let answer = app.s3.delete_bucket(region, bucket).await?;
+            done(Outcome::Deleted, answer.request_id)
+        }
+        Operation::ListObjects { query, write } => {
+            let source = Objects { app, region, query };
+            list(&source, query.max_results, query.next_token.clone(), *write).await
+        }
+        Operation::PutObject(bucket, key, object) => {
+            let answer = app.s3.put_object(region, bucket, key, object).await?;
+            done(Outcome::Stored, answer.request_id)
+        }
+        Operation::GetObject(bucket, key) => {
+            let answer = app.s3.get_object(region, bucket, key, LARGEST_OBJECT).await?;
+            let outcome = match answer.value {
+                Download::Object(object) => Outcome::Object(object),
+                Download::TooLarge => {
+                    Outcome::TooLarge { url: app.s3.presign(region, PresignedMethod::Get, bucket, key).await? }
+                }
+            };
+            done(outcome, answer.request_id)
+        }
+        Operation::DeleteObject(bucket, key) => {
+            let answer = app.s3.delete_object(region, bucket, key).await?;
+            done(Outcome::Deleted, answer.request_id)
+        }
+        Operation::Presign(method, bucket, key) => {
+            let url = app.s3.presign(region, *method, bucket, key).await?;
+            done(Outcome::Presigned { url, method: *method }, None)
+        }
     }
 }
 
-/// The smallest page that EC2 can be asked for, and the largest
+/// Something that AWS lists page by page.
+trait Source {
+    /// What is listed.
+    type Item;
+    /// The smallest page that can be asked for, and the largest.
+    const SIZES: (u32, u32);
+    /// A page that begins at the token, and where the next begins.
+    fn page(&self, size: u32, next_token: Option<String>) -> impl Future<Output = FetchedPage<Self::Item>> + Send;
+}
+
+type FetchedPage<T> = Result<Answer<(Vec<T>, Option<String>)>, Error>;
+
+struct Instances<'a> {
+    app: &'a App,
+    region: &'a Region,
+    query: &'a Query,
+}
+
+/// The smallest page of instances, and the largest
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html>).
-pub const PAGE_SIZES: (u32, u32) = (5, 1000);
+pub const INSTANCE_PAGE_SIZES: (u32, u32) = (5, 1000);
+
+impl Source for Instances<'_> {
+    type Item = Reservation;
+    const SIZES: (u32, u32) = INSTANCE_PAGE_SIZES;
+
+    async fn page(&self, size: u32, next_token: Option<String>) -> FetchedPage<Reservation> {
+        let query = Query { max_results: Some(size), next_token, ..self.query.clone() };
+        let answer = self.app.ec2.describe_instances(self.region, &query).await?;
+        Ok(Answer { value: (answer.value.reservations, answer.value.next_token), request_id: answer.request_id })
+    }
+}
+
+struct Objects<'a> {
+    app: &'a App,
+    region: &'a Region,
+    query: &'a ObjectQuery,
+}
+
+/// The smallest page of objects, and the largest
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>).
+pub const OBJECT_PAGE_SIZES: (u32, u32) = (1, 1000);
+
+impl Source for Objects<'_> {
+    type Item = ObjectInfo;
+    const SIZES: (u32, u32) = OBJECT_PAGE_SIZES;
+
+    async fn page(&self, size: u32, next_token: Option<String>) -> FetchedPage<ObjectInfo> {
+        let query = ObjectQuery { max_results: Some(size), next_token, ..self.query.clone() };
+        let answer = self.app.s3.list_objects(self.region, &query).await?;
+        Ok(Answer { value: (answer.value.objects, answer.value.next_token), request_id: answer.request_id })
+    }
+}
 
 /// Lists page by page until everything is there or the answer is full. Nothing is dropped: what does not fit begins at the
-/// token.
-async fn list(app: &App, region: &Region, query: &Query, write: WriteRows) -> Result<Done, Error> {
+/// token. `one_page` is the size of the only page if the caller pages by hand.
+async fn list<S: Source>(
+    source: &S,
+    one_page: Option<u32>,
+    mut next_token: Option<String>,
+    write: WriteRows<S::Item>,
+) -> Result<Done, Error> {
     let mut rows = Rows::default();
-    let mut query = query.clone();
-    let one_page = query.max_results.is_some();
-    let mut size = query.max_results.unwrap_or(PAGE_SIZES.1);
+    let (smallest, largest) = S::SIZES;
+    let mut size = one_page.unwrap_or(largest);
     loop {
-        query.max_results = Some(size);
-        let answer = app.ec2.describe_instances(region, &query).await?;
-        let Page { reservations, next_token } = answer.value;
+        let Answer { value: (items, after), request_id } = source.page(size, next_token.clone()).await?;
         let before = rows.mark();
-        write(&reservations, &mut rows);
+        write(&items, &mut rows);
         let fits = rows.weight() <= LARGEST_ANSWER;
         if fits {
-            query.next_token = next_token;
+            next_token = after;
         } else {
             rows.cut(before);
         }
         let full = !fits && !rows.is_empty();
-        if full || (fits && (one_page || query.next_token.is_none())) {
-            let outcome = Outcome::Listed { json: rows.finish(), next_token: query.next_token };
-            return Ok(Done { outcome, aws_request_id: answer.request_id, incomplete: None });
+        if full || (fits && (one_page.is_some() || next_token.is_none())) {
+            let outcome = Outcome::Listed { json: rows.finish(), next_token };
+            return Ok(Done { outcome, aws_request_id: request_id, incomplete: None });
         }
         if !fits {
             // Not even one page fits into an empty answer: a smaller one does.
             size /= 2;
-            if size < PAGE_SIZES.0 {
-                return Err(Error::internal("the smallest page of instances does not fit in an answer"));
+            if size < smallest {
+                return Err(Error::internal("the smallest page does not fit in an answer"));
             }
         }
     }
@@ -156,6 +314,9 @@ async fn list(app: &App, region: &Region, query: &Query, write: WriteRows) -> Re
 /// The largest list in an answer, in bytes as the answer counts them: Lambda's limit of 6 MB
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>) less room for headers and the like.
 pub const LARGEST_ANSWER: usize = 6 * 1024 * 1024 - 64 * 1024;
+
+/// The largest object in an answer, in bytes: base64 makes four of three.
+pub const LARGEST_OBJECT: usize = LARGEST_ANSWER / 4 * 3;
 
 /// The elements of a JSON array, written once, with their weight in Lambda's answer.
 ///

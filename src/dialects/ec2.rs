@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::http::Reply;
 use crate::http::params::{Parameter, Type};
 use crate::http::route::{BodyUse, Call, Dialect, Input, Route};
-use crate::operation::{Operation, Outcome, PAGE_SIZES, Rows};
+use crate::operation::{INSTANCE_PAGE_SIZES, Operation, Outcome, Rows};
 use serde::Serialize;
 use serde_json::json;
 use time::OffsetDateTime;
@@ -270,7 +270,7 @@ fn create(input: &Input<'_>) -> Result<Call, Error> {
         shutdown_behavior: None,
         ebs_optimized: None,
     };
-    Ok(Call { region, operation: Operation::Launch(launch) })
+    Ok(Call::new(region, Operation::Launch(launch)))
 }
 
 fn security_group_id(parameter: &'static Parameter, text: &str) -> Result<SecurityGroupId, Error> {
@@ -290,7 +290,7 @@ fn change(input: &Input<'_>, change: Change) -> Result<Call, Error> {
     if instance_ids.is_empty() {
         return Err(Error::missing(INSTANCE_ID.name));
     }
-    Ok(Call { region, operation: Operation::Change { change, instance_ids, tag: None } })
+    Ok(Call::new(region, Operation::Change { change, instance_ids, tag: None }))
 }
 
 fn list(input: &Input<'_>, write: fn(&[Reservation], &mut Rows)) -> Result<Call, Error> {
@@ -316,10 +316,10 @@ fn list(input: &Input<'_>, write: fn(&[Reservation], &mut Rows)) -> Result<Call,
     let query = Query {
         instance_ids: Vec::new(),
         filters,
-        max_results: params.integer(MAX_RESULTS, PAGE_SIZES.0, PAGE_SIZES.1)?,
+        max_results: params.integer(MAX_RESULTS, INSTANCE_PAGE_SIZES.0, INSTANCE_PAGE_SIZES.1)?,
         next_token: params.text(NEXT_TOKEN)?.map(str::to_owned),
     };
-    Ok(Call { region, operation: Operation::List { query, write } })
+    Ok(Call::new(region, Operation::List { query, write }))
 }
 
 // ---------------------------------------------------------------------------------------------------------------- encode
@@ -329,10 +329,7 @@ fn encode(_call: Call, outcome: Outcome) -> Reply {
         Outcome::Launched(instances) => one_or_all(instances.iter().map(Boto3Instance::from).collect()),
         Outcome::Changed(changes) => one_or_all(changes.iter().map(Boto3Change::from).collect()),
         Outcome::Rebooted(ids) => one_or_all(ids.iter().map(|id| json!({"InstanceId": id.as_str()})).collect()),
-        Outcome::Listed { json, next_token } => {
-            let reply = Reply { status: 200, headers: Vec::new(), body: json.into() };
-            next_token.into_iter().fold(reply, |reply, token| reply.with("x-next-token", token))
-        }
+        Outcome::Listed { json, next_token } => super::listed(json, next_token),
         other => super::unexpected(&other),
     }
 }
@@ -346,7 +343,7 @@ fn one_or_all<T: Serialize>(items: Vec<T>) -> Reply {
 }
 
 /// `{"Message", "Error"}`, with the common statuses.
-pub fn error(error: &Error, status: u16) -> Reply {
+pub fn error(error: &Error, status: u16, _route: Option<&Route>) -> Reply {
     Reply::json(status, &json!({"Message": error.message, "Error": error.code}))
 }
 

@@ -27,7 +27,7 @@ pub const DIALECT: Dialect = Dialect {
 };
 
 fn health(input: &Input<'_>) -> Result<Call, Error> {
-    Ok(Call { region: input.config.regions.default.clone(), operation: Operation::Health })
+    Ok(Call::new(input.config.regions.default.clone(), Operation::Health))
 }
 
 fn encode(_call: Call, _outcome: Outcome) -> Reply {

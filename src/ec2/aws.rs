@@ -226,6 +226,7 @@ where
         }
     };
     let mut ours = ours.caused_by(DisplayErrorContext(error).to_string());
+    ours.by_aws = true;
     ours.aws_request_id = error.request_id().map(str::to_owned);
     ours
 }

@@ -119,17 +119,17 @@ async fn answer(app: &App, request: &Request, gateway: Option<&RequestContext>, 
             break;
         }
     }
-    let (dialect, result) = match found {
+    let (dialect, route, result) = match found {
         Found::Route(dialect, route, segments) => {
             line.dialect = Some(dialect.name);
             line.operation = Some(route.operation);
             line.route = Some(route.path);
-            (dialect, serve(app, request, gateway, line, dialect, route, segments).await)
+            (dialect, Some(route), serve(app, request, gateway, line, dialect, route, segments).await)
         }
         Found::OtherMethods(dialect, allow) => {
             let message = format!("This path takes {}", allow.join(", "));
             let error = Error { allow, ..Error::new(Kind::MethodNotAllowed, "MethodNotAllowed", message) };
-            (dialect, Err(error))
+            (dialect, None, Err(error))
         }
         Found::Nothing(dialect) => {
             let error = match path {
@@ -138,12 +138,12 @@ async fn answer(app: &App, request: &Request, gateway: Option<&RequestContext>, 
                 }
                 _ => Error::new(Kind::NotFound, "NotFound", "There is nothing at this path"),
             };
-            (dialect.unwrap_or(&crate::dialects::ec2::DIALECT), Err(error))
+            (dialect.unwrap_or(&crate::dialects::ec2::DIALECT), None, Err(error))
         }
     };
     result.unwrap_or_else(|error| {
         line.failed(&error);
-        refuse(dialect, &error)
+        refuse(dialect, route, &error)
     })
 }
 
@@ -183,7 +183,9 @@ async fn serve(
     let params = params?;
     warn(&params, route, line);
 
-    let input = Input { config: &app.config, now: (app.clock)(), path, params };
+    let body: &[u8] = request.body();
+    let input =
+        Input { config: &app.config, now: (app.clock)(), path, params, content_type: content_type(request), body };
     let call = (route.decode)(&input)?;
     line.region = Some(call.region.to_string());
     line.instance_ids = call.operation.instance_ids().map(str::to_owned).collect();
@@ -193,11 +195,8 @@ async fn serve(
         tokio::time::timeout(time_left(request), operation::execute(app, &call.region, &call.operation, client_token))
             .await;
     let done = executed.unwrap_or_else(|_| {
-        Err(Error::new(
-            Kind::Unreachable,
-            "RequestTimeout",
-            "AWS did not answer in time: the change may have happened or not",
-        ))
+        let message = "AWS did not answer in time: the change may have happened or not";
+        Err(Error { by_aws: true, ..Error::new(Kind::Unreachable, "RequestTimeout", message) })
     })?;
     line.aws_request_id = done.aws_request_id;
     line.instance_ids.extend(done.outcome.launched_ids().map(str::to_owned));
@@ -217,11 +216,12 @@ fn read_params(request: &Request, route: &Route) -> Result<Params, Error> {
             let message = format!("The request body is larger than {LARGEST_BODY} bytes");
             Err(Error::new(Kind::TooLarge, "RequestEntityTooLarge", message))
         }
-        BodyUse::Parameters => {
-            let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-            Params::read(query, content_type, body)
-        }
+        BodyUse::Parameters => Params::read(query, content_type(request), body),
     }
+}
+
+fn content_type(request: &Request) -> Option<&str> {
+    request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok())
 }
 
 /// Tells the caller what was given in vain.
@@ -251,8 +251,8 @@ fn source_ip(context: &RequestContext) -> Option<&str> {
     }
 }
 
-fn refuse(dialect: &Dialect, error: &Error) -> Reply {
-    let mut reply = (dialect.error)(error, status(error.kind));
+fn refuse(dialect: &Dialect, route: Option<&Route>, error: &Error) -> Reply {
+    let mut reply = (dialect.error)(error, status(error.kind), route);
     match error.kind {
         Kind::MethodNotAllowed => reply.headers.push(("allow", error.allow.join(", "))),
         Kind::Unauthenticated => reply.headers.push(("www-authenticate", "Bearer".to_owned())),

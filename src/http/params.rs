@@ -171,9 +171,16 @@ impl Params {
     /// # Errors
     /// Another type, a second value, or control characters other than white space.
     pub fn text(&self, parameter: &'static Parameter) -> Result<Option<&str>, Error> {
+        self.raw(parameter)?.map(|text| printable(parameter.name, text)).transpose()
+    }
+
+    /// A text with any characters.
+    ///
+    /// # Errors
+    /// Another type, or a second value.
+    pub fn raw(&self, parameter: &'static Parameter) -> Result<Option<&str>, Error> {
         let Some((name, value)) = self.value(parameter)? else { return Ok(None) };
-        let text = value.as_str().ok_or_else(|| Error::invalid(name.to_owned(), "must be a string"))?;
-        printable(name, text).map(Some)
+        value.as_str().map(Some).ok_or_else(|| Error::invalid(name.to_owned(), "must be a string"))
     }
 
     /// A text that must be there.

@@ -22,8 +22,9 @@ pub struct Dialect {
     pub routes: &'static [Route],
     /// Writes what came of an operation.
     pub encode: fn(Call, Outcome) -> Reply,
-    /// Writes an error. The status is that of the common table; a dialect whose document has fewer narrows it.
-    pub error: fn(&Error, u16) -> Reply,
+    /// Writes an error, of that route if one was found. The status is that of the common table; a dialect whose document
+    /// has fewer narrows it.
+    pub error: fn(&Error, u16, Option<&Route>) -> Reply,
 }
 
 /// One row of a dialect's route table: everything that code, tests and documentation need to know of a route.
@@ -67,6 +68,10 @@ pub struct Input<'a> {
     pub path: Vec<(&'static str, String)>,
     /// The parameters.
     pub params: Params,
+    /// The body's media type, for a route whose body is content.
+    pub content_type: Option<&'a str>,
+    /// The body.
+    pub body: &'a [u8],
 }
 
 impl Input<'_> {
@@ -82,6 +87,15 @@ pub struct Call {
     pub region: Region,
     /// What.
     pub operation: Operation,
+    /// Which fields of the outcome to show; empty: all.
+    pub fields: Vec<&'static str>,
+}
+
+impl Call {
+    /// That operation there, shown whole.
+    pub fn new(region: Region, operation: Operation) -> Self {
+        Self { region, operation, fields: Vec::new() }
+    }
 }
 
 /// Where a path leads.

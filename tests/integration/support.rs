@@ -4,6 +4,7 @@ use ec2_control_api::App;
 use ec2_control_api::config::Config;
 use ec2_control_api::ec2::aws::Ec2;
 use ec2_control_api::http::event::Event;
+use ec2_control_api::s3::aws::S3;
 use lambda_http::lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -267,7 +268,8 @@ impl Function {
         let log = Arc::clone(&logged);
         let config = config.unwrap();
         let app = App {
-            ec2: Ec2::new(sdk, config.endpoints.ec2.clone()),
+            ec2: Ec2::new(sdk.clone(), config.endpoints.ec2.clone()),
+            s3: S3::new(sdk, config.endpoints.s3.clone()),
             config,
             clock: || OffsetDateTime::from_unix_timestamp_nanos(1_455_645_849_006_739_000).unwrap(),
             log: Box::new(move |line| log.lock().unwrap().push(line.to_owned())),
@@ -325,6 +327,15 @@ impl Function {
     /// Takes out every log line so far.
     pub fn log_lines(&self) -> Vec<String> {
         std::mem::take(&mut *self.logged.lock().unwrap())
+    }
+
+    /// Launches an instance in moto, by the function.
+    pub async fn launch(&self, region: &str) -> String {
+        let group = self.prepare(region).await;
+        let path = format!("/ec2/create?region_name={region}&KeyName=demo&SecurityGroupId={group}");
+        let launched = self.call("POST", &path).await;
+        self.wire.seen();
+        launched.json()["InstanceId"].as_str().unwrap().to_owned()
     }
 
     /// Makes what a launch needs in moto: the key pair `demo` and a security group, whose ID is the result.

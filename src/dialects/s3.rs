@@ -1,0 +1,251 @@
+//! `/s3/*`: what boto's tutorial does with S3, for the buckets of the deployment's prefix. Without a prefix there is no such
+//! dialect.
+
+use crate::ec2::Region;
+use crate::error::Error;
+use crate::http::Reply;
+use crate::http::params::{Parameter, Type};
+use crate::http::route::{BodyUse, Call, Dialect, Input, Route};
+use crate::operation::{OBJECT_PAGE_SIZES, Operation, Outcome, Rows};
+use crate::s3::aws::PRESIGNED_FOR;
+use crate::s3::{Bucket, Object, ObjectInfo, ObjectKey, ObjectQuery, PresignedMethod};
+use lambda_http::Body;
+use serde::Serialize;
+use serde_json::json;
+
+// ---------------------------------------------------------------------------------------------------------------- routes
+
+/// The dialect.
+pub const DIALECT: Dialect = Dialect {
+    name: "s3",
+    prefix: "/s3",
+    enabled: |config| config.bucket_prefix.is_some(),
+    routes: ROUTES,
+    encode,
+    error: super::ec2::error,
+};
+
+const ROUTES: &[Route] = &[
+    Route {
+        methods: &["GET"],
+        path: "/s3",
+        operation: "list-buckets",
+        summary: "Lists the buckets of the deployment's prefix.",
+        parameters: &[REGION_NAME],
+        body: BodyUse::Content,
+        actions: &["s3:ListAllMyBuckets"],
+        open: false,
+        decode: |input| Ok(Call::new(region(input)?, Operation::ListBuckets(prefix(input).to_owned()))),
+    },
+    Route {
+        methods: &["PUT"],
+        path: "/s3/{bucket}",
+        operation: "create-bucket",
+        summary: "Creates a bucket; a taken name is a conflict.",
+        parameters: &[REGION_NAME],
+        body: BodyUse::Content,
+        actions: &["s3:CreateBucket", "s3:ListBucket"],
+        open: false,
+        decode: |input| Ok(Call::new(region(input)?, Operation::CreateBucket(bucket(input)?))),
+    },
+    Route {
+        methods: &["GET"],
+        path: "/s3/{bucket}",
+        operation: "list-objects",
+        summary: "Lists a bucket's objects.",
+        parameters: &[REGION_NAME, PREFIX, MAX_RESULTS, NEXT_TOKEN],
+        body: BodyUse::Content,
+        actions: &["s3:ListBucket"],
+        open: false,
+        decode: list_objects,
+    },
+    Route {
+        methods: &["DELETE"],
+        path: "/s3/{bucket}",
+        operation: "delete-bucket",
+        summary: "Deletes an empty bucket.",
+        parameters: &[REGION_NAME],
+        body: BodyUse::Content,
+        actions: &["s3:DeleteBucket"],
+        open: false,
+        decode: |input| Ok(Call::new(region(input)?, Operation::DeleteBucket(bucket(input)?))),
+    },
+    Route {
+        methods: &["PUT"],
+        path: "/s3/{bucket}/{key...}",
+        operation: "put-object",
+        summary: "Stores the body as an object, byte for byte, with its Content-Type.",
+        parameters: &[REGION_NAME, PRESIGN],
+        body: BodyUse::Content,
+        actions: &["s3:PutObject"],
+        open: false,
+        decode: put_object,
+    },
+    Route {
+        methods: &["GET"],
+        path: "/s3/{bucket}/{key...}",
+        operation: "get-object",
+        summary: "Answers with an object's bytes, or redirects to them when they are too many.",
+        parameters: &[REGION_NAME, PRESIGN],
+        body: BodyUse::Content,
+        actions: &["s3:GetObject", "s3:ListBucket"],
+        open: false,
+        decode: get_object,
+    },
+    Route {
+        methods: &["DELETE"],
+        path: "/s3/{bucket}/{key...}",
+        operation: "delete-object",
+        summary: "Deletes an object, whether there is one or not.",
+        parameters: &[REGION_NAME],
+        body: BodyUse::Content,
+        actions: &["s3:DeleteObject"],
+        open: false,
+        decode: |input| Ok(Call::new(region(input)?, Operation::DeleteObject(bucket(input)?, key(input)?))),
+    },
+];
+
+const REGION_NAME: &Parameter = &Parameter {
+    name: "region_name",
+    aliases: &[],
+    kind: Type::Text,
+    required: false,
+    summary: "The bucket's region; the deployment's default if not given.",
+};
+const PREFIX: &Parameter = &Parameter {
+    name: "prefix",
+    aliases: &[],
+    kind: Type::Text,
+    required: false,
+    summary: "Only objects whose keys begin with this.",
+};
+const MAX_RESULTS: &Parameter = &Parameter {
+    name: "max_results",
+    aliases: &[],
+    kind: Type::Integer,
+    required: false,
+    summary: "One page of at most this many, 1 to 1000, instead of all that fits.",
+};
+const NEXT_TOKEN: &Parameter = &Parameter {
+    name: "next_token",
+    aliases: &[],
+    kind: Type::Text,
+    required: false,
+    summary: "Go on where an earlier answer's header x-next-token says.",
+};
+const PRESIGN: &Parameter = &Parameter {
+    name: "presign",
+    aliases: &[],
+    kind: Type::Boolean,
+    required: false,
+    summary: "1 to get a URL for the bytes, which then do not pass through the function.",
+};
+
+// ---------------------------------------------------------------------------------------------------------------- decode
+
+fn region(input: &Input<'_>) -> Result<Region, Error> {
+    let allowed = |name: &str| input.config.regions.allow(name);
+    let region = input.params.parsed(REGION_NAME, "a region that this deployment allows", allowed)?;
+    Ok(region.unwrap_or_else(|| input.config.regions.default.clone()))
+}
+
+/// The router knows no `/s3` without a prefix.
+fn prefix<'a>(input: &'a Input<'_>) -> &'a str {
+    input.config.bucket_prefix.as_deref().unwrap_or_default()
+}
+
+fn bucket(input: &Input<'_>) -> Result<Bucket, Error> {
+    Bucket::parse(input.segment("bucket"), prefix(input)).map_err(|problem| Error::invalid("bucket", problem))
+}
+
+fn key(input: &Input<'_>) -> Result<ObjectKey, Error> {
+    ObjectKey::parse(input.segment("key")).map_err(|problem| Error::invalid("key", problem))
+}
+
+fn list_objects(input: &Input<'_>) -> Result<Call, Error> {
+    let params = &input.params;
+    let query = ObjectQuery {
+        bucket: bucket(input)?,
+        prefix: params.text(PREFIX)?.map(str::to_owned),
+        max_results: params.integer(MAX_RESULTS, OBJECT_PAGE_SIZES.0, OBJECT_PAGE_SIZES.1)?,
+        next_token: params.text(NEXT_TOKEN)?.map(str::to_owned),
+    };
+    Ok(Call::new(region(input)?, Operation::ListObjects { query, write: object_rows }))
+}
+
+/// `presign=1`, as boto's own flags are written, or `true`.
+fn presign(input: &Input<'_>) -> Result<bool, Error> {
+    match input.params.raw(PRESIGN)? {
+        Some("1") => Ok(true),
+        Some("0") | None => Ok(false),
+        Some(_) => Ok(input.params.boolean(PRESIGN)?.unwrap_or(false)),
+    }
+}
+
+fn put_object(input: &Input<'_>) -> Result<Call, Error> {
+    let (region, bucket, key) = (region(input)?, bucket(input)?, key(input)?);
+    let operation = if presign(input)? {
+        Operation::Presign(PresignedMethod::Put, bucket, key)
+    } else {
+        let content_type = input.content_type.map(str::to_owned);
+        Operation::PutObject(bucket, key, Object { content: input.body.to_vec(), content_type, etag: None })
+    };
+    Ok(Call::new(region, operation))
+}
+
+fn get_object(input: &Input<'_>) -> Result<Call, Error> {
+    let (region, bucket, key) = (region(input)?, bucket(input)?, key(input)?);
+    let operation = if presign(input)? {
+        Operation::Presign(PresignedMethod::Get, bucket, key)
+    } else {
+        Operation::GetObject(bucket, key)
+    };
+    Ok(Call::new(region, operation))
+}
+
+// ---------------------------------------------------------------------------------------------------------------- encode
+
+fn encode(call: Call, outcome: Outcome) -> Reply {
+    match outcome {
+        Outcome::Buckets(buckets) => {
+            let bucket = |it: &crate::s3::BucketInfo| json!({"name": it.name, "creation_date": it.creation_date.map(super::rfc3339_milliseconds)});
+            Reply::json(200, &buckets.iter().map(bucket).collect::<Vec<_>>())
+        }
+        Outcome::Listed { json, next_token } => super::listed(json, next_token),
+        Outcome::Stored => match &call.operation {
+            Operation::PutObject(_, key, _) => Reply::json(201, &json!({"name": key.as_str()})),
+            Operation::CreateBucket(bucket) => Reply::json(201, &json!({"name": bucket.as_str()})),
+            _ => Reply::empty(201),
+        },
+        Outcome::Object(object) => {
+            // Binary: API Gateway gets it base64-encoded and answers with the bytes as they are. What callers have stored
+            // must not run as a page of this origin.
+            let content_type = object.content_type.unwrap_or_else(|| "application/octet-stream".to_owned());
+            let reply = Reply { status: 200, headers: Vec::new(), body: Body::Binary(object.content) }
+                .with("content-type", content_type)
+                .with("content-security-policy", "sandbox");
+            object.etag.into_iter().fold(reply, |reply, etag| reply.with("etag", etag))
+        }
+        Outcome::TooLarge { url } => Reply::empty(307).with("location", url),
+        Outcome::Presigned { url, method } => {
+            let expires_in = PRESIGNED_FOR.as_secs();
+            Reply::json(200, &json!({"url": url, "method": method.as_str(), "expires_in": expires_in}))
+        }
+        Outcome::Deleted => Reply::empty(204),
+        other => super::unexpected(&other),
+    }
+}
+
+fn object_rows(objects: &[ObjectInfo], rows: &mut Rows) {
+    #[derive(Serialize)]
+    struct Row<'a> {
+        name: &'a str,
+        size: Option<i64>,
+        last_modified: Option<String>,
+    }
+
+    for object in objects {
+        let last_modified = object.last_modified.map(super::rfc3339_milliseconds);
+        rows.push(&Row { name: &object.key, size: object.size, last_modified });
+    }
+}

@@ -1,0 +1,422 @@
+//! `/v1/*`: the dialect of the Launch & Provision Internal API.
+//!
+//! Its document knows the statuses 200, 400, 404 and 408 only; 401, 403 and 405 come before any action.
+
+use crate::ec2::{
+    Attribute, Change, ImageId, Instance, InstanceId, InstanceType, Launch, Placement, Region, SecurityGroupId,
+    ShutdownBehavior, Zone, is_resource_id,
+};
+use crate::error::{Error, Kind};
+use crate::http::Reply;
+use crate::http::params::{Parameter, Type};
+use crate::http::route::{BodyUse, Call, Dialect, Input, Route};
+use crate::operation::{Operation, Outcome};
+use serde_json::{Map, Value, json};
+
+// ---------------------------------------------------------------------------------------------------------------- routes
+
+/// The dialect.
+pub const DIALECT: Dialect = Dialect { name: "v1", prefix: "/v1", enabled: |_| true, routes: ROUTES, encode, error };
+
+const ROUTES: &[Route] = &[
+    Route {
+        methods: &["PUT"],
+        path: "/v1/launch",
+        operation: LAUNCH,
+        summary: "Launches instances, with the document's defaults.",
+        parameters: &[
+            AMI,
+            INSTANCE_TYPE,
+            MIN_COUNT,
+            MAX_COUNT,
+            KEY_NAME,
+            SECURITY_GROUPS,
+            USER_DATA,
+            PLACEMENT,
+            PLACEMENT_GROUP,
+            SHUTDOWN_BEHAVIOR,
+            EBS_OPTIMIZED,
+        ],
+        body: BodyUse::Parameters,
+        actions: &["ec2:RunInstances", "ssm:GetParameters"],
+        open: false,
+        decode: launch,
+    },
+    Route {
+        methods: &["PUT"],
+        path: "/v1/{id}/start",
+        operation: "start",
+        summary: "Starts an instance.",
+        parameters: &[REGION],
+        body: BodyUse::Parameters,
+        actions: &["ec2:StartInstances"],
+        open: false,
+        decode: |input| change(input, Change::Start),
+    },
+    Route {
+        methods: &["PUT"],
+        path: "/v1/{id}/reboot",
+        operation: "reboot",
+        summary: "Reboots an instance.",
+        parameters: &[REGION],
+        body: BodyUse::Parameters,
+        actions: &["ec2:RebootInstances"],
+        open: false,
+        decode: |input| change(input, Change::Reboot),
+    },
+    Route {
+        methods: &["PUT"],
+        path: "/v1/{id}/stop",
+        operation: "stop",
+        summary: "Stops an instance.",
+        parameters: &[REGION, FORCE],
+        body: BodyUse::Parameters,
+        actions: &["ec2:StopInstances"],
+        open: false,
+        decode: |input| change(input, Change::Stop { force: force(input)? }),
+    },
+    Route {
+        methods: &["PUT"],
+        path: "/v1/{id}/terminate",
+        operation: "terminate",
+        summary: "Terminates an instance.",
+        parameters: &[REGION, FORCE],
+        body: BodyUse::Parameters,
+        actions: &["ec2:TerminateInstances"],
+        open: false,
+        decode: |input| change(input, Change::Terminate { force: force(input)? }),
+    },
+    Route {
+        methods: &["GET"],
+        path: "/v1/{id}/attributes",
+        operation: "attributes",
+        summary: "Shows an instance's 13 fields, or those of `filter`.",
+        parameters: &[REGION, FILTER],
+        body: BodyUse::Parameters,
+        actions: &["ec2:DescribeInstances"],
+        open: false,
+        decode: attributes,
+    },
+    Route {
+        methods: &["GET"],
+        path: "/v1/{id}/attributes/{field}",
+        operation: "attribute",
+        summary: "Shows one field of an instance.",
+        parameters: &[REGION],
+        body: BodyUse::Parameters,
+        actions: &["ec2:DescribeInstances"],
+        open: false,
+        decode: attribute,
+    },
+    Route {
+        methods: &["PUT"],
+        path: "/v1/{id}/modify",
+        operation: "modify",
+        summary: "Gives an attribute of an instance a new value.",
+        parameters: &[REGION, ATTRIBUTE, VALUE],
+        body: BodyUse::Parameters,
+        actions: &["ec2:ModifyInstanceAttribute"],
+        open: false,
+        decode: modify,
+    },
+];
+
+/// The operation whose failures have words of their own.
+const LAUNCH: &str = "launch";
+
+macro_rules! parameters {
+    ($($ident:ident = $name:literal $(/ $alias:literal)*, $kind:ident, $required:literal, $summary:literal;)*) => {
+        $(const $ident: &Parameter = &Parameter {
+            name: $name,
+            aliases: &[$($alias),*],
+            kind: Type::$kind,
+            required: $required,
+            summary: $summary,
+        };)*
+    };
+}
+
+parameters! {
+    AMI = "ami" / "image_id", Text, true,
+        "The image: an AMI ID, or resolve:ssm: and a parameter's name.";
+    INSTANCE_TYPE = "instance_type", Text, true,
+        "The instance type, such as t3.micro.";
+    MIN_COUNT = "min_count", Integer, false,
+        "Launch this many or none; 1 if not given.";
+    MAX_COUNT = "max_count", Integer, false,
+        "Launch up to this many; 1 if not given.";
+    KEY_NAME = "key_name", Text, false,
+        "The SSH key pair; the deployment's default if not given.";
+    SECURITY_GROUPS = "security_groups", List, false,
+        "Security groups: IDs (sg-...) or names; the deployment's default if not given.";
+    USER_DATA = "user_data", Text, false,
+        "What the instance reads at its first boot, as text of at most 16 KiB.";
+    PLACEMENT = "placement", Text, false,
+        "The Availability Zone, which decides the region; the deployment's default if not given.";
+    PLACEMENT_GROUP = "placement_group", Text, false,
+        "The placement group's name.";
+    SHUTDOWN_BEHAVIOR = "instance_initiated_shutdown_behavior", Text, false,
+        "What a shutdown from inside does: stop or terminate; the deployment's default if not given.";
+    EBS_OPTIMIZED = "ebs_optimized", Boolean, false,
+        "Dedicated throughput to EBS; the deployment's default if not given.";
+    REGION = "region" / "region_name", Text, false,
+        "The region; the deployment's default if not given.";
+    FORCE = "force", Boolean, false,
+        "Without a clean shutdown of the instance; false if not given.";
+    FILTER = "filter", List, false,
+        "The fields to show, comma-separated; all if not given.";
+    ATTRIBUTE = "attribute", Text, true,
+        "The attribute, in boto's spelling (instanceType) or in snake case (instance_type).";
+    VALUE = "value", Text, true,
+        "Its new value: text, true or false, or a list of security group IDs for groupSet.";
+}
+
+/// EC2's limits: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>.
+const MOST_INSTANCES: u32 = 1000;
+const LARGEST_USER_DATA: usize = 16 * 1024;
+
+// ---------------------------------------------------------------------------------------------------------------- decode
+
+fn region(input: &Input<'_>) -> Result<Region, Error> {
+    let allowed = |name: &str| input.config.regions.allow(name);
+    let region = input.params.parsed(REGION, "a region that this deployment allows", allowed)?;
+    Ok(region.unwrap_or_else(|| input.config.regions.default.clone()))
+}
+
+/// A malformed ID never named an instance.
+fn instance_id(input: &Input<'_>) -> Result<InstanceId, Error> {
+    let text = input.segment("id");
+    let wrong =
+        || Error::new(Kind::NotFound, "InvalidInstanceID.Malformed", format!("{text:?} is not an instance's ID"));
+    InstanceId::parse(text).ok_or_else(wrong)
+}
+
+fn force(input: &Input<'_>) -> Result<bool, Error> {
+    Ok(input.params.boolean(FORCE)?.unwrap_or(false))
+}
+
+fn change(input: &Input<'_>, change: Change) -> Result<Call, Error> {
+    let instance_ids = vec![instance_id(input)?];
+    Ok(Call::new(region(input)?, Operation::Change { change, instance_ids, tag: None }))
+}
+
+fn launch(input: &Input<'_>) -> Result<Call, Error> {
+    let (params, defaults) = (&input.params, &input.config.launch);
+    let image_id = params.parsed(AMI, "an AMI ID (ami-...), or resolve:ssm: and a parameter's name", ImageId::parse)?;
+    let image_id = image_id.ok_or_else(|| Error::missing(AMI.name))?;
+    let instance_type = params.parsed(INSTANCE_TYPE, "an instance type such as t3.micro", InstanceType::parse)?;
+    let instance_type = instance_type.ok_or_else(|| Error::missing(INSTANCE_TYPE.name))?;
+    let min_count = params.integer(MIN_COUNT, 1, MOST_INSTANCES)?.unwrap_or(1);
+    let max_count = params.integer(MAX_COUNT, 1, MOST_INSTANCES)?.unwrap_or(1);
+    if min_count > max_count {
+        return Err(Error::invalid(MIN_COUNT.name, format!("must not be more than max_count, which is {max_count}")));
+    }
+    let mut groups = params.list(SECURITY_GROUPS, 100)?;
+    if groups.is_empty() {
+        groups.extend(defaults.security_groups.iter().map(String::as_str));
+    }
+    let (ids, names): (Vec<&str>, Vec<&str>) = groups.into_iter().partition(|group| group.starts_with("sg-"));
+    let security_group_ids =
+        ids.into_iter().map(|id| security_group_id(SECURITY_GROUPS, id)).collect::<Result<_, _>>()?;
+    let user_data = params.raw(USER_DATA)?.map(|text| user_data(USER_DATA, text)).transpose()?;
+    let zone = params.parsed(PLACEMENT, "an Availability Zone such as us-east-1b", Zone::parse)?;
+    let zone = zone.unwrap_or_else(|| defaults.placement.clone());
+    let region = zone.region();
+    if !input.config.regions.allows(&region) {
+        return Err(Error::invalid(PLACEMENT.name, "is in a region that this deployment does not allow"));
+    }
+    let behavior = params.parsed(SHUTDOWN_BEHAVIOR, "stop or terminate", ShutdownBehavior::parse)?;
+    let launch = Launch {
+        image_id,
+        instance_type,
+        min_count,
+        max_count,
+        key_name: Some(name(params.text(KEY_NAME)?.unwrap_or(&defaults.key_name), KEY_NAME)?),
+        security_group_ids,
+        security_groups: names.into_iter().map(str::to_owned).collect(),
+        user_data,
+        placement: Placement {
+            zone: Some(zone),
+            group_name: params.text(PLACEMENT_GROUP)?.map(|text| name(text, PLACEMENT_GROUP)).transpose()?,
+        },
+        shutdown_behavior: Some(behavior.unwrap_or(defaults.shutdown_behavior)),
+        ebs_optimized: Some(params.boolean(EBS_OPTIMIZED)?.unwrap_or(defaults.ebs_optimized)),
+    };
+    Ok(Call::new(region, Operation::Launch(launch)))
+}
+
+fn name(text: &str, parameter: &'static Parameter) -> Result<String, Error> {
+    match text.chars().count() {
+        0..=255 => Ok(text.to_owned()),
+        _ => Err(Error::invalid(parameter.name, "has more than 255 characters")),
+    }
+}
+
+fn security_group_id(parameter: &'static Parameter, text: &str) -> Result<SecurityGroupId, Error> {
+    let wrong =
+        || Error::invalid(parameter.name, "has a malformed security group ID: it is sg- and 8 or 17 hex digits");
+    SecurityGroupId::parse(text).ok_or_else(wrong)
+}
+
+fn user_data(parameter: &'static Parameter, text: &str) -> Result<Vec<u8>, Error> {
+    match text.len() {
+        0..=LARGEST_USER_DATA => Ok(text.as_bytes().to_vec()),
+        _ => Err(Error::invalid(parameter.name, format!("has more than {LARGEST_USER_DATA} bytes"))),
+    }
+}
+
+fn attributes(input: &Input<'_>) -> Result<Call, Error> {
+    let id = instance_id(input)?;
+    let asked = input.params.list(FILTER, FIELDS.len())?;
+    let fields = asked.into_iter().map(|field| known(FILTER.name, field)).collect::<Result<_, _>>()?;
+    Ok(Call { fields, ..Call::new(region(input)?, Operation::Describe(id)) })
+}
+
+fn attribute(input: &Input<'_>) -> Result<Call, Error> {
+    let id = instance_id(input)?;
+    let fields = vec![known("field", input.segment("field"))?];
+    Ok(Call { fields, ..Call::new(region(input)?, Operation::Describe(id)) })
+}
+
+fn known(parameter: &'static str, field: &str) -> Result<&'static str, Error> {
+    let found = FIELDS.iter().map(|(name, _)| *name).find(|name| *name == field);
+    let names = || FIELDS.map(|(name, _)| name).join(", ");
+    found.ok_or_else(|| Error::invalid(parameter, format!("must be of {}", names())))
+}
+
+/// Reads an attribute's new value.
+type ReadAttribute = fn(&Input<'_>) -> Result<Attribute, Error>;
+
+/// Every attribute in boto's spelling.
+const ATTRIBUTES: [(&str, ReadAttribute); 12] = [
+    ("instanceType", |it| {
+        Ok(Attribute::InstanceType(value(it, "an instance type such as t3.micro", InstanceType::parse)?))
+    }),
+    ("kernel", |it| Ok(Attribute::Kernel(value(it, "a kernel's ID (aki-...)", |text| id("aki-", text))?))),
+    ("ramdisk", |it| Ok(Attribute::Ramdisk(value(it, "a RAM disk's ID (ari-...)", |text| id("ari-", text))?))),
+    ("userData", |it| {
+        let text = it.params.raw(VALUE)?.ok_or_else(|| Error::missing(VALUE.name))?;
+        Ok(Attribute::UserData(user_data(VALUE, text)?))
+    }),
+    ("disableApiTermination", |it| Ok(Attribute::DisableApiTermination(truth(it)?))),
+    ("instanceInitiatedShutdownBehavior", |it| {
+        let behavior = value(it, "stop or terminate", ShutdownBehavior::parse)?;
+        Ok(Attribute::InstanceInitiatedShutdownBehavior(behavior))
+    }),
+    ("sourceDestCheck", |it| Ok(Attribute::SourceDestCheck(truth(it)?))),
+    ("groupSet", |it| {
+        let ids = it.params.list(VALUE, 100)?;
+        if ids.is_empty() {
+            return Err(Error::missing(VALUE.name));
+        }
+        Ok(Attribute::GroupSet(ids.into_iter().map(|id| security_group_id(VALUE, id)).collect::<Result<_, _>>()?))
+    }),
+    ("ebsOptimized", |it| Ok(Attribute::EbsOptimized(truth(it)?))),
+    // The only value that EC2 knows.
+    ("sriovNetSupport", |it| {
+        Ok(Attribute::SriovNetSupport(value(it, "simple", |text| (text == "simple").then(|| text.to_owned()))?))
+    }),
+    ("enaSupport", |it| Ok(Attribute::EnaSupport(truth(it)?))),
+    ("disableApiStop", |it| Ok(Attribute::DisableApiStop(truth(it)?))),
+];
+
+fn modify(input: &Input<'_>) -> Result<Call, Error> {
+    let instance_id = instance_id(input)?;
+    let asked = input.params.required(ATTRIBUTE)?;
+    let found = ATTRIBUTES.iter().find(|(name, _)| *name == asked || snake_case(name) == asked);
+    let names = || ATTRIBUTES.map(|(name, _)| name).join(", ");
+    let (_, read) = found.ok_or_else(|| Error::invalid(ATTRIBUTE.name, format!("must be one of {}", names())))?;
+    Ok(Call::new(region(input)?, Operation::Modify(instance_id, read(input)?)))
+}
+
+fn value<T>(input: &Input<'_>, expected: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, Error> {
+    input.params.parsed(VALUE, expected, parse)?.ok_or_else(|| Error::missing(VALUE.name))
+}
+
+fn truth(input: &Input<'_>) -> Result<bool, Error> {
+    input.params.boolean(VALUE)?.ok_or_else(|| Error::missing(VALUE.name))
+}
+
+fn id(prefix: &str, text: &str) -> Option<String> {
+    is_resource_id(prefix, text).then(|| text.to_owned())
+}
+
+fn snake_case(name: &str) -> String {
+    let mut snake = String::new();
+    for c in name.chars() {
+        if c.is_ascii_uppercase() {
+            snake.push('_');
+        }
+        snake.push(c.to_ascii_lowercase());
+    }
+    snake
+}
+
+// ---------------------------------------------------------------------------------------------------------------- encode
+
+fn encode(call: Call, outcome: Outcome) -> Reply {
+    match outcome {
+        Outcome::Launched(instances) => {
+            Reply::json(200, &instances.iter().map(|it| it.instance_id.as_str()).collect::<Vec<_>>())
+        }
+        Outcome::Changed(_) | Outcome::Rebooted(_) | Outcome::Modified => {
+            Reply::json(200, &"Instance modification succeeded")
+        }
+        Outcome::Described(instance) => {
+            let shown = FIELDS.iter().filter(|(name, _)| call.fields.is_empty() || call.fields.contains(name));
+            let fields: Map<_, _> = shown.map(|(name, of)| ((*name).to_owned(), of(&instance))).collect();
+            Reply::json(200, &fields)
+        }
+        other => super::unexpected(&other),
+    }
+}
+
+/// Finds a field's value.
+type Field = fn(&Instance) -> Value;
+
+/// The document's fields, in its order.
+const FIELDS: [(&str, Field); 13] = [
+    ("id", |it| json!(it.instance_id)),
+    ("public_dns_name", |it| json!(it.public_dns_name)),
+    ("private_dns_name", |it| json!(it.private_dns_name)),
+    ("state", |it| json!(it.state.name)),
+    ("state_code", |it| json!(it.state.code)),
+    ("key_name", |it| json!(it.key_name)),
+    ("instance_type", |it| json!(it.instance_type)),
+    ("launch_time", |it| json!(it.launch_time.map(super::rfc3339_milliseconds))),
+    ("image_id", |it| json!(it.image_id)),
+    ("placement", |it| json!(it.availability_zone)),
+    ("placement_group", |it| json!(it.placement_group)),
+    ("private_ip_address", |it| json!(it.private_ip_address)),
+    ("ip_address", |it| json!(it.public_ip_address)),
+];
+
+/// A JSON string that begins with the document's text for the status; the code goes into `x-error-code`.
+fn error(error: &Error, status: u16, route: Option<&Route>) -> Reply {
+    let launching = route.is_some_and(|route| route.operation == LAUNCH);
+    let no_instance = error.code.starts_with("InvalidInstanceID.") && !launching;
+    let (status, text) = match error.kind {
+        _ if no_instance => (404, "Instance ID not found"),
+        Kind::Unauthenticated | Kind::Forbidden | Kind::MethodNotAllowed => (status, ""),
+        // No such path.
+        Kind::NotFound if !error.by_aws => (404, ""),
+        Kind::Invalid | Kind::TooLarge if !error.by_aws => (400, "Required arguments not provided"),
+        _ if launching => (408, "Error while running via EC2 API"),
+        _ => (408, "Error while modifying via EC2 API"),
+    };
+    let body = if text.is_empty() { error.message.clone() } else { format!("{text}: {}", error.message) };
+    Reply::json(status, &body).with("x-error-code", error.code.clone())
+}
+
+// ----------------------------------------------------------------------------------------------------------------- tests
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_are_known_in_snake_case_too() {
+        assert_eq!(snake_case("instanceInitiatedShutdownBehavior"), "instance_initiated_shutdown_behavior");
+        assert_eq!(snake_case("kernel"), "kernel");
+    }
+}

@@ -1,0 +1,433 @@
+//! `/v1`: the document's defaults, its statuses and words, the 13 fields and every attribute.
+
+use crate::support::{Event2, Function, NO_INSTANCE, REQUEST_ID, own_region};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use serde_json::{Value, json};
+
+const LAUNCHED: &str = "<RunInstancesResponse><instancesSet><item><instanceId>i-abba916a</instanceId></item>\
+    <item><instanceId>i-abba916b</instanceId></item></instancesSet></RunInstancesResponse>";
+const MODIFIED: &str = "<ModifyInstanceAttributeResponse><return>true</return></ModifyInstanceAttributeResponse>";
+const DONE: &str = "Instance modification succeeded";
+
+fn refusal(code: &str, message: &str) -> String {
+    format!("<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors></Response>")
+}
+
+#[tokio::test]
+async fn an_instance_is_launched_stopped_started_modified_shown_and_terminated() {
+    let function = Function::with_moto().await;
+    let region = own_region();
+    let group = function.prepare(region).await;
+    let body = json!({
+        "ami": crate::support::IMAGE, "instance_type": "t3.micro", "key_name": "demo", "security_groups": [group],
+        "placement": format!("{region}a"), "user_data": "#!/bin/sh\necho é\n", "min_count": 2, "max_count": 2,
+    });
+    let launched = function.call_json("PUT", "/v1/launch/", &body).await;
+    assert_eq!(launched.status, 200, "{launched:?}");
+    let launched = launched.json();
+    assert_eq!(launched.as_array().unwrap().len(), 2);
+    let id = launched[0].as_str().unwrap();
+    let at = |path: &str| format!("/v1/{id}/{path}?region={region}");
+
+    for path in ["stop", "start", "reboot", "stop"] {
+        function.call("PUT", &at(path)).await.is(200, &json!(DONE));
+    }
+    let modify = format!("{}&attribute=instance_type&value=t3.small", at("modify"));
+    function.call("PUT", &modify).await.is(200, &json!(DONE));
+
+    let shown = function.call("GET", &at("attributes")).await.json();
+    let names: Vec<_> = shown.as_object().unwrap().keys().map(String::as_str).collect();
+    let mut fields = [
+        "id",
+        "public_dns_name",
+        "private_dns_name",
+        "state",
+        "state_code",
+        "key_name",
+        "instance_type",
+        "launch_time",
+        "image_id",
+        "placement",
+        "placement_group",
+        "private_ip_address",
+        "ip_address",
+    ];
+    fields.sort_unstable();
+    assert_eq!(names, fields);
+    assert_eq!(shown["id"], id);
+    assert_eq!((&shown["state"], &shown["state_code"]), (&json!("stopped"), &json!(80)));
+    assert_eq!(shown["instance_type"], "t3.small");
+    assert_eq!(shown["placement"], format!("{region}a"));
+    function
+        .call("GET", &format!("{}&filter=state,id", at("attributes")))
+        .await
+        .is(200, &json!({"id": id, "state": "stopped"}));
+    function.call("GET", &at("attributes/state_code")).await.is(200, &json!({"state_code": 80}));
+
+    function.call("PUT", &at("terminate")).await.is(200, &json!(DONE));
+    function.call("GET", &at("attributes/state")).await.is(200, &json!({"state": "terminated"}));
+}
+
+#[tokio::test]
+async fn a_launch_has_the_documents_defaults() {
+    let function = Function::canned(&[(200, LAUNCHED)]).await;
+    let answer = function.call("PUT", "/v1/launch?ami=ami-abba916a&instance_type=t1.micro").await;
+    answer.is(200, &json!(["i-abba916a", "i-abba916b"]));
+    let seen = function.wire.only();
+    assert_eq!(seen.region(), "us-east-1");
+    assert_eq!(
+        seen.form(),
+        [
+            "Action=RunInstances",
+            &format!("ClientToken={REQUEST_ID}"),
+            "EbsOptimized=false",
+            "ImageId=ami-abba916a",
+            "InstanceInitiatedShutdownBehavior=terminate",
+            "InstanceType=t1.micro",
+            "KeyName=scalacity_dev1",
+            "MaxCount=1",
+            "MinCount=1",
+            "Placement.AvailabilityZone=us-east-1b",
+            "SecurityGroup.1=SSH",
+            "Version=2016-11-15",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn the_defaults_are_configuration() {
+    let variables = [
+        ("LAUNCH_KEY_NAME", "mine"),
+        ("LAUNCH_SECURITY_GROUPS", "web,sg-abba916a"),
+        ("LAUNCH_PLACEMENT", "eu-west-1c"),
+        ("LAUNCH_SHUTDOWN_BEHAVIOR", "stop"),
+        ("LAUNCH_EBS_OPTIMIZED", "true"),
+    ];
+    let function = Function::new(crate::support::Wire::canned(&[(200, LAUNCHED)]).await, &variables).await;
+    assert_eq!(function.call("PUT", "/v1/launch?image_id=ami-abba916a&instance_type=t3.micro").await.status, 200);
+    let seen = function.wire.only();
+    assert_eq!(seen.region(), "eu-west-1");
+    let form = seen.form();
+    for line in [
+        "KeyName=mine",
+        "SecurityGroup.1=web",
+        "SecurityGroupId.1=sg-abba916a",
+        "Placement.AvailabilityZone=eu-west-1c",
+        "InstanceInitiatedShutdownBehavior=stop",
+        "EbsOptimized=true",
+    ] {
+        assert!(form.contains(&line.to_owned()), "{line}: {form:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_launch_takes_every_parameter_of_the_document() {
+    let function = Function::canned(&[(200, LAUNCHED)]).await;
+    let user_data = format!("é\0{}", "x".repeat(16 * 1024 - 3));
+    let body = json!({
+        "ami": "ami-abba916a", "instance_type": "t3.micro", "min_count": 2, "max_count": 3, "key_name": "k",
+        "security_groups": ["web", "sg-abba916a"], "user_data": user_data, "placement": "us-west-2b",
+        "placement_group": "close", "instance_initiated_shutdown_behavior": "stop", "ebs_optimized": true,
+    });
+    assert_eq!(function.call_json("PUT", "/v1/launch", &body).await.status, 200);
+    let seen = function.wire.only();
+    assert_eq!(seen.region(), "us-west-2");
+    assert_eq!(
+        seen.form(),
+        [
+            "Action=RunInstances",
+            &format!("ClientToken={REQUEST_ID}"),
+            "EbsOptimized=true",
+            "ImageId=ami-abba916a",
+            "InstanceInitiatedShutdownBehavior=stop",
+            "InstanceType=t3.micro",
+            "KeyName=k",
+            "MaxCount=3",
+            "MinCount=2",
+            "Placement.AvailabilityZone=us-west-2b",
+            "Placement.GroupName=close",
+            "SecurityGroup.1=web",
+            "SecurityGroupId.1=sg-abba916a",
+            &format!("UserData={}", BASE64_STANDARD.encode(&user_data)),
+            "Version=2016-11-15",
+        ]
+    );
+    assert!(!function.log_lines().join("").contains("xxxx"), "user data is logged");
+}
+
+#[tokio::test]
+async fn stop_and_terminate_take_force_and_the_default_region_is_the_deployments() {
+    for (action, sent) in [("stop", "StopInstances"), ("terminate", "TerminateInstances")] {
+        let body = format!("<{sent}Response><instancesSet/></{sent}Response>");
+        for (query, force) in [("", None), ("?force=false", None), ("?force=True", Some("Force=true"))] {
+            let function = Function::canned(&[(200, &body)]).await;
+            function.call("PUT", &format!("/v1/i-abba916a/{action}{query}")).await.is(200, &json!(DONE));
+            let seen = function.wire.only();
+            assert_eq!(seen.region(), "us-east-1");
+            let action = format!("Action={sent}");
+            let mut expected = vec![action.as_str()];
+            expected.extend(force);
+            expected.extend(["InstanceId.1=i-abba916a", "Version=2016-11-15"]);
+            assert_eq!(seen.form(), expected);
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_attribute_is_modified_in_both_spellings_with_a_typed_value() {
+    let script = BASE64_STANDARD.encode("#!/bin/sh\n");
+    for (camel, snake, value, sent) in [
+        ("instanceType", "instance_type", json!("t3.small"), vec!["InstanceType.Value=t3.small".to_owned()]),
+        ("kernel", "kernel", json!("aki-abba916a"), vec!["Kernel.Value=aki-abba916a".to_owned()]),
+        ("ramdisk", "ramdisk", json!("ari-abba916a"), vec!["Ramdisk.Value=ari-abba916a".to_owned()]),
+        ("userData", "user_data", json!("#!/bin/sh\n"), vec![format!("UserData.Value={script}")]),
+        (
+            "disableApiTermination",
+            "disable_api_termination",
+            json!(true),
+            vec!["DisableApiTermination.Value=true".to_owned()],
+        ),
+        ("disableApiStop", "disable_api_stop", json!("false"), vec!["DisableApiStop.Value=false".to_owned()]),
+        (
+            "instanceInitiatedShutdownBehavior",
+            "instance_initiated_shutdown_behavior",
+            json!("stop"),
+            vec!["InstanceInitiatedShutdownBehavior.Value=stop".to_owned()],
+        ),
+        ("sourceDestCheck", "source_dest_check", json!("false"), vec!["SourceDestCheck.Value=false".to_owned()]),
+        (
+            "groupSet",
+            "group_set",
+            json!(["sg-abba916a", "sg-abba916b"]),
+            vec!["GroupId.1=sg-abba916a".to_owned(), "GroupId.2=sg-abba916b".to_owned()],
+        ),
+        ("ebsOptimized", "ebs_optimized", json!("True"), vec!["EbsOptimized.Value=true".to_owned()]),
+        ("sriovNetSupport", "sriov_net_support", json!("simple"), vec!["SriovNetSupport.Value=simple".to_owned()]),
+        ("enaSupport", "ena_support", json!(true), vec!["EnaSupport.Value=true".to_owned()]),
+    ] {
+        let function = Function::canned(&[(200, MODIFIED), (200, MODIFIED)]).await;
+        for attribute in [camel, snake] {
+            let body = json!({"attribute": attribute, "value": value});
+            function.call_json("PUT", "/v1/i-abba916a/modify", &body).await.is(200, &json!(DONE));
+            let mut expected = vec!["Action=ModifyInstanceAttribute".to_owned(), "InstanceId=i-abba916a".to_owned()];
+            expected.push("Version=2016-11-15".to_owned());
+            expected.extend(sent.clone());
+            expected.sort();
+            assert_eq!(function.wire.only().form(), expected, "{attribute}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn fields_are_the_documents_and_what_ec2_does_not_have_is_null() {
+    let body = "<DescribeInstancesResponse><reservationSet><item><instancesSet><item><instanceId>i-abba916a</instanceId>\
+        <imageId>ami-abba916a</imageId><instanceState><code>272</code><name>running</name></instanceState>\
+        <privateDnsName>ip-10-0-0-1.ec2.internal</privateDnsName><dnsName>ec2.example</dnsName><keyName>k</keyName>\
+        <instanceType>t1.micro</instanceType><launchTime>2012-10-29T10:51:24.000Z</launchTime><placement>\
+        <availabilityZone>us-east-1b</availabilityZone><groupName>close</groupName></placement>\
+        <privateIpAddress>10.0.0.1</privateIpAddress><ipAddress>203.0.113.7</ipAddress></item></instancesSet></item>\
+        </reservationSet></DescribeInstancesResponse>";
+    let bare = "<DescribeInstancesResponse><reservationSet><item><instancesSet><item><instanceId>i-abba916a</instanceId>\
+        <dnsName/><placement><groupName/></placement></item></instancesSet></item></reservationSet></DescribeInstancesResponse>";
+    let function = Function::canned(&[(200, body), (200, bare)]).await;
+    function.call("GET", "/v1/i-abba916a/attributes").await.is(
+        200,
+        &json!({
+            "id": "i-abba916a", "public_dns_name": "ec2.example", "private_dns_name": "ip-10-0-0-1.ec2.internal",
+            "state": "running", "state_code": 16, "key_name": "k", "instance_type": "t1.micro",
+            "launch_time": "2012-10-29T10:51:24.000Z", "image_id": "ami-abba916a", "placement": "us-east-1b",
+            "placement_group": "close", "private_ip_address": "10.0.0.1", "ip_address": "203.0.113.7",
+        }),
+    );
+    function.call("GET", "/v1/i-abba916a/attributes").await.is(
+        200,
+        &json!({
+            "id": "i-abba916a", "public_dns_name": null, "private_dns_name": null, "state": null, "state_code": null,
+            "key_name": null, "instance_type": null, "launch_time": null, "image_id": null, "placement": null,
+            "placement_group": null, "private_ip_address": null, "ip_address": null,
+        }),
+    );
+}
+
+#[tokio::test]
+async fn bad_input_is_400_in_the_documents_words_and_never_reaches_aws() {
+    let function = Function::alone(&[("ALLOWED_REGIONS", "us-east-1,us-west-2")]).await;
+    let launch = "ami=ami-abba916a&instance_type=t3.micro";
+    let fields = "must be of id, public_dns_name, private_dns_name, state, state_code, key_name, instance_type, launch_time, \
+        image_id, placement, placement_group, private_ip_address, ip_address";
+    let large = "x".repeat(16 * 1024 + 1);
+    let modify = |attribute: &str, value: &str| format!("i-abba916a/modify?attribute={attribute}&value={value}");
+    for (method, path, detail) in [
+        ("PUT", "launch".to_owned(), "ami is required"),
+        ("PUT", "launch?ami=ami-abba916a".to_owned(), "instance_type is required"),
+        (
+            "PUT",
+            "launch?ami=ubuntu&instance_type=t3.micro".to_owned(),
+            "ami must be an AMI ID (ami-...), or resolve:ssm: and a parameter's name",
+        ),
+        (
+            "PUT",
+            format!("launch?{launch}&image_id=ami-abba916b"),
+            "image_id is the same as ami, but has a different value",
+        ),
+        ("PUT", format!("launch?{launch}&min_count=3"), "min_count must not be more than max_count, which is 1"),
+        ("PUT", format!("launch?{launch}&min_count=0"), "min_count must be a whole number from 1 to 1000"),
+        ("PUT", format!("launch?{launch}&max_count=ten"), "max_count must be a whole number from 1 to 1000"),
+        ("PUT", format!("launch?{launch}&user_data={large}"), "user_data has more than 16384 bytes"),
+        (
+            "PUT",
+            format!("launch?{launch}&placement=us-east-1"),
+            "placement must be an Availability Zone such as us-east-1b",
+        ),
+        (
+            "PUT",
+            format!("launch?{launch}&placement=cn-north-1a"),
+            "placement is in a region that this deployment does not allow",
+        ),
+        (
+            "PUT",
+            format!("launch?{launch}&placement=evil.example/"),
+            "placement must be an Availability Zone such as us-east-1b",
+        ),
+        (
+            "PUT",
+            format!("launch?{launch}&security_groups=sg-1"),
+            "security_groups has a malformed security group ID: it is sg- and 8 or 17 hex digits",
+        ),
+        ("PUT", format!("launch?{launch}&security_groups=a,,b"), "security_groups has an empty item"),
+        ("PUT", format!("launch?{launch}&ebs_optimized=maybe"), "ebs_optimized must be true or false"),
+        (
+            "PUT",
+            format!("launch?{launch}&instance_initiated_shutdown_behavior=explode"),
+            "instance_initiated_shutdown_behavior must be stop or terminate",
+        ),
+        ("PUT", "i-abba916a/start?region=eu-west-1".to_owned(), "region must be a region that this deployment allows"),
+        (
+            "PUT",
+            "i-abba916a/start?region=x.evil.example/".to_owned(),
+            "region must be a region that this deployment allows",
+        ),
+        ("PUT", "i-abba916a/stop?force=maybe".to_owned(), "force must be true or false"),
+        ("GET", "i-abba916a/attributes?filter=,,".to_owned(), "filter has an empty item"),
+        ("GET", "i-abba916a/attributes?filter=id,colour".to_owned(), &format!("filter {fields}")),
+        ("GET", "i-abba916a/attributes/colour".to_owned(), &format!("field {fields}")),
+        ("PUT", "i-abba916a/modify?value=x".to_owned(), "attribute is required"),
+        ("PUT", "i-abba916a/modify?attribute=instanceType".to_owned(), "value is required"),
+        ("PUT", "i-abba916a/modify?attribute=groupSet".to_owned(), "value is required"),
+        ("PUT", "i-abba916a/modify?attribute=ebsOptimized&value=".to_owned(), "value is required"),
+        (
+            "PUT",
+            modify("colour", "red"),
+            "attribute must be one of instanceType, kernel, ramdisk, userData, disableApiTermination, \
+            instanceInitiatedShutdownBehavior, sourceDestCheck, groupSet, ebsOptimized, sriovNetSupport, enaSupport, disableApiStop",
+        ),
+        (
+            "PUT",
+            modify("InstanceType", "t3.micro"),
+            "attribute must be one of instanceType, kernel, ramdisk, userData, disableApiTermination, \
+            instanceInitiatedShutdownBehavior, sourceDestCheck, groupSet, ebsOptimized, sriovNetSupport, enaSupport, disableApiStop",
+        ),
+        ("PUT", modify("instanceType", "huge"), "value must be an instance type such as t3.micro"),
+        ("PUT", modify("sourceDestCheck", "maybe"), "value must be true or false"),
+        (
+            "PUT",
+            modify("groupSet", "sg-abba916a,web"),
+            "value has a malformed security group ID: it is sg- and 8 or 17 hex digits",
+        ),
+        ("PUT", modify("kernel", "aki-xyz"), "value must be a kernel's ID (aki-...)"),
+        ("PUT", modify("ramdisk", "x"), "value must be a RAM disk's ID (ari-...)"),
+        ("PUT", modify("sriovNetSupport", "complex"), "value must be simple"),
+        ("PUT", modify("userData", &large), "value has more than 16384 bytes"),
+        ("PUT", modify("instanceInitiatedShutdownBehavior", "Stop"), "value must be stop or terminate"),
+    ] {
+        let answer = function.call(method, &format!("/v1/{path}")).await;
+        answer.is(400, &json!(format!("Required arguments not provided: {detail}")));
+        let code = if detail.ends_with("is required") { "MissingParameter" } else { "InvalidParameterValue" };
+        assert_eq!(answer.headers["x-error-code"], code, "{path}");
+    }
+    for (body, detail) in [
+        ("[1]", "The request body is not a JSON object"),
+        ("{\"ami\": \"ami-ab", "The request body is JSON that ends too early"),
+        ("{\"ami\": 5}", "ami must be a string"),
+        (&format!("{{\"user_data\": \"{}\"}}", "x".repeat(300_000)), "The request body is larger than 262144 bytes"),
+    ] {
+        let event = Event2::new("PUT", "/v1/launch").key().body("application/json", body);
+        function.invoke(&event.json()).await.is(400, &json!(format!("Required arguments not provided: {detail}")));
+    }
+    for path in ["/v1/i-xyz/start", "/v1/web/stop", "/v1/i-abba916a%00/reboot", "/v1/launch/start"] {
+        let answer = function.call("PUT", path).await;
+        assert_eq!(answer.status, 404, "{answer:?}");
+        assert!(answer.json().as_str().unwrap().starts_with("Instance ID not found: "), "{answer:?}");
+        assert_eq!(answer.headers["x-error-code"], "InvalidInstanceID.Malformed");
+    }
+    function.quiet();
+}
+
+#[tokio::test]
+async fn statuses_before_any_action_are_http_s_own() {
+    let function = Function::alone(&[]).await;
+    let answer = function.invoke(&Event2::new("PUT", "/v1/launch").json()).await;
+    answer.is(401, &json!("Invalid api key"));
+    let answer = function.call("GET", "/v1/launch").await;
+    answer.is(405, &json!("This path takes PUT"));
+    assert_eq!(answer.headers["allow"], "PUT");
+    function.call("PUT", "/v1/i-abba916a/explode").await.is(404, &json!("There is nothing at this path"));
+    function.quiet();
+}
+
+#[tokio::test]
+async fn what_ec2_refuses_is_404_for_the_instance_and_408_for_the_rest() {
+    let modifying = "Error while modifying via EC2 API";
+    let running = "Error while running via EC2 API";
+    let launch = "/v1/launch?ami=ami-abba916a&instance_type=t3.micro";
+    let start = "/v1/i-abba916a/start";
+    let role = |action: &str| format!("AWS refused {action} to this function's execution role (UnauthorizedOperation)");
+    for (path, status, code, message, expected) in [
+        (
+            start,
+            400,
+            "InvalidInstanceID.NotFound",
+            "The instance ID does not exist",
+            (404, "Instance ID not found: The instance ID does not exist".to_owned()),
+        ),
+        (start, 400, "IncorrectInstanceState", "no", (408, format!("{modifying}: no"))),
+        (start, 400, "InvalidParameterValue", "no", (408, format!("{modifying}: no"))),
+        (start, 403, "UnauthorizedOperation", "no", (408, format!("{modifying}: {}", role("ec2:StartInstances")))),
+        (launch, 400, "InvalidAMIID.NotFound", "no", (408, format!("{running}: no"))),
+        (launch, 400, "InstanceLimitExceeded", "no", (408, format!("{running}: no"))),
+        (launch, 403, "UnauthorizedOperation", "no", (408, format!("{running}: {}", role("ec2:RunInstances")))),
+    ] {
+        let function = Function::canned(&[(status, &refusal(code, message))]).await;
+        let answer = function.call("PUT", path).await;
+        answer.is(expected.0, &json!(expected.1));
+        assert_eq!(answer.headers["x-error-code"], code);
+    }
+    // Cut connections and nonsense are EC2's errors, too.
+    let function = Function::canned(&[]).await;
+    function
+        .call("PUT", start)
+        .await
+        .is(408, &json!(format!("{modifying}: AWS could not be reached for ec2:StartInstances")));
+    let throttled = refusal("RequestLimitExceeded", "Request limit exceeded.");
+    let function = Function::canned(&[(503, &throttled), (503, &throttled), (503, &throttled)]).await;
+    let answer = function.call("PUT", start).await;
+    answer.is(408, &json!(format!("{modifying}: Request limit exceeded.")));
+    assert_eq!(answer.headers["retry-after"], "2");
+}
+
+#[tokio::test]
+async fn an_instance_that_is_not_there_is_404() {
+    let function = Function::with_moto().await;
+    for (method, action) in [
+        ("PUT", "start"),
+        ("PUT", "stop"),
+        ("PUT", "terminate"),
+        ("PUT", "reboot"),
+        ("GET", "attributes"),
+        ("GET", "attributes/id"),
+    ] {
+        let answer = function.call(method, &format!("/v1/{NO_INSTANCE}/{action}?region=us-west-2")).await;
+        let Value::String(text) = answer.json() else { panic!("{answer:?}") };
+        assert_eq!((answer.status, text.starts_with("Instance ID not found: ")), (404, true), "{text}");
+    }
+}
