@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_row_of_the_contract_is_in_the_table() {
+    fn every_kind_of_code_is_in_the_table() {
         for (code, status, expected) in [
             ("InvalidInstanceID.Malformed", 400, Kind::Invalid),
             ("InvalidParameterValue", 400, Kind::Invalid),

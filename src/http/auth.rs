@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_taken_from_every_place_of_the_contract() {
+    fn a_key_is_taken_from_every_documented_place() {
         assert_eq!(name(&[("x-api-key", "old")], None).as_deref(), Some("ops"));
         assert_eq!(name(&[("api_key", "new")], None).as_deref(), Some("ops"));
         assert_eq!(name(&[("authorization", "Bearer ci key")], None).as_deref(), Some("ci"));

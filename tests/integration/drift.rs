@@ -3,6 +3,7 @@
 use crate::support::file;
 use ec2_control_api::config::VARIABLES;
 use ec2_control_api::dialects::DIALECTS;
+use ec2_control_api::http::params::Parameter;
 use ec2_control_api::http::route::{Found, Route, find};
 use lambda_http::http::Method;
 use serde_json::Value;
@@ -44,7 +45,9 @@ fn the_readme_has_a_row_for_every_route_and_no_other() {
     let expected: BTreeSet<String> = routes().map(|it| format!("{} {}", it.methods.join(", "), it.path)).collect();
     assert_eq!(rows, expected);
     for route in routes() {
-        let row = format!("| `{} {}` | {} |", route.methods.join(", "), route.path, route.summary);
+        let parameter = |it: &&Parameter| format!("`{}`{}", it.name, if it.required { " (required)" } else { "" });
+        let parameters = route.parameters.iter().map(parameter).collect::<Vec<_>>().join(", ");
+        let row = format!("| `{} {}` | {} | {parameters} |", route.methods.join(", "), route.path, route.summary);
         assert!(readme.contains(&row), "README.md has no row\n{row}");
     }
 }

@@ -2,6 +2,13 @@
 //!
 //! One binary, because linking the SDK takes longer than running every test in it.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test fails so"
+)]
 #![expect(unreachable_pub, reason = "nothing outside a test binary can reach it anyway")]
 
 mod common;

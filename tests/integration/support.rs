@@ -39,6 +39,7 @@ pub fn file(path: &str) -> String {
 }
 
 /// The port of the one moto server of this test run.
+#[expect(clippy::zombie_processes, reason = "it outlives every test, and ends with this process")]
 fn moto_port() -> u16 {
     static PORT: OnceLock<u16> = OnceLock::new();
     *PORT.get_or_init(|| {
