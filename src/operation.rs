@@ -361,7 +361,8 @@ impl Rows {
         self.escapes = escapes;
     }
 
-    fn finish(mut self) -> String {
+    /// The whole array.
+    pub fn finish(mut self) -> String {
         self.json.insert(0, b'[');
         self.json.push(b']');
         // serde_json writes UTF-8.

@@ -583,3 +583,39 @@ fn rfc3339(it: OffsetDateTime) -> String {
     let (hour, minute, second) = (time.hour(), time.minute(), time.second());
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}+00:00")
 }
+
+// ----------------------------------------------------------------------------------------------------------------- tests
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(reply: &Reply) -> String {
+        String::from_utf8(reply.body.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn one_is_bare_and_several_are_an_array() {
+        assert_eq!(body(&one_or_all(vec![7])), "7");
+        assert_eq!(body(&one_or_all(vec![7, 8])), "[7,8]");
+        assert_eq!(body(&one_or_all(Vec::<u8>::new())), "[]");
+    }
+
+    #[test]
+    fn a_launch_time_is_that_of_boto3s_isoformat() {
+        let time = OffsetDateTime::from_unix_timestamp(1_455_645_849).unwrap();
+        assert_eq!(rfc3339(time), "2016-02-16T18:04:09+00:00");
+    }
+
+    #[test]
+    fn an_instance_of_which_ec2_says_nothing_is_listed_with_nulls() {
+        let mut rows = Rows::default();
+        let reservation = Reservation { instances: vec![Instance::default()], ..Reservation::default() };
+        flat_rows(std::slice::from_ref(&reservation), &mut rows);
+        assert_eq!(
+            rows.finish(),
+            "[{\"id\":\"\",\"instance-type\":null,\"instance-state\":null,\"private-ip\":null,\"key-name\":null,\"image-id\":null,\
+             \"vpc-id\":null,\"subnet-id\":null,\"security-group-ids\":[]}]"
+        );
+    }
+}

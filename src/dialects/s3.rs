@@ -249,3 +249,21 @@ fn object_rows(objects: &[ObjectInfo], rows: &mut Rows) {
         rows.push(&Row { name: &object.key, size: object.size, last_modified });
     }
 }
+
+// ----------------------------------------------------------------------------------------------------------------- tests
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_of_no_type_is_bytes_and_never_a_page_of_this_origin() {
+        let call = Call::new(Region::parse("us-east-1").unwrap(), Operation::Health);
+        let object = Object { content: b"<script>".to_vec(), content_type: None, etag: None };
+        let reply = encode(call, Outcome::Object(object));
+        assert_eq!(reply.status, 200);
+        assert!(matches!(&reply.body, Body::Binary(bytes) if bytes == b"<script>"));
+        let headers = [("content-type", "application/octet-stream"), ("content-security-policy", "sandbox")];
+        assert_eq!(reply.headers, headers.map(|(name, value)| (name, value.to_owned())));
+    }
+}

@@ -52,9 +52,12 @@ fn harmless(request: LambdaRequest) -> Option<LambdaRequest> {
                 event.query_string_parameters = query.parse().unwrap_or_default();
             }
             event.headers.remove(HOST);
-            event.request_context.domain_name = None;
-            // An HTTP API has decoded the path already, a REST API has not: the router reads one form, the encoded one.
-            event.raw_path = event.raw_path.map(|path| path.replace('%', "%25"));
+            let domain = event.request_context.domain_name.take().unwrap_or_default();
+            // An HTTP API has decoded the path. A REST API has not, and neither have function URLs and cargo-lambda's
+            // emulator, which is no API and has no ID. The router reads one form, the encoded one.
+            if event.request_context.apiid.is_some() && !domain.contains(".lambda-url.") {
+                event.raw_path = event.raw_path.map(|path| path.replace('%', "%25"));
+            }
             Some(LambdaRequest::ApiGatewayV2(event))
         }
         LambdaRequest::ApiGatewayV1(mut event) if readable(&event.path) => {
@@ -101,7 +104,7 @@ mod tests {
     fn v2(path: &str, query: &str, headers: Value) -> Value {
         json!({
             "version": "2.0", "rawPath": path, "rawQueryString": query, "headers": headers, "isBase64Encoded": false,
-            "requestContext": {"stage": "$default", "domainName": "[", "http": {"method": "GET", "path": path}},
+            "requestContext": {"apiId": "x", "stage": "$default", "domainName": "[", "http": {"method": "GET", "path": path}},
         })
     }
 
@@ -138,6 +141,18 @@ mod tests {
             assert_eq!(request(&v2(path, "", json!({}))).raw_http_path(), "");
             assert_eq!(request(&v1(path, json!({}), json!({}))).raw_http_path(), "");
         }
+    }
+
+    #[test]
+    fn the_path_is_read_encoded_whoever_hands_it_over() {
+        let mut event = v2("/s3/demo-x/100% é%41", "", json!({}));
+        assert_eq!(request(&event).raw_http_path(), "/s3/demo-x/100%25 é%2541");
+        event["rawPath"] = json!("/s3/demo-x/100%25%20%C3%A9%2541");
+        event["requestContext"]["domainName"] = json!("x.lambda-url.us-east-1.on.aws");
+        assert_eq!(request(&event).raw_http_path(), "/s3/demo-x/100%25%20%C3%A9%2541");
+        event["requestContext"].as_object_mut().unwrap().remove("apiId");
+        event["requestContext"]["domainName"] = json!("localhost");
+        assert_eq!(request(&event).raw_http_path(), "/s3/demo-x/100%25%20%C3%A9%2541");
     }
 
     #[test]

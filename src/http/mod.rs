@@ -191,9 +191,9 @@ async fn serve(
     line.instance_ids = call.operation.instance_ids().map(str::to_owned).collect();
 
     let client_token = line.request_id;
+    let left = time_left(request.lambda_context_ref().map(lambda_http::Context::deadline), SystemTime::now());
     let executed =
-        tokio::time::timeout(time_left(request), operation::execute(app, &call.region, &call.operation, client_token))
-            .await;
+        tokio::time::timeout(left, operation::execute(app, &call.region, &call.operation, client_token)).await;
     let done = executed.unwrap_or_else(|_| {
         let message = "AWS did not answer in time: the change may have happened or not";
         Err(Error { by_aws: true, ..Error::new(Kind::Unreachable, "RequestTimeout", message) })
@@ -235,11 +235,9 @@ fn warn(params: &Params, route: &Route, line: &mut Line<'_>) {
     }
 }
 
-/// What is left of the invocation for AWS to answer.
-fn time_left(request: &Request) -> Duration {
-    let deadline =
-        request.lambda_context_ref().filter(|context| context.deadline > 0).map(lambda_http::Context::deadline);
-    let left = deadline.map(|deadline| deadline.duration_since(SystemTime::now()).unwrap_or_default());
+/// What is left of the invocation for AWS to answer. cargo-lambda's emulator knows no deadlines: its are in the year 1970.
+fn time_left(deadline: Option<SystemTime>, now: SystemTime) -> Duration {
+    let left = deadline.and_then(|deadline| deadline.duration_since(now).ok());
     left.map_or(DEFAULT_TIME, |left| left.saturating_sub(ANSWER_TIME))
 }
 
@@ -319,6 +317,16 @@ mod tests {
         assert_eq!(paths("/production/list", Some(&v2("prod"))), [Some("/production/list"), None]);
         assert_eq!(paths("/v1/launch", Some(&v1("v1"))), [Some("/v1/launch"), Some("/launch")]);
         assert_eq!(paths("/v1/launch", Some(&v1(""))), [Some("/v1/launch"), None]);
+    }
+
+    #[test]
+    fn the_time_left_keeps_some_to_answer_and_a_deadline_that_has_passed_is_none() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+        let at = |seconds| Some(now + Duration::from_secs(seconds));
+        assert_eq!(time_left(at(28), now), Duration::from_secs(27));
+        assert_eq!(time_left(at(0), now), Duration::ZERO);
+        assert_eq!(time_left(Some(SystemTime::UNIX_EPOCH + Duration::from_secs(600)), now), DEFAULT_TIME);
+        assert_eq!(time_left(None, now), DEFAULT_TIME);
     }
 
     #[test]

@@ -271,6 +271,18 @@ async fn s3_s_own_refusals_come_back_with_their_codes() {
 }
 
 #[tokio::test]
+async fn a_body_that_says_it_is_a_form_is_stored_as_it_is() {
+    // On the wire: moto takes a form apart, and stores nothing.
+    let function = Function::canned(&[(200, "")]).await;
+    let answer = put(&function, "/s3/demo-x/k", "application/x-www-form-urlencoded", b"Hello World! \xff").await;
+    answer.is(201, &json!({"name": "k"}));
+    let seen = function.wire.only();
+    assert_eq!((seen.method.as_str(), seen.path.as_str()), ("PUT", "/demo-x/k?x-id=PutObject"));
+    assert_eq!(seen.body, b"Hello World! \xff");
+    assert_eq!(seen.headers["content-type"], "application/x-www-form-urlencoded");
+}
+
+#[tokio::test]
 async fn contents_are_never_logged() {
     let function = Function::with_moto().await;
     let path = bucket(&function, "quiet").await;
