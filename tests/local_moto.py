@@ -3,10 +3,12 @@
 The tests hold the other end of that pipe, so however they end, the server ends with them.
 """
 
+import logging
 import sys
 
 from moto.server import ThreadedMotoServer
 
+logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for each request is of no use to anyone
 server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
 server.start()
 print(server.get_host_and_port()[1], flush=True)
