@@ -39,10 +39,9 @@ const CODES: &[(&str, Kind)] = &[
     ("ReplayedRequest",                     Kind::Upstream),
     ("RequestExpired",                      Kind::Upstream),
     ("RequestLimitExceeded",                Kind::Throttled),
+    ("RequestResourceCountExceeded",        Kind::Invalid),
     ("RequestThrottled",                    Kind::Throttled),
     ("RequestTimeTooSkewed",                Kind::Upstream),
-    ("ResourceCountExceeded",               Kind::Capacity),
-    ("ResourceLimitExceeded",               Kind::Capacity),
     ("ServiceUnavailable",                  Kind::Capacity),
     ("SignatureDoesNotMatch",               Kind::Upstream),
     ("SlowDown",                            Kind::Throttled),
@@ -69,7 +68,7 @@ pub fn kind(code: &str, http_status: u16) -> Kind {
         || code == "NotFound"
     {
         Kind::NotFound
-    } else if code.starts_with("Insufficient") || any(&["LimitExceeded", "QuotaExceeded"]) {
+    } else if code.starts_with("Insufficient") || code.contains("Exceeded") {
         Kind::Capacity
     } else if any(&["Duplicate", "InUse", "AlreadyExists", "IncorrectState", "Conflict"]) {
         Kind::Conflict
@@ -136,6 +135,8 @@ mod tests {
             ("InsufficientInstanceCapacity", 500, Kind::Capacity),
             ("InstanceLimitExceeded", 400, Kind::Capacity),
             ("VcpuLimitExceeded", 400, Kind::Capacity),
+            ("MaxSpotInstanceCountExceeded", 400, Kind::Capacity),
+            ("RequestResourceCountExceeded", 400, Kind::Invalid),
             ("UnauthorizedOperation", 403, Kind::Upstream),
             ("AuthFailure", 401, Kind::Upstream),
             ("InternalError", 500, Kind::Upstream),
