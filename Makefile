@@ -7,10 +7,22 @@ ARGS =
 NO_AWS = env -u AWS_PROFILE -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY -u AWS_SESSION_TOKEN AWS_CONFIG_FILE=/dev/null \
 	AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_EC2_METADATA_DISABLED=true AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0
 
-.PHONY: help run test lint clean
+# The processor of the function as deployed: that of the template's parameter Architecture.
+ARCH = arm64
+# The processor of this machine, for what runs here.
+HERE = $(if $(filter x86_64 amd64,$(shell uname -m)),x86_64,arm64)
+# The image of the Lambda container. Empty: the one that SAM pulls.
+INVOKE_IMAGE =
+EVENT =
+
+# cargo-lambda and Zig, which links for the glibc of Lambda whatever this machine has, come with .venv-sam.
+SAM = PATH="$(CURDIR)/.venv-sam/bin:$$PATH" .venv-sam/bin/sam
+BUILD = $(NO_AWS) $(SAM) build --parameter-overrides Architecture=
+
+.PHONY: help run test lint build build-local deploy invoke serve-sam e2e clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: .venv/ready ## run the function here, against an emulator of AWS; ports: ARGS='--port 9001 --moto-port 5556'
 	@.venv/bin/python tools/run_local.py $(ARGS)
@@ -21,9 +33,30 @@ test: .venv/ready ## run all tests
 
 lint: .venv-sam/ready ## check formatting, lints, docs and the template; what is quick comes first
 	cargo fmt --check
-	$(NO_AWS) .venv-sam/bin/sam validate --lint
+	$(NO_AWS) $(SAM) validate --lint
 	cargo clippy --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items --locked
+
+build: .venv-sam/ready ## build what is deployed; ARCH=x86_64 or arm64 (which needs: rustup target add aarch64-unknown-linux-gnu)
+	$(BUILD)$(ARCH)
+	@$(PYTHON) tools/check_glibc.py .aws-sam/build/Ec2ControlApi/bootstrap
+
+# Apart from what is deployed: it may be for another processor.
+build-local: .venv-sam/ready ## build what runs in a Lambda container here
+	$(BUILD)$(HERE) --build-dir .aws-sam/local
+	@$(PYTHON) tools/check_glibc.py .aws-sam/local/Ec2ControlApi/bootstrap
+
+deploy: build ## deploy; the first time it asks for everything
+	$(SAM) deploy $$(grep -q '^region' samconfig.toml || echo --guided)
+
+invoke: .venv/ready build-local ## invoke the function in a Lambda container: EVENT=events/ec2-list.json
+	@.venv/bin/python tools/sam_local.py invoke --event '$(EVENT)' --image '$(INVOKE_IMAGE)'
+
+serve-sam: .venv/ready build-local ## serve the function in a Lambda container, over an emulator of AWS
+	@.venv/bin/python tools/sam_local.py serve --image '$(INVOKE_IMAGE)'
+
+e2e: .venv/ready build-local ## invoke every sample event in a Lambda container, as one story
+	.venv/bin/python tools/e2e.py --image '$(INVOKE_IMAGE)'
 
 clean: ## delete everything that these targets made
 	cargo clean

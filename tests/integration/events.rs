@@ -2,11 +2,15 @@
 
 use crate::support::{Answer, Function, IMAGE, KEY, NO_INSTANCE, file, root};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// Placeholders of the sample events.
 const SECURITY_GROUP: &str = "sg-0123456789abcdef0";
 const SAMPLE_IMAGE: &str = "ami-0123456789abcdef0";
+
+/// The clock of the tests, as the tag `start_time` has it.
+const NOW: &str = "2016-02-16T18:04:09.006739";
 
 /// The names of all sample events.
 pub fn names() -> Vec<String> {
@@ -21,8 +25,9 @@ pub fn names() -> Vec<String> {
 
 /// A sample event with real IDs in place of its placeholders, in its body too.
 fn event(name: &str, group: &str, instance: &str) -> Value {
+    // The image first: its ID ends like an instance's.
     let fill =
-        |text: &str| text.replace(SECURITY_GROUP, group).replace(NO_INSTANCE, instance).replace(SAMPLE_IMAGE, IMAGE);
+        |text: &str| text.replace(SAMPLE_IMAGE, IMAGE).replace(SECURITY_GROUP, group).replace(NO_INSTANCE, instance);
     let mut event: Value = serde_json::from_str(&fill(&file(&format!("events/{name}.json")))).unwrap();
     if event["isBase64Encoded"] == true {
         let body = BASE64_STANDARD.decode(event["body"].as_str().unwrap()).unwrap();
@@ -34,30 +39,65 @@ fn event(name: &str, group: &str, instance: &str) -> Value {
 }
 
 #[tokio::test]
-async fn the_events_of_ec2_are_one_story() {
+async fn all_events_are_one_story() {
     let function = Function::with_moto().await;
     // The region of every event; no other test works in it.
     let group = function.prepare("us-east-1").await;
-    let launched = function.invoke(&event("ec2-create", &group, NO_INSTANCE)).await;
-    assert_eq!(launched.status, 200, "{launched:?}");
-    let instance = launched.json()["InstanceId"].as_str().unwrap().to_owned();
-    let replay = async |name: &str| -> Answer {
-        let answer = function.invoke(&event(name, &group, &instance)).await;
-        assert_eq!(answer.status, 200, "{name}: {answer:?}");
+    let mut told = BTreeSet::new();
+    let mut replay = async |name: &'static str, instance: &str, status: u64| -> Answer {
+        told.insert(name.to_owned());
+        let answer = function.invoke(&event(name, &group, instance)).await;
+        assert_eq!(answer.status, status, "{name}: {answer:?}");
         answer
     };
-    replay("health").await;
+
+    assert_eq!(replay("health", "", 200).await.json()["status"], "ok");
+    let launched = replay("ec2-create", "", 200).await.json();
+    let id = launched["InstanceId"].as_str().unwrap();
     for list in ["ec2-list", "ec2-list-rest"] {
-        assert_eq!(replay(list).await.json()[0]["id"], instance, "{list}");
+        assert_eq!(replay(list, id, 200).await.json()[0]["id"], id, "{list}");
     }
-    assert_eq!(replay("ec2-reservations").await.json()[0]["Instances"][0]["InstanceId"], instance);
-    assert_eq!(replay("ec2-stop").await.json()["CurrentState"]["Name"], "stopping");
-    let started = replay("ec2-start").await;
+    assert_eq!(replay("ec2-reservations", id, 200).await.json()[0]["Instances"][0]["InstanceId"], id);
+    assert_eq!(replay("ec2-stop", id, 200).await.json()["CurrentState"]["Name"], "stopping");
+    let started = replay("ec2-start", id, 200).await;
     assert_eq!(started.json()["CurrentState"]["Name"], "pending");
     assert!(started.headers["warning"].contains("credentials"), "the event passes some: {started:?}");
-    replay("ec2-start-rest").await;
-    assert_eq!(replay("ec2-reboot").await.json()["InstanceId"], instance);
-    assert_eq!(replay("ec2-terminate").await.json()["CurrentState"]["Name"], "shutting-down");
+    assert_eq!(replay("ec2-start-rest", id, 200).await.json()["InstanceId"], id);
+    assert_eq!(replay("ec2-reboot", id, 200).await.json(), json!({"InstanceId": id}));
+
+    for (action, start_time) in
+        [("instance-stop", ""), ("instance-start", NOW), ("instance-stop", ""), ("instance-reboot", NOW)]
+    {
+        assert_eq!(replay(action, id, 204).await.body, "");
+        for describe in ["instance-describe", "instance-describe-rest"] {
+            let shown = replay(describe, id, 200).await.json();
+            assert_eq!(shown["tags"], json!({"start_time": start_time}), "{describe} after {action}");
+        }
+    }
+
+    for change in ["v1-stop", "v1-start", "v1-reboot", "v1-modify"] {
+        replay(change, id, 200).await.is(200, &json!("Instance modification succeeded"));
+    }
+    assert_eq!(replay("v1-attributes", id, 200).await.json()["id"], id);
+    assert_eq!(replay("v1-attribute", id, 200).await.json().as_object().unwrap().len(), 1);
+    assert_eq!(replay("ec2-terminate", id, 200).await.json()["CurrentState"]["Name"], "shutting-down");
+    let launched = replay("v1-launch", "", 200).await.json();
+    replay("v1-terminate", launched[0].as_str().unwrap(), 200).await;
+
+    replay("s3-create-bucket", "", 201).await.is(201, &json!({"name": "demo-bucket"}));
+    let buckets = replay("s3-list-buckets", "", 200).await.json();
+    assert!(buckets.as_array().unwrap().iter().any(|it| it["name"] == "demo-bucket"));
+    replay("s3-put-object", "", 201).await.is(201, &json!({"name": "hello/wörld 1.txt"}));
+    assert_eq!(replay("s3-list-objects", "", 200).await.json()[0]["name"], "hello/wörld 1.txt");
+    let stored = event("s3-put-object", "", "");
+    for get in ["s3-get-object", "s3-get-object-rest"] {
+        let answer = replay(get, "", 200).await;
+        assert_eq!((answer.base64, json!(answer.body)), (true, stored["body"].clone()), "{get}");
+    }
+    assert_eq!(replay("s3-delete-object", "", 204).await.body, "");
+    assert_eq!(replay("s3-delete-bucket", "", 204).await.body, "");
+
+    assert_eq!(told.into_iter().collect::<Vec<_>>(), names(), "every file of events/ is part of the story");
 }
 
 #[test]

@@ -1,0 +1,389 @@
+#!/usr/bin/env python3
+"""Invokes the built function as Lambda does: every sample event, in order, as one story against one moto server.
+
+`make e2e` builds the function and starts this. The function runs in a Lambda container (SAM, Docker) or, where there is no
+Docker, in Lambda's own Runtime Interface Emulator; which of the two is said at the beginning and at the end. With Docker
+a few real HTTP calls through `sam local start-api` follow.
+"""
+
+import argparse
+import base64
+import contextlib
+import hashlib
+import ipaddress
+import json
+import os
+import platform
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import boto3
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+SAM = ROOT / ".venv-sam/bin/sam"
+TEMPLATE = ROOT / ".aws-sam/local/template.yaml"  # beside what is built to be deployed, which is for another processor
+BUILT = TEMPLATE.parent / "Ec2ControlApi"
+KEY = "local-only-key"
+REGION = "us-east-1"
+IMAGE = "ami-1e749f67"  # one that moto knows
+ARCHITECTURE = "x86_64" if platform.machine() in ("x86_64", "AMD64") else "arm64"  # what this machine can run
+
+# What stands in the sample events for what is known only when they run.
+INSTANCE, GROUP, SAMPLE_IMAGE = "i-0123456789abcdef0", "sg-0123456789abcdef0", "ami-0123456789abcdef0"
+
+
+# ------------------------------------------------------------------------------------------------------------ the story
+# One entry an event: its name, the status, and what the body must be. `it` is the body as JSON, `ids` what is known so far.
+
+def launched(it, ids):
+    ids["instance"] = it["InstanceId"]
+    return it["State"] == {"Code": 0, "Name": "pending"} and it["KeyName"] == "demo" and it["ImageId"] == IMAGE
+
+
+def launched_by_v1(it, ids):
+    ids["instance"] = it[0]
+    return len(it) == 1
+
+
+def change(now, before):
+    return lambda it, ids: (
+        it["InstanceId"] == ids["instance"]
+        and (it["CurrentState"]["Name"], it["PreviousState"]["Name"]) == (now, before)
+    )
+
+
+def described(it, ids):
+    return set(it) == {"public_dns_name", "public_ip_address", "state", "tags", "type"} and it["type"] == "t3.micro"
+
+
+def listed(it, ids):
+    return [row["id"] for row in it if row["instance-state"] != "terminated"] == [ids["instance"]]
+
+
+MODIFIED = "Instance modification succeeded"
+EMPTY = None
+OBJECT = base64.b64decode(json.loads((ROOT / "events/s3-put-object.json").read_text())["body"])
+STORY = [
+    ("health", 200, lambda it, ids: it["status"] == "ok"),
+    ("ec2-create", 200, launched),
+    ("ec2-list", 200, listed),
+    ("ec2-list-rest", 200, listed),
+    ("ec2-reservations", 200, lambda it, ids: it[0]["Instances"][0]["InstanceId"] == ids["instance"]),
+    ("ec2-stop", 200, change("stopping", "running")),
+    ("ec2-start", 200, change("pending", "stopped")),
+    ("ec2-start-rest", 200, change("pending", "running")),
+    ("ec2-reboot", 200, lambda it, ids: it == {"InstanceId": ids["instance"]}),
+    ("instance-stop", 204, EMPTY),
+    ("instance-describe", 200, lambda it, ids: described(it, ids) and it["tags"] == {"start_time": ""}),
+    ("instance-start", 204, EMPTY),
+    ("instance-reboot", 204, EMPTY),
+    ("instance-describe-rest", 200, lambda it, ids: described(it, ids) and len(it["tags"]["start_time"]) == 26),
+    ("v1-attributes", 200, lambda it, ids: it["id"] == ids["instance"]),
+    ("v1-attribute", 200, lambda it, ids: len(it) == 1),
+    ("v1-modify", 200, lambda it, ids: it == MODIFIED),
+    ("v1-stop", 200, lambda it, ids: it == MODIFIED),
+    ("v1-start", 200, lambda it, ids: it == MODIFIED),
+    ("v1-reboot", 200, lambda it, ids: it == MODIFIED),
+    ("ec2-terminate", 200, change("shutting-down", "running")),
+    ("v1-launch", 200, launched_by_v1),
+    ("v1-terminate", 200, lambda it, ids: it == MODIFIED),
+    ("s3-create-bucket", 201, lambda it, ids: it == {"name": "demo-bucket"}),
+    ("s3-list-buckets", 200, lambda it, ids: [row["name"] for row in it] == ["demo-bucket"]),
+    ("s3-put-object", 201, lambda it, ids: it == {"name": "hello/wörld 1.txt"}),
+    ("s3-list-objects", 200, lambda it, ids: [(r["name"], r["size"]) for r in it] == [("hello/wörld 1.txt", len(OBJECT))]),
+    ("s3-get-object", 200, OBJECT),
+    ("s3-get-object-rest", 200, OBJECT),
+    ("s3-delete-object", 204, EMPTY),
+    ("s3-delete-bucket", 204, EMPTY),
+]
+
+
+def filled(path, ids):
+    """A sample event with real IDs for its placeholders, in its base64 body too."""
+
+    def fill(text):
+        # The image first: its ID ends like an instance's.
+        return text.replace(SAMPLE_IMAGE, IMAGE).replace(GROUP, ids["group"]).replace(INSTANCE, ids["instance"])
+
+    event = json.loads(fill(Path(path).read_text()))
+    if event.get("isBase64Encoded"):
+        with contextlib.suppress(UnicodeDecodeError):  # what is no text has no placeholders
+            body = fill(base64.b64decode(event["body"]).decode())
+            event["body"] = base64.b64encode(body.encode()).decode()
+    return event
+
+
+def wrong_with(answer, status, expected, ids):
+    """What an answer is not; None if it is all that it should be."""
+    if answer.get("statusCode") != status:
+        return f"the status is not {status}"
+    headers = {**answer.get("headers", {}), **answer.get("multiValueHeaders", {})}
+    if "x-request-id" not in headers:
+        return "there is no x-request-id"
+    body = answer.get("body") or ""
+    if expected is EMPTY:
+        return "the body is not empty" if body else None
+    if isinstance(expected, bytes):
+        return None if answer["isBase64Encoded"] and base64.b64decode(body) == expected else "the bytes differ"
+    return None if expected(json.loads(body), ids) else "the body is not what it should be"
+
+
+# --------------------------------------------------------------------------------------------------- what it runs against
+
+class Programs(contextlib.ExitStack):
+    """Everything that was started, each in a session of its own, ended with all that it started itself."""
+
+    def start(self, command, name, **options):
+        log = self.enter_context(tempfile.NamedTemporaryFile(prefix=f"e2e-{name}-", suffix=".log"))
+        child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **options
+        )
+        child.log = Path(log.name)
+        self.callback(self.end, child)
+        return child
+
+    @staticmethod
+    def end(child):
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(10)
+
+
+def free_port(host):
+    with socket.socket() as it:
+        it.bind((host, 0))
+        return it.getsockname()[1]
+
+
+def wait_for(host, port, child, seconds=90):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
+            return
+        if child.poll() is not None:
+            break
+        time.sleep(0.1)
+    sys.exit(f"{child.args[0]} does not answer at {host}:{port}:\n{child.log.read_text()[-4000:]}")
+
+
+def send(url, method="GET", headers=(), body=None):
+    request = urllib.request.Request(url, method=method, headers=dict(headers), data=body)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=60) as response:
+            return response.status, response.headers, response.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers, error.read()
+
+
+def start_moto(programs, host):
+    port = free_port(host)
+    validation = ("MOTO_ENABLE_KEYPAIR_VALIDATION", "MOTO_ENABLE_AMI_VALIDATION", "MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION")
+    environment = {**os.environ, **{name: "true" for name in validation}}
+    moto = programs.start([BIN / "moto_server", "-H", host, "-p", str(port)], "moto", env=environment)
+    wait_for(host, port, moto)
+    url = f"http://{host}:{port}"
+    ec2 = boto3.client(
+        "ec2", REGION, endpoint_url=url, aws_access_key_id="testing", aws_secret_access_key="testing"
+    )
+    ec2.create_key_pair(KeyName="demo")
+    group = ec2.create_security_group(GroupName="demo", Description="demo")["GroupId"]
+    return url, group
+
+
+def variables(moto_url):
+    """The function's own configuration; the same for both ways to run it."""
+    return {
+        "API_KEYS": f"demo={hashlib.sha256(KEY.encode()).hexdigest()}",
+        "DEFAULT_IMAGE": IMAGE,
+        "BUCKET_PREFIX": "demo-",
+        "AWS_ENDPOINT_URL": moto_url,
+    }
+
+
+# ------------------------------------------------------------------------------------------------------------ two ways
+
+def without_aws():
+    """No credentials and no profile of the user's: SAM hands what it finds to the function."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return {**kept, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": REGION}
+
+
+class Docker:
+    """Lambda's container, by SAM: the emulator inside, the memory of the template."""
+
+    name = "a Lambda container (SAM, Docker)"
+    host = "127.0.0.1"
+
+    def __init__(self, image):
+        self.image = ["--skip-pull-image", "--invoke-image", image] if image else []
+
+    @staticmethod
+    def missing(image=""):
+        """What is missing, in a line; None if nothing is."""
+        try:
+            ask = lambda *command: subprocess.run(["docker", *command], capture_output=True).returncode
+            if ask("info") != 0:
+                return "no Docker engine runs here"
+            if image and ask("image", "inspect", image) != 0:
+                return f"there is no image {image}"
+        except FileNotFoundError:
+            return "Docker is not installed"
+        return None
+
+    def moto_host(self):
+        """Loopback is not reachable from a container; this machine's end of Docker's bridge is."""
+        asked = subprocess.run(
+            ["docker", "network", "inspect", "bridge", "--format", "{{json .IPAM.Config}}"],
+            capture_output=True, text=True, check=True,
+        )
+        [bridge, *_] = json.loads(asked.stdout)
+        return bridge.get("Gateway") or str(next(ipaddress.ip_network(bridge["Subnet"]).hosts()))
+
+    def command(self, programs, command, configuration):
+        """A command of `sam local`, and its environment. The function gets variables that the template declares, no other."""
+        credentials = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+        file = programs.enter_context(tempfile.NamedTemporaryFile("w", suffix=".json"))
+        json.dump({"Parameters": configuration}, file)
+        file.flush()
+        parts = [
+            SAM, "local", command, "--template", TEMPLATE, "--env-vars", file.name, "--region", REGION,
+            "--parameter-overrides", f"Architecture={ARCHITECTURE}", *self.image,
+        ]
+        return parts, {**without_aws(), **credentials}
+
+    def sam(self, programs, command, configuration, port=None):
+        """A server of `sam local`, and its address."""
+        port = port or free_port(self.host)
+        parts, environment = self.command(programs, command, configuration)
+        parts += ["--port", str(port), "--warm-containers", "EAGER"]
+        child = programs.start(parts, command, cwd=ROOT, env=environment)
+        wait_for(self.host, port, child, 300)
+        return child, f"http://{self.host}:{port}"
+
+    def invoker(self, programs, configuration):
+        child, url = self.sam(programs, "start-lambda", configuration)
+        return child, f"{url}/2015-03-31/functions/Ec2ControlApi/invocations"
+
+
+class Emulator:
+    """Lambda's Runtime Interface Emulator alone, as it comes with SAM."""
+
+    name = "Lambda's Runtime Interface Emulator, without a container"
+    host = "127.0.0.1"
+
+    def moto_host(self):
+        return self.host
+
+    def invoker(self, programs, configuration):
+        rapid = "lib/python*/site-packages/samcli/local/rapid"
+        [emulator] = (ROOT / ".venv-sam").glob(f"{rapid}/aws-lambda-rie-{ARCHITECTURE}")
+        port, runtime_port = free_port(self.host), free_port(self.host)
+        environment = {
+            **without_aws(), **configuration, "AWS_REGION": REGION, "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing", "AWS_LAMBDA_FUNCTION_TIMEOUT": "28",
+        }
+        child = programs.start(
+            [emulator, "--runtime-interface-emulator-address", f"{self.host}:{port}",
+             "--runtime-api-address", f"{self.host}:{runtime_port}", BUILT / "bootstrap"],
+            "emulator", cwd=BUILT, env=environment,
+        )
+        wait_for(self.host, port, child)
+        return child, f"http://{self.host}:{port}/2015-03-31/functions/function/invocations"
+
+
+# ------------------------------------------------------------------------------------------------------------- the run
+
+class Tally:
+    passed = failed = 0
+
+    def note(self, what, wrong, seen):
+        if wrong is None:
+            self.passed += 1
+            print(f"ok      {what}", flush=True)
+        else:
+            self.failed += 1
+            print(f"FAILED  {what}: {wrong}\n        {seen}", flush=True)
+
+
+def tell_story(tally, url, ids, child):
+    for name, status, expected in STORY:
+        event = filled(ROOT / f"events/{name}.json", ids)
+        _, _, body = send(url, "POST", {"content-type": "application/json"}, json.dumps(event).encode())
+        try:
+            answer = json.loads(body)
+            wrong = wrong_with(answer, status, expected, ids)
+        except (ValueError, KeyError, IndexError, TypeError) as error:
+            answer, wrong = body, f"the answer can't be read ({error!r})"
+        tally.note(f"events/{name}.json", wrong, answer)
+        if wrong is not None and name == "ec2-create":
+            print(child.log.read_text()[-4000:])
+            return  # the rest needs the instance
+
+
+def call_api(tally, url, ids):
+    """Real HTTP through SAM's gateway, which hands paths over as API Gateway does."""
+    key = {"x-api-key": KEY}
+    form = {**key, "content-type": "application/x-www-form-urlencoded"}
+    create = f"region_name={REGION}&KeyName=demo&SecurityGroupId={ids['group']}".encode()
+    status, _, body = send(f"{url}/ec2/create", "POST", form, create)
+    tally.note("POST /ec2/create", None if status == 200 else "the status is not 200", body)
+    instance = json.loads(body).get("InstanceId", "")
+    for method, path, headers, expected, text in [
+        ("GET", "/health", {}, 200, '"status":"ok"'),
+        ("GET", f"/ec2/list?region_name={REGION}", {}, 401, "InvalidApiKey"),
+        ("GET", f"/ec2/list/?region_name={REGION}&state=running", key, 200, instance),
+        ("POST", f"/instance/{REGION}/{instance}/stop/", key, 204, ""),
+        ("GET", f"/instance/{REGION}/{instance}/", key, 200, '"start_time":""'),
+        ("PUT", f"/v1/{instance}/start", key, 200, MODIFIED),
+        ("GET", "/ec2/start", key, 405, "This path takes POST"),
+        ("GET", "/nothing", key, 404, "NotFound"),
+        ("PUT", f"/v1/{instance}/terminate", key, 200, MODIFIED),
+    ]:
+        status, _, body = send(url + path, method, headers, b"" if method in ("POST", "PUT") else None)
+        wrong = None if status == expected and text in body.decode() else f"not {expected} with {text!r}"
+        tally.note(f"{method} {path.replace(instance, '{id}') if instance else path}", wrong, (status, body))
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--image", default="", help="image of the container; without: the one that SAM pulls")
+    arguments.add_argument("--without-docker", action="store_true", help="use the emulator even where Docker is")
+    asked = arguments.parse_args()
+    if not (BUILT / "bootstrap").exists():
+        sys.exit("There is no built function: make build-local")
+    untold = {path.stem for path in (ROOT / "events").glob("*.json")} ^ {name for name, _, _ in STORY}
+    if untold:
+        sys.exit(f"events/ and the story differ: {', '.join(sorted(untold))}")
+
+    missing = "--without-docker was given" if asked.without_docker else Docker.missing(asked.image)
+    way = Emulator() if missing else Docker(asked.image)
+    banner = f"{way.name}" + (f" - NOT in a container: {missing}" if missing else "")
+    print(f"=== end to end in {banner}", flush=True)
+    tally, ids = Tally(), {"instance": INSTANCE}
+    with Programs() as programs:
+        moto, ids["group"] = start_moto(programs, way.moto_host())
+        child, url = way.invoker(programs, variables(moto))
+        tell_story(tally, url, ids, child)
+        if not missing:
+            child, url = way.sam(programs, "start-api", variables(moto))
+            call_api(tally, url, ids)
+        if tally.failed:
+            print(child.log.read_text()[-4000:])
+    print(f"=== end to end in {banner}")
+    print(f"{tally.passed} passed, {tally.failed} failed")
+    sys.exit(1 if tally.failed else 0)
+
+
+if __name__ == "__main__":
+    main()
