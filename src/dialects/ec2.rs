@@ -8,7 +8,7 @@ use crate::ec2::{
 };
 use crate::error::Error;
 use crate::http::Reply;
-use crate::http::params::{Parameter, Type};
+use crate::http::params::{Parameter, parameters};
 use crate::http::route::{BodyUse, Call, Dialect, Input, Route};
 use crate::operation::{INSTANCE_PAGE_SIZES, Operation, Outcome, Rows};
 use serde::Serialize;
@@ -112,104 +112,36 @@ const ROUTES: &[Route] = &[
 const LIST: &[&Parameter] = &[REGION_NAME, STATE, TAG, INSTANCE_ID_FILTER, MAX_RESULTS, NEXT_TOKEN];
 const CHANGE: &[&Parameter] = &[REGION_NAME, INSTANCE_ID];
 
-const REGION_NAME: &Parameter = &Parameter {
-    name: "region_name",
-    aliases: &[],
-    kind: Type::Text,
-    required: true,
-    summary: "The region, such as us-east-1.",
-};
-const KEY_NAME: &Parameter = &Parameter {
-    name: "KeyName",
-    aliases: &["key_name"],
-    kind: Type::Text,
-    required: true,
-    summary: "The SSH key pair. Optional where `image_id` is given (boto's run_instances).",
-};
-const SECURITY_GROUP_ID: &Parameter = &Parameter {
-    name: "SecurityGroupId",
-    aliases: &["SecurityGroupIds", "security_group_ids"],
-    kind: Type::List,
-    required: true,
-    summary: "The security group's ID. Optional where `image_id` is given (boto's run_instances).",
-};
-const IMAGE_ID: &Parameter = &Parameter {
-    name: "ImageId",
-    aliases: &["image_id"],
-    kind: Type::Text,
-    required: false,
-    summary: "The image, instead of the deployment's default: an AMI ID, or resolve:ssm: and a parameter's name.",
-};
-const INSTANCE_TYPE: &Parameter = &Parameter {
-    name: "InstanceType",
-    aliases: &["instance_type"],
-    kind: Type::Text,
-    required: false,
-    summary: "The instance type, instead of the deployment's default.",
-};
-const SECURITY_GROUPS: &Parameter = &Parameter {
-    name: "security_groups",
-    aliases: &["SecurityGroups"],
-    kind: Type::List,
-    required: false,
-    summary: "Security groups by name, as in boto's run_instances; what starts with sg- is an ID.",
-};
-const MIN_COUNT: &Parameter = &Parameter {
-    name: "MinCount",
-    aliases: &["min_count"],
-    kind: Type::Integer,
-    required: false,
-    summary: "Launch this many or none; 1 if not given.",
-};
-const MAX_COUNT: &Parameter = &Parameter {
-    name: "MaxCount",
-    aliases: &["max_count"],
-    kind: Type::Integer,
-    required: false,
-    summary: "Launch up to this many; MinCount if not given.",
-};
-const INSTANCE_ID: &Parameter = &Parameter {
-    name: "instance_id",
-    aliases: &["InstanceId", "instance_ids", "InstanceIds"],
-    kind: Type::List,
-    required: true,
-    summary: "The instance, or several: comma-separated, repeated, or a JSON array. One call for all: each or none.",
-};
-const INSTANCE_ID_FILTER: &Parameter = &Parameter {
-    name: "instance_id",
-    aliases: &["InstanceId", "instance_ids", "InstanceIds"],
-    kind: Type::List,
-    required: false,
-    summary: "Only these instances, up to 200.",
-};
-const STATE: &Parameter = &Parameter {
-    name: "state",
-    aliases: &[],
-    kind: Type::List,
-    required: false,
-    summary: "Only instances in one of these states: pending, running, shutting-down, terminated, stopping, stopped.",
-};
-const TAG: &Parameter = &Parameter {
-    name: "tag:KEY",
-    aliases: &[],
-    kind: Type::Tag,
-    required: false,
-    summary: "Only instances whose tag KEY has this value; repeated: one of these values. EC2's wildcards * and ? work.",
-};
-const MAX_RESULTS: &Parameter = &Parameter {
-    name: "max_results",
-    aliases: &[],
-    kind: Type::Integer,
-    required: false,
-    summary: "One page of at most this many, 5 to 1000, instead of all that fits.",
-};
-const NEXT_TOKEN: &Parameter = &Parameter {
-    name: "next_token",
-    aliases: &[],
-    kind: Type::Text,
-    required: false,
-    summary: "Go on where an earlier answer's header x-next-token says.",
-};
+parameters! {
+    REGION_NAME = "region_name", Text, true,
+        "The region, such as us-east-1.";
+    KEY_NAME = "KeyName" / "key_name", Text, true,
+        "The SSH key pair. Optional where `image_id` is given (boto's run_instances).";
+    SECURITY_GROUP_ID = "SecurityGroupId" / "SecurityGroupIds" / "security_group_ids", List, true,
+        "The security group's ID. Optional where `image_id` is given (boto's run_instances).";
+    IMAGE_ID = "ImageId" / "image_id", Text, false,
+        "The image, instead of the deployment's default: an AMI ID, or resolve:ssm: and a parameter's name.";
+    INSTANCE_TYPE = "InstanceType" / "instance_type", Text, false,
+        "The instance type, instead of the deployment's default.";
+    SECURITY_GROUPS = "security_groups" / "SecurityGroups", List, false,
+        "Security groups by name, as in boto's run_instances; what starts with sg- is an ID.";
+    MIN_COUNT = "MinCount" / "min_count", Integer, false,
+        "Launch this many or none; 1 if not given.";
+    MAX_COUNT = "MaxCount" / "max_count", Integer, false,
+        "Launch up to this many; MinCount if not given.";
+    INSTANCE_ID = "instance_id" / "InstanceId" / "instance_ids" / "InstanceIds", List, true,
+        "The instance, or several: comma-separated, repeated, or a JSON array. One call for all: each or none.";
+    INSTANCE_ID_FILTER = "instance_id" / "InstanceId" / "instance_ids" / "InstanceIds", List, false,
+        "Only these instances, up to 200.";
+    STATE = "state", List, false,
+        "Only instances in one of these states: pending, running, shutting-down, terminated, stopping, stopped.";
+    TAG = "tag:KEY", Tag, false,
+        "Only instances whose tag KEY has this value; repeated: one of these values. EC2's wildcards * and ? work.";
+    MAX_RESULTS = "max_results", Integer, false,
+        "One page of at most this many, 5 to 1000, instead of all that fits.";
+    NEXT_TOKEN = "next_token", Text, false,
+        "Go on where an earlier answer's header x-next-token says.";
+}
 
 /// EC2 takes at most this many IDs in a call, and launches fewer.
 const MOST: u32 = 1000;

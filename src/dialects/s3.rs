@@ -4,7 +4,7 @@
 use crate::ec2::Region;
 use crate::error::Error;
 use crate::http::Reply;
-use crate::http::params::{Parameter, Type};
+use crate::http::params::parameters;
 use crate::http::route::{BodyUse, Call, Dialect, Input, Route};
 use crate::operation::{OBJECT_PAGE_SIZES, Operation, Outcome, Rows};
 use crate::s3::aws::PRESIGNED_FOR;
@@ -105,41 +105,18 @@ const ROUTES: &[Route] = &[
     },
 ];
 
-const REGION_NAME: &Parameter = &Parameter {
-    name: "region_name",
-    aliases: &[],
-    kind: Type::Text,
-    required: false,
-    summary: "The bucket's region; the deployment's default if not given.",
-};
-const PREFIX: &Parameter = &Parameter {
-    name: "prefix",
-    aliases: &[],
-    kind: Type::Text,
-    required: false,
-    summary: "Only objects whose keys begin with this.",
-};
-const MAX_RESULTS: &Parameter = &Parameter {
-    name: "max_results",
-    aliases: &[],
-    kind: Type::Integer,
-    required: false,
-    summary: "One page of at most this many, 1 to 1000, instead of all that fits.",
-};
-const NEXT_TOKEN: &Parameter = &Parameter {
-    name: "next_token",
-    aliases: &[],
-    kind: Type::Text,
-    required: false,
-    summary: "Go on where an earlier answer's header x-next-token says.",
-};
-const PRESIGN: &Parameter = &Parameter {
-    name: "presign",
-    aliases: &[],
-    kind: Type::Boolean,
-    required: false,
-    summary: "1 to get a URL for the bytes, which then do not pass through the function.",
-};
+parameters! {
+    REGION_NAME = "region_name", Text, false,
+        "The bucket's region; the deployment's default if not given.";
+    PREFIX = "prefix", Text, false,
+        "Only objects whose keys begin with this.";
+    MAX_RESULTS = "max_results", Integer, false,
+        "One page of at most this many, 1 to 1000, instead of all that fits.";
+    NEXT_TOKEN = "next_token", Text, false,
+        "Go on where an earlier answer's header x-next-token says.";
+    PRESIGN = "presign", Boolean, false,
+        "1 to get a URL for the bytes, which then do not pass through the function.";
+}
 
 // ---------------------------------------------------------------------------------------------------------------- decode
 

@@ -8,7 +8,7 @@ use crate::ec2::{
 };
 use crate::error::{Error, Kind};
 use crate::http::Reply;
-use crate::http::params::{Parameter, Type};
+use crate::http::params::{Parameter, parameters};
 use crate::http::route::{BodyUse, Call, Dialect, Input, Route};
 use crate::operation::{Operation, Outcome};
 use serde_json::{Map, Value, json};
@@ -123,18 +123,6 @@ const ROUTES: &[Route] = &[
 
 /// The operation whose failures have words of their own.
 const LAUNCH: &str = "launch";
-
-macro_rules! parameters {
-    ($($ident:ident = $name:literal $(/ $alias:literal)*, $kind:ident, $required:literal, $summary:literal;)*) => {
-        $(const $ident: &Parameter = &Parameter {
-            name: $name,
-            aliases: &[$($alias),*],
-            kind: Type::$kind,
-            required: $required,
-            summary: $summary,
-        };)*
-    };
-}
 
 parameters! {
     AMI = "ami" / "image_id", Text, true,

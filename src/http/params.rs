@@ -38,6 +38,21 @@ pub struct Parameter {
     pub summary: &'static str,
 }
 
+/// A dialect's table of parameters: constant, name and aliases, what it holds, whether it is required, what it is for.
+macro_rules! parameters {
+    ($($ident:ident = $name:literal $(/ $alias:literal)*, $kind:ident, $required:literal, $summary:literal;)*) => {
+        $(const $ident: &$crate::http::params::Parameter = &$crate::http::params::Parameter {
+            name: $name,
+            aliases: &[$($alias),*],
+            kind: $crate::http::params::Type::$kind,
+            required: $required,
+            summary: $summary,
+        };)*
+    };
+}
+
+pub(crate) use parameters;
+
 impl Parameter {
     fn is(&self, name: &str) -> bool {
         match self.kind {
