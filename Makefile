@@ -16,7 +16,8 @@ INVOKE_IMAGE =
 EVENT =
 
 # cargo-lambda and Zig, which links for the glibc of Lambda whatever this machine has, come with .venv-sam.
-SAM = PATH="$(CURDIR)/.venv-sam/bin:$$PATH" .venv-sam/bin/sam
+SAM_TOOLS = $(CURDIR)/.venv-sam/bin
+SAM = PATH="$(SAM_TOOLS):$$PATH" .venv-sam/bin/sam
 BUILD = $(NO_AWS) $(SAM) build --parameter-overrides Architecture=
 
 .PHONY: help run test lint build build-local deploy invoke serve-sam e2e clean
