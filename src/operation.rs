@@ -7,6 +7,7 @@ use crate::error::{Error, Kind};
 use crate::s3::aws::Download;
 use crate::s3::{Bucket, BucketInfo, Object, ObjectInfo, ObjectKey, ObjectQuery, PresignedMethod};
 use serde::Serialize;
+use std::time::Instant;
 
 /// Something to do.
 #[derive(Debug)]
@@ -140,29 +141,51 @@ impl Outcome {
     }
 }
 
-/// Carries out an operation. `client_token` makes a launch that is sent twice happen once.
+/// Carries out an operation before the deadline. `client_token` makes a launch that is sent twice happen once.
 ///
 /// # Errors
 /// That AWS refuses or can't be reached: then nothing has changed, unless the error says that it is not known.
-pub async fn execute(app: &App, region: &Region, operation: &Operation, client_token: &str) -> Result<Done, Error> {
+pub async fn execute(
+    app: &App,
+    region: &Region,
+    operation: &Operation,
+    client_token: &str,
+    deadline: Instant,
+) -> Result<Done, Error> {
+    let Operation::Change { change, instance_ids, tag } = operation else {
+        return within(deadline, one_step(app, region, operation, client_token)).await;
+    };
+    let answer = within(deadline, app.ec2.change(region, *change, instance_ids)).await?;
+    let outcome = match change {
+        Change::Reboot => Outcome::Rebooted(instance_ids.clone()),
+        _ => Outcome::Changed(answer.value),
+    };
+    // From here on the change has happened: whatever becomes of the tag, this is no failure.
+    let incomplete = match tag {
+        Some(tag) => within(deadline, app.ec2.create_tags(region, instance_ids, std::slice::from_ref(tag))).await.err(),
+        None => None,
+    };
+    Ok(Done { outcome, aws_request_id: answer.request_id, incomplete })
+}
+
+/// What AWS answers before the deadline.
+async fn within<T>(deadline: Instant, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    tokio::time::timeout_at(deadline.into(), answer).await.unwrap_or_else(|_| {
+        let message = "AWS did not answer in time: what was asked for may have happened or not";
+        Err(Error { by_aws: true, ..Error::new(Kind::Unreachable, "RequestTimeout", message) })
+    })
+}
+
+/// Carries out what is done when AWS has answered.
+async fn one_step(app: &App, region: &Region, operation: &Operation, client_token: &str) -> Result<Done, Error> {
     let done = |outcome, aws_request_id| Ok(Done { outcome, aws_request_id, incomplete: None });
     match operation {
         Operation::Health => done(Outcome::Health, None),
+        // Two steps: `execute` takes them itself.
+        Operation::Change { .. } => Err(Error::internal("a change is not one step")),
         Operation::Launch(launch) => {
             let answer = app.ec2.run_instances(region, launch, client_token).await?;
             done(Outcome::Launched(answer.value.instances), answer.request_id)
-        }
-        Operation::Change { change, instance_ids, tag } => {
-            let answer = app.ec2.change(region, *change, instance_ids).await?;
-            let outcome = match change {
-                Change::Reboot => Outcome::Rebooted(instance_ids.clone()),
-                _ => Outcome::Changed(answer.value),
-            };
-            let incomplete = match tag {
-                Some(tag) => app.ec2.create_tags(region, instance_ids, std::slice::from_ref(tag)).await.err(),
-                None => None,
-            };
-            Ok(Done { outcome, aws_request_id: answer.request_id, incomplete })
         }
         Operation::Describe(id) => {
             let query = Query { instance_ids: vec![id.clone()], ..Query::default() };

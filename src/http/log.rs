@@ -48,8 +48,8 @@ pub struct Line<'a> {
     /// What went wrong inside; the caller does not see it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
-    /// What the caller was warned of.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// What the caller is warned of. Not logged: it may name what the caller sent.
+    #[serde(skip)]
     pub warnings: Vec<String>,
     /// The answer's status.
     pub status: u16,

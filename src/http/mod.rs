@@ -190,14 +190,8 @@ async fn serve(
     line.region = Some(call.region.to_string());
     line.instance_ids = call.operation.instance_ids().map(str::to_owned).collect();
 
-    let client_token = line.request_id;
     let left = time_left(request.lambda_context_ref().map(lambda_http::Context::deadline), SystemTime::now());
-    let executed =
-        tokio::time::timeout(left, operation::execute(app, &call.region, &call.operation, client_token)).await;
-    let done = executed.unwrap_or_else(|_| {
-        let message = "AWS did not answer in time: the change may have happened or not";
-        Err(Error { by_aws: true, ..Error::new(Kind::Unreachable, "RequestTimeout", message) })
-    })?;
+    let done = operation::execute(app, &call.region, &call.operation, line.request_id, Instant::now() + left).await?;
     line.aws_request_id = done.aws_request_id;
     line.instance_ids.extend(done.outcome.launched_ids().map(str::to_owned));
     if let Some(failed) = &done.incomplete {

@@ -2,6 +2,7 @@
 
 use crate::support::{Event2, Function, KEY, NO_INSTANCE, own_region};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// The clock of the tests, as the tag has it.
 const NOW: &str = "2016-02-16T18:04:09.006739";
@@ -75,6 +76,22 @@ async fn a_tag_that_fails_is_warned_of_and_the_change_still_happened() {
         (&line["level"], &line["code"], &line["status"]),
         (&json!("WARN"), &json!("UnauthorizedOperation"), &json!(204))
     );
+}
+
+#[tokio::test]
+async fn a_tag_that_is_never_answered_is_warned_of_in_time_and_the_change_still_happened() {
+    let function = Function::canned(&[(200, STARTED), (0, "")]).await;
+    let event = Event2::new("POST", "/instance/eu-west-1/i-abba916a/start").key().json();
+    let answer = function.invoke_within(&event, Duration::from_secs(2)).await;
+    assert_eq!((answer.status, answer.body.as_str()), (204, ""));
+    let warning = "299 - \"AWS did not answer in time: what was asked for may have happened or not\"";
+    assert_eq!(answer.headers["warning"], warning);
+    // A change that is never answered itself is 504 in time.
+    let function = Function::canned(&[(0, "")]).await;
+    let answer = function.invoke_within(&event, Duration::from_secs(2)).await;
+    let title = "AWS did not answer in time: what was asked for may have happened or not";
+    answer.is(504, &errors("RequestTimeout", title));
+    assert_eq!(function.log_line()["level"], "ERROR");
 }
 
 #[tokio::test]

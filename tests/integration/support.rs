@@ -98,7 +98,7 @@ impl Seen {
 pub enum Behavior {
     /// Passes it on to moto.
     Moto,
-    /// Answers these, one after the other; then cuts the connection.
+    /// Answers these, one after the other; then cuts the connection. A status of 0 is no answer at all, ever.
     Canned(Arc<Mutex<VecDeque<(u16, String)>>>),
 }
 
@@ -187,6 +187,9 @@ async fn serve(mut stream: TcpStream, behavior: Behavior, log: Arc<Mutex<Vec<See
             }
             Behavior::Canned(answers) => {
                 let (status, body) = answers.lock().unwrap().pop_front()?;
+                if status == 0 {
+                    return std::future::pending().await;
+                }
                 let length = body.len();
                 let answer = format!(
                     "HTTP/1.1 {status} X\r\ncontent-type: text/xml\r\nx-amzn-requestid: {AWS_REQUEST_ID}\r\ncontent-length: {length}\r\n\r\n{body}"
@@ -280,7 +283,12 @@ impl Function {
 
     /// Sends an event as Lambda does, and reads the answer as API Gateway does.
     pub async fn invoke(&self, event: &Value) -> Answer {
-        let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(28);
+        self.invoke_within(event, Duration::from_secs(28)).await
+    }
+
+    /// Sends an event with that much time for the invocation.
+    pub async fn invoke_within(&self, event: &Value, time: Duration) -> Answer {
+        let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + time;
         let mut context = Context::default();
         context.request_id = REQUEST_ID.to_owned();
         context.deadline = u64::try_from(deadline.as_millis()).unwrap();
