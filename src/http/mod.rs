@@ -181,7 +181,7 @@ async fn serve(
         line.caller = Some(caller.name);
     }
     let params = params?;
-    warn(&params, route, line);
+    warn(&params, route, line)?;
 
     let body: &[u8] = request.body();
     let input =
@@ -218,15 +218,19 @@ fn content_type(request: &Request) -> Option<&str> {
     request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok())
 }
 
-/// Tells the caller what was given in vain.
-fn warn(params: &Params, route: &Route, line: &mut Line<'_>) {
+/// Tells the caller what was given in vain. One thing can't be: whoever asks for a dry run must not get a real one.
+fn warn(params: &Params, route: &Route, line: &mut Line<'_>) -> Result<(), Error> {
     if params.credentials {
         line.warnings.push("AWS credentials in a request are ignored: stop sending them".to_owned());
+    }
+    if let Some(name) = params.unknown(route.parameters).find(|name| ["dry_run", "DryRun"].contains(name)) {
+        return Err(Error::invalid(name.to_owned(), "is not supported: nothing was done"));
     }
     let unknown: Vec<_> = params.unknown(route.parameters).take(8).collect();
     if !unknown.is_empty() {
         line.warnings.push(format!("unknown parameters are ignored: {}", unknown.join(" ")));
     }
+    Ok(())
 }
 
 /// What is left of the invocation for AWS to answer. cargo-lambda's emulator knows no deadlines: its are in the year 1970.

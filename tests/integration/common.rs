@@ -234,3 +234,14 @@ async fn each_request_leaves_one_line_that_says_who_did_what_and_how_it_went() {
     );
     assert!(line["cause"].as_str().unwrap().contains("dispatch failure"), "{line}");
 }
+
+#[tokio::test]
+async fn a_dry_run_is_never_a_real_one() {
+    let function = Function::alone(&[]).await;
+    let path = "/ec2/terminate?region_name=us-east-1&instance_id=i-abba916a";
+    for name in ["dry_run", "DryRun"] {
+        let answer = function.call("POST", &format!("{path}&{name}=true")).await;
+        answer.refuses(400, "InvalidParameterValue", &format!("{name} is not supported: nothing was done"));
+    }
+    function.quiet();
+}
