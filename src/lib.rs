@@ -14,6 +14,7 @@
 //! - [`operation`]: what the function can do, and the rules that are common to all dialects;
 //! - [`ec2`]: identifiers, what goes in and out, the table of EC2's error codes, and the one file that calls the SDK;
 //! - [`s3`]: the same for the few things of S3;
+//! - [`sdk`]: what the two have in common;
 //! - [`error`]: the one error type.
 
 pub mod config;
@@ -23,9 +24,8 @@ pub mod error;
 pub mod http;
 pub mod operation;
 pub mod s3;
+pub mod sdk;
 
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, ConfigLoader};
 use config::{Config, ConfigError};
 use ec2::aws::Ec2;
 use http::event::Event;
@@ -37,7 +37,6 @@ use serde::Serialize;
 use std::convert::Infallible;
 use std::future::ready;
 use std::pin::Pin;
-use std::time::Duration;
 use time::OffsetDateTime;
 
 /// The function: what it was configured with and what it reaches AWS by.
@@ -63,21 +62,11 @@ impl App {
         let config = Config::read(|name| std::env::var(name).ok())?;
         #[expect(clippy::print_stdout, reason = "this is the log")]
         let log = Box::new(|line: &str| println!("{line}"));
-        let sdk = sdk_config().load().await;
+        let sdk = sdk::config().load().await;
         let ec2 = Ec2::new(sdk.clone(), config.endpoints.ec2.clone());
         let s3 = S3::new(sdk, config.endpoints.s3.clone());
         Ok(Self { config, ec2, s3, clock: OffsetDateTime::now_utc, log })
     }
-}
-
-/// How the SDK is configured: the role's credentials, and timeouts that end well before API Gateway gives up after 29 seconds.
-pub fn sdk_config() -> ConfigLoader {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(3))
-        .operation_attempt_timeout(Duration::from_secs(12))
-        .operation_timeout(Duration::from_secs(24))
-        .build();
-    aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts)
 }
 
 /// A response whose body stays as it is. `lambda_http` would make text of every body whose Content-Type says so, and put other

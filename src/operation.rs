@@ -1,11 +1,11 @@
 //! What the function can do, whoever asks in whatever dialect, and the rules that are common to all.
 
 use crate::App;
-use crate::ec2::aws::Answer;
 use crate::ec2::{Attribute, Change, Instance, InstanceId, Launch, Query, Region, Reservation, StateChange, Tag};
 use crate::error::{Error, Kind};
 use crate::s3::aws::Download;
 use crate::s3::{Bucket, BucketInfo, Object, ObjectInfo, ObjectKey, ObjectQuery, PresignedMethod};
+use crate::sdk::Answer;
 use serde::Serialize;
 use std::time::Instant;
 

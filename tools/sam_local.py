@@ -9,7 +9,7 @@ import sys
 import tempfile
 
 import boto3
-from e2e import BUILT, IMAGE, INSTANCE, KEY, REGION, Docker, Programs, filled, start_moto, variables
+from e2e import BUILT, IMAGE, KEY, REGION, Docker, Programs, filled, start_moto, variables
 
 
 def main():
@@ -42,7 +42,7 @@ def invoke(programs, docker, moto, group, path):
     """The event may name an instance, so there is one."""
     ec2 = boto3.client("ec2", REGION, endpoint_url=moto, aws_access_key_id="testing", aws_secret_access_key="testing")
     launched = ec2.run_instances(ImageId=IMAGE, InstanceType="t3.micro", KeyName="demo", MinCount=1, MaxCount=1)
-    event = filled(path, {"instance": launched["Instances"][0]["InstanceId"] or INSTANCE, "group": group})
+    event = filled(path, {"instance": launched["Instances"][0]["InstanceId"], "group": group})
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(event, file)
         file.flush()

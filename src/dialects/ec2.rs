@@ -3,8 +3,8 @@
 //! Parameters come from the query string, a JSON object or a form. Instances are described as boto3 does it.
 
 use crate::ec2::{
-    Change, Filter, ImageId, Instance, InstanceId, InstanceType, Launch, Placement, Query, Region, Reservation,
-    SecurityGroup, SecurityGroupId, State, StateChange, StateName, Tag,
+    Change, Filter, ImageId, Instance, InstanceId, InstanceType, Launch, Placement, Query, Reservation, SecurityGroup,
+    State, StateChange, Tag,
 };
 use crate::error::Error;
 use crate::http::Reply;
@@ -143,23 +143,14 @@ parameters! {
         "Go on where an earlier answer's header x-next-token says.";
 }
 
-/// EC2 takes at most this many IDs in a call, and launches fewer.
-const MOST: u32 = 1000;
-
 /// EC2 takes at most this many values in a filter.
 const MOST_FILTER_VALUES: usize = 200;
 
 // ---------------------------------------------------------------------------------------------------------------- decode
 
-fn region(input: &Input<'_>) -> Result<Region, Error> {
-    let name = input.params.required(REGION_NAME)?;
-    let wrong = || Error::invalid(REGION_NAME.name, "is not a region that this deployment allows");
-    input.config.regions.allow(name).ok_or_else(wrong)
-}
-
 fn create(input: &Input<'_>) -> Result<Call, Error> {
     let params = &input.params;
-    let region = region(input)?;
+    let region = super::region(input, REGION_NAME)?;
     // boto's run_instances('<ami-id>') needs no more than the image.
     let boto = params.spelled("image_id");
     let key_name = match params.text(KEY_NAME)? {
@@ -167,25 +158,17 @@ fn create(input: &Input<'_>) -> Result<Call, Error> {
         Some(name) if name.len() > 255 => return Err(Error::invalid(KEY_NAME.name, "has more than 255 characters")),
         name => name.map(str::to_owned),
     };
-    let mut security_group_ids = Vec::new();
-    for text in params.list(SECURITY_GROUP_ID, 100)? {
-        security_group_ids.push(security_group_id(SECURITY_GROUP_ID, text)?);
-    }
-    let mut security_groups = Vec::new();
-    for text in params.list(SECURITY_GROUPS, 100)? {
-        match text.starts_with("sg-") {
-            true => security_group_ids.push(security_group_id(SECURITY_GROUPS, text)?),
-            false => security_groups.push(text.to_owned()),
-        }
-    }
+    let mut security_group_ids = super::security_group_ids(SECURITY_GROUP_ID, &params.list(SECURITY_GROUP_ID, 100)?)?;
+    let (more_ids, security_groups) = super::security_groups(SECURITY_GROUPS, &params.list(SECURITY_GROUPS, 100)?)?;
+    security_group_ids.extend(more_ids);
     if security_group_ids.is_empty() && !boto {
         return Err(Error::missing(SECURITY_GROUP_ID.name));
     }
     let image_id =
         params.parsed(IMAGE_ID, "an AMI ID (ami-...), or resolve:ssm: and a parameter's name", ImageId::parse)?;
     let instance_type = params.parsed(INSTANCE_TYPE, "an instance type such as t3.micro", InstanceType::parse)?;
-    let min_count = params.integer(MIN_COUNT, 1, MOST)?.unwrap_or(1);
-    let max_count = params.integer(MAX_COUNT, 1, MOST)?.unwrap_or(min_count);
+    let min_count = params.integer(MIN_COUNT, 1, super::MOST_INSTANCES)?.unwrap_or(1);
+    let max_count = params.integer(MAX_COUNT, 1, super::MOST_INSTANCES)?.unwrap_or(min_count);
     if min_count > max_count {
         return Err(Error::invalid(MAX_COUNT.name, "must not be less than MinCount"));
     }
@@ -205,11 +188,6 @@ fn create(input: &Input<'_>) -> Result<Call, Error> {
     Ok(Call::new(region, Operation::Launch(launch)))
 }
 
-fn security_group_id(parameter: &'static Parameter, text: &str) -> Result<SecurityGroupId, Error> {
-    let wrong = || Error::invalid(parameter.name, "must be a security group's ID: sg- and 8 or 17 hex digits");
-    SecurityGroupId::parse(text).ok_or_else(wrong)
-}
-
 fn instance_ids(input: &Input<'_>, parameter: &'static Parameter, most: usize) -> Result<Vec<InstanceId>, Error> {
     let wrong = || Error::invalid(parameter.name, "must be an instance's ID: i- and 8 or 17 hex digits");
     let texts = input.params.list(parameter, most)?;
@@ -217,8 +195,8 @@ fn instance_ids(input: &Input<'_>, parameter: &'static Parameter, most: usize) -
 }
 
 fn change(input: &Input<'_>, change: Change) -> Result<Call, Error> {
-    let region = region(input)?;
-    let instance_ids = instance_ids(input, INSTANCE_ID, MOST as usize)?;
+    let region = super::region(input, REGION_NAME)?;
+    let instance_ids = instance_ids(input, INSTANCE_ID, super::MOST_INSTANCES as usize)?;
     if instance_ids.is_empty() {
         return Err(Error::missing(INSTANCE_ID.name));
     }
@@ -227,16 +205,16 @@ fn change(input: &Input<'_>, change: Change) -> Result<Call, Error> {
 
 fn list(input: &Input<'_>, write: fn(&[Reservation], &mut Rows)) -> Result<Call, Error> {
     let params = &input.params;
-    let region = region(input)?;
+    let region = super::region(input, REGION_NAME)?;
     let mut filters = Vec::new();
     let mut filter = |name: String, values: Vec<String>| {
         if !values.is_empty() {
             filters.push(Filter { name, values });
         }
     };
-    let states = params.list(STATE, StateName::ALL.len())?;
-    if states.iter().any(|state| !StateName::ALL.contains(state)) {
-        return Err(Error::invalid(STATE.name, format!("must be of {}", StateName::ALL.join(", "))));
+    let states = params.list(STATE, State::NAMES.len())?;
+    if states.iter().any(|state| !State::NAMES.contains(state)) {
+        return Err(Error::invalid(STATE.name, format!("must be of {}", State::NAMES.join(", "))));
     }
     filter("instance-state-name".to_owned(), states.into_iter().map(str::to_owned).collect());
     // A filter, not DescribeInstances' own list of IDs: that can't be paged, and fails when one of them is gone.

@@ -6,10 +6,42 @@ pub mod meta;
 pub mod s3;
 pub mod v1;
 
-use crate::http::route::Dialect;
+use crate::ec2::{Region, SecurityGroupId};
+use crate::error::Error;
+use crate::http::params::Parameter;
+use crate::http::route::{Dialect, Input};
 
 /// Every dialect. A new one is one file and one line here.
 pub const DIALECTS: &[&Dialect] = &[&ec2::DIALECT, &instance::DIALECT, &v1::DIALECT, &s3::DIALECT, &meta::DIALECT];
+
+/// EC2 takes at most this many IDs in a call, and launches fewer
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>).
+const MOST_INSTANCES: u32 = 1000;
+
+/// The region of a parameter; the deployment's default where it is not required and not given.
+fn region(input: &Input<'_>, parameter: &'static Parameter) -> Result<Region, Error> {
+    let allowed = |name: &str| input.config.regions.allow(name);
+    let region = input.params.parsed(parameter, "a region that this deployment allows", allowed)?;
+    match region {
+        None if parameter.required => Err(Error::missing(parameter.name)),
+        region => Ok(region.unwrap_or_else(|| input.config.regions.default.clone())),
+    }
+}
+
+/// Security groups, by ID and by name: what begins with `sg-` is an ID.
+fn security_groups(
+    parameter: &'static Parameter,
+    groups: &[&str],
+) -> Result<(Vec<SecurityGroupId>, Vec<String>), Error> {
+    let (ids, names): (Vec<&str>, Vec<&str>) = groups.iter().partition(|group| group.starts_with("sg-"));
+    Ok((security_group_ids(parameter, &ids)?, names.into_iter().map(str::to_owned).collect()))
+}
+
+/// Security groups by ID.
+fn security_group_ids(parameter: &'static Parameter, ids: &[&str]) -> Result<Vec<SecurityGroupId>, Error> {
+    let wrong = || Error::invalid(parameter.name, "must be a security group's ID: sg- and 8 or 17 hex digits");
+    ids.iter().map(|id| SecurityGroupId::parse(id).ok_or_else(wrong)).collect()
+}
 
 /// The answer to an outcome that the dialect's own decoding never leads to.
 fn unexpected(outcome: &crate::operation::Outcome) -> crate::http::Reply {

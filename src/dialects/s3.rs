@@ -1,7 +1,6 @@
 //! `/s3/*`: what boto's tutorial does with S3, for the buckets of the deployment's prefix. Without a prefix there is no such
 //! dialect.
 
-use crate::ec2::Region;
 use crate::error::Error;
 use crate::http::Reply;
 use crate::http::params::parameters;
@@ -35,7 +34,9 @@ const ROUTES: &[Route] = &[
         body: BodyUse::Content,
         actions: &["s3:ListAllMyBuckets"],
         open: false,
-        decode: |input| Ok(Call::new(region(input)?, Operation::ListBuckets(prefix(input).to_owned()))),
+        decode: |input| {
+            Ok(Call::new(super::region(input, REGION_NAME)?, Operation::ListBuckets(prefix(input).to_owned())))
+        },
     },
     Route {
         methods: &["PUT"],
@@ -46,7 +47,7 @@ const ROUTES: &[Route] = &[
         body: BodyUse::Content,
         actions: &["s3:CreateBucket", "s3:ListBucket"],
         open: false,
-        decode: |input| Ok(Call::new(region(input)?, Operation::CreateBucket(bucket(input)?))),
+        decode: |input| Ok(Call::new(super::region(input, REGION_NAME)?, Operation::CreateBucket(bucket(input)?))),
     },
     Route {
         methods: &["GET"],
@@ -68,7 +69,7 @@ const ROUTES: &[Route] = &[
         body: BodyUse::Content,
         actions: &["s3:DeleteBucket"],
         open: false,
-        decode: |input| Ok(Call::new(region(input)?, Operation::DeleteBucket(bucket(input)?))),
+        decode: |input| Ok(Call::new(super::region(input, REGION_NAME)?, Operation::DeleteBucket(bucket(input)?))),
     },
     Route {
         methods: &["PUT"],
@@ -101,7 +102,9 @@ const ROUTES: &[Route] = &[
         body: BodyUse::Content,
         actions: &["s3:DeleteObject"],
         open: false,
-        decode: |input| Ok(Call::new(region(input)?, Operation::DeleteObject(bucket(input)?, key(input)?))),
+        decode: |input| {
+            Ok(Call::new(super::region(input, REGION_NAME)?, Operation::DeleteObject(bucket(input)?, key(input)?)))
+        },
     },
 ];
 
@@ -119,12 +122,6 @@ parameters! {
 }
 
 // ---------------------------------------------------------------------------------------------------------------- decode
-
-fn region(input: &Input<'_>) -> Result<Region, Error> {
-    let allowed = |name: &str| input.config.regions.allow(name);
-    let region = input.params.parsed(REGION_NAME, "a region that this deployment allows", allowed)?;
-    Ok(region.unwrap_or_else(|| input.config.regions.default.clone()))
-}
 
 /// The router knows no `/s3` without a prefix.
 fn prefix<'a>(input: &'a Input<'_>) -> &'a str {
@@ -147,7 +144,7 @@ fn list_objects(input: &Input<'_>) -> Result<Call, Error> {
         max_results: params.integer(MAX_RESULTS, OBJECT_PAGE_SIZES.0, OBJECT_PAGE_SIZES.1)?,
         next_token: params.text(NEXT_TOKEN)?.map(str::to_owned),
     };
-    Ok(Call::new(region(input)?, Operation::ListObjects { query, write: object_rows }))
+    Ok(Call::new(super::region(input, REGION_NAME)?, Operation::ListObjects { query, write: object_rows }))
 }
 
 /// `presign=1`, as boto's own flags are written, or `true`.
@@ -160,7 +157,7 @@ fn presign(input: &Input<'_>) -> Result<bool, Error> {
 }
 
 fn put_object(input: &Input<'_>) -> Result<Call, Error> {
-    let (region, bucket, key) = (region(input)?, bucket(input)?, key(input)?);
+    let (region, bucket, key) = (super::region(input, REGION_NAME)?, bucket(input)?, key(input)?);
     let operation = if presign(input)? {
         Operation::Presign(PresignedMethod::Put, bucket, key)
     } else {
@@ -171,7 +168,7 @@ fn put_object(input: &Input<'_>) -> Result<Call, Error> {
 }
 
 fn get_object(input: &Input<'_>) -> Result<Call, Error> {
-    let (region, bucket, key) = (region(input)?, bucket(input)?, key(input)?);
+    let (region, bucket, key) = (super::region(input, REGION_NAME)?, bucket(input)?, key(input)?);
     let operation = if presign(input)? {
         Operation::Presign(PresignedMethod::Get, bucket, key)
     } else {
@@ -232,6 +229,7 @@ fn object_rows(objects: &[ObjectInfo], rows: &mut Rows) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ec2::Region;
 
     #[test]
     fn an_object_of_no_type_is_bytes_and_never_a_page_of_this_origin() {

@@ -3,8 +3,8 @@
 //! Its document knows the statuses 200, 400, 404 and 408 only; 401, 403 and 405 come before any action.
 
 use crate::ec2::{
-    Attribute, Change, ImageId, Instance, InstanceId, InstanceType, Launch, Placement, Region, SecurityGroupId,
-    ShutdownBehavior, Zone, is_resource_id,
+    Attribute, Change, ImageId, Instance, InstanceId, InstanceType, Launch, Placement, ShutdownBehavior, Zone,
+    resource_id,
 };
 use crate::error::{Error, Kind};
 use crate::http::Reply;
@@ -159,17 +159,10 @@ parameters! {
         "Its new value: text, true or false, or a list of security group IDs for groupSet.";
 }
 
-/// EC2's limits: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>.
-const MOST_INSTANCES: u32 = 1000;
+/// EC2's limit, in bytes: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>.
 const LARGEST_USER_DATA: usize = 16 * 1024;
 
 // ---------------------------------------------------------------------------------------------------------------- decode
-
-fn region(input: &Input<'_>) -> Result<Region, Error> {
-    let allowed = |name: &str| input.config.regions.allow(name);
-    let region = input.params.parsed(REGION, "a region that this deployment allows", allowed)?;
-    Ok(region.unwrap_or_else(|| input.config.regions.default.clone()))
-}
 
 /// A malformed ID never named an instance.
 fn instance_id(input: &Input<'_>) -> Result<InstanceId, Error> {
@@ -185,7 +178,7 @@ fn force(input: &Input<'_>) -> Result<bool, Error> {
 
 fn change(input: &Input<'_>, change: Change) -> Result<Call, Error> {
     let instance_ids = vec![instance_id(input)?];
-    Ok(Call::new(region(input)?, Operation::Change { change, instance_ids, tag: None }))
+    Ok(Call::new(super::region(input, REGION)?, Operation::Change { change, instance_ids, tag: None }))
 }
 
 fn launch(input: &Input<'_>) -> Result<Call, Error> {
@@ -194,8 +187,8 @@ fn launch(input: &Input<'_>) -> Result<Call, Error> {
     let image_id = image_id.ok_or_else(|| Error::missing(AMI.name))?;
     let instance_type = params.parsed(INSTANCE_TYPE, "an instance type such as t3.micro", InstanceType::parse)?;
     let instance_type = instance_type.ok_or_else(|| Error::missing(INSTANCE_TYPE.name))?;
-    let min_count = params.integer(MIN_COUNT, 1, MOST_INSTANCES)?.unwrap_or(1);
-    let max_count = params.integer(MAX_COUNT, 1, MOST_INSTANCES)?.unwrap_or(1);
+    let min_count = params.integer(MIN_COUNT, 1, super::MOST_INSTANCES)?.unwrap_or(1);
+    let max_count = params.integer(MAX_COUNT, 1, super::MOST_INSTANCES)?.unwrap_or(1);
     if min_count > max_count {
         return Err(Error::invalid(MIN_COUNT.name, format!("must not be more than max_count, which is {max_count}")));
     }
@@ -203,9 +196,7 @@ fn launch(input: &Input<'_>) -> Result<Call, Error> {
     if groups.is_empty() {
         groups.extend(defaults.security_groups.iter().map(String::as_str));
     }
-    let (ids, names): (Vec<&str>, Vec<&str>) = groups.into_iter().partition(|group| group.starts_with("sg-"));
-    let security_group_ids =
-        ids.into_iter().map(|id| security_group_id(SECURITY_GROUPS, id)).collect::<Result<_, _>>()?;
+    let (security_group_ids, security_groups) = super::security_groups(SECURITY_GROUPS, &groups)?;
     let user_data = params.raw(USER_DATA)?.map(|text| user_data(USER_DATA, text)).transpose()?;
     let zone = params.parsed(PLACEMENT, "an Availability Zone such as us-east-1b", Zone::parse)?;
     let zone = zone.unwrap_or_else(|| defaults.placement.clone());
@@ -221,7 +212,7 @@ fn launch(input: &Input<'_>) -> Result<Call, Error> {
         max_count,
         key_name: Some(name(params.text(KEY_NAME)?.unwrap_or(&defaults.key_name), KEY_NAME)?),
         security_group_ids,
-        security_groups: names.into_iter().map(str::to_owned).collect(),
+        security_groups,
         user_data,
         placement: Placement {
             zone: Some(zone),
@@ -240,12 +231,6 @@ fn name(text: &str, parameter: &'static Parameter) -> Result<String, Error> {
     }
 }
 
-fn security_group_id(parameter: &'static Parameter, text: &str) -> Result<SecurityGroupId, Error> {
-    let wrong =
-        || Error::invalid(parameter.name, "has a malformed security group ID: it is sg- and 8 or 17 hex digits");
-    SecurityGroupId::parse(text).ok_or_else(wrong)
-}
-
 fn user_data(parameter: &'static Parameter, text: &str) -> Result<Vec<u8>, Error> {
     match text.len() {
         0..=LARGEST_USER_DATA => Ok(text.as_bytes().to_vec()),
@@ -257,13 +242,13 @@ fn attributes(input: &Input<'_>) -> Result<Call, Error> {
     let id = instance_id(input)?;
     let asked = input.params.list(FILTER, FIELDS.len())?;
     let fields = asked.into_iter().map(|field| known(FILTER.name, field)).collect::<Result<_, _>>()?;
-    Ok(Call { fields, ..Call::new(region(input)?, Operation::Describe(id)) })
+    Ok(Call { fields, ..Call::new(super::region(input, REGION)?, Operation::Describe(id)) })
 }
 
 fn attribute(input: &Input<'_>) -> Result<Call, Error> {
     let id = instance_id(input)?;
     let fields = vec![known("field", input.segment("field"))?];
-    Ok(Call { fields, ..Call::new(region(input)?, Operation::Describe(id)) })
+    Ok(Call { fields, ..Call::new(super::region(input, REGION)?, Operation::Describe(id)) })
 }
 
 fn known(parameter: &'static str, field: &str) -> Result<&'static str, Error> {
@@ -280,8 +265,8 @@ const ATTRIBUTES: [(&str, ReadAttribute); 12] = [
     ("instanceType", |it| {
         Ok(Attribute::InstanceType(value(it, "an instance type such as t3.micro", InstanceType::parse)?))
     }),
-    ("kernel", |it| Ok(Attribute::Kernel(value(it, "a kernel's ID (aki-...)", |text| id("aki-", text))?))),
-    ("ramdisk", |it| Ok(Attribute::Ramdisk(value(it, "a RAM disk's ID (ari-...)", |text| id("ari-", text))?))),
+    ("kernel", |it| Ok(Attribute::Kernel(value(it, "a kernel's ID (aki-...)", |text| resource_id("aki-", text))?))),
+    ("ramdisk", |it| Ok(Attribute::Ramdisk(value(it, "a RAM disk's ID (ari-...)", |text| resource_id("ari-", text))?))),
     ("userData", |it| {
         let text = it.params.raw(VALUE)?.ok_or_else(|| Error::missing(VALUE.name))?;
         Ok(Attribute::UserData(user_data(VALUE, text)?))
@@ -297,7 +282,7 @@ const ATTRIBUTES: [(&str, ReadAttribute); 12] = [
         if ids.is_empty() {
             return Err(Error::missing(VALUE.name));
         }
-        Ok(Attribute::GroupSet(ids.into_iter().map(|id| security_group_id(VALUE, id)).collect::<Result<_, _>>()?))
+        Ok(Attribute::GroupSet(super::security_group_ids(VALUE, &ids)?))
     }),
     ("ebsOptimized", |it| Ok(Attribute::EbsOptimized(truth(it)?))),
     // The only value that EC2 knows.
@@ -314,7 +299,7 @@ fn modify(input: &Input<'_>) -> Result<Call, Error> {
     let found = ATTRIBUTES.iter().find(|(name, _)| *name == asked || snake_case(name) == asked);
     let names = || ATTRIBUTES.map(|(name, _)| name).join(", ");
     let (_, read) = found.ok_or_else(|| Error::invalid(ATTRIBUTE.name, format!("must be one of {}", names())))?;
-    Ok(Call::new(region(input)?, Operation::Modify(instance_id, read(input)?)))
+    Ok(Call::new(super::region(input, REGION)?, Operation::Modify(instance_id, read(input)?)))
 }
 
 fn value<T>(input: &Input<'_>, expected: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, Error> {
@@ -323,10 +308,6 @@ fn value<T>(input: &Input<'_>, expected: &str, parse: impl FnOnce(&str) -> Optio
 
 fn truth(input: &Input<'_>) -> Result<bool, Error> {
     input.params.boolean(VALUE)?.ok_or_else(|| Error::missing(VALUE.name))
-}
-
-fn id(prefix: &str, text: &str) -> Option<String> {
-    is_resource_id(prefix, text).then(|| text.to_owned())
 }
 
 fn snake_case(name: &str) -> String {

@@ -2,34 +2,21 @@
 
 use super::{
     Attribute, Change, Instance, InstanceId, Launch, Page, Query, Region, Reservation, SecurityGroup, State,
-    StateChange, Tag, errors,
+    StateChange, Tag,
 };
-use crate::error::{Error, Kind};
+use crate::error::Error;
+use crate::sdk::{Answer, Clients, failure, moment};
 use aws_config::SdkConfig;
-use aws_sdk_ec2::config::Region as SdkRegion;
-use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::operation::RequestId;
-use aws_sdk_ec2::primitives::{Blob, DateTime};
+use aws_sdk_ec2::primitives::Blob;
 use aws_sdk_ec2::types as sdk;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-use time::OffsetDateTime;
 
-/// EC2 in every region: clients are made when a region is first asked for, from one configuration, and kept.
+/// EC2 in every region.
 pub struct Ec2 {
     config: SdkConfig,
     endpoint: Option<String>,
-    clients: Mutex<HashMap<Region, aws_sdk_ec2::Client>>,
-}
-
-/// What EC2 answered, and the ID under which AWS knows the call.
-#[derive(Debug)]
-pub struct Answer<T> {
-    /// The answer.
-    pub value: T,
-    /// EC2's request ID, for the log.
-    pub request_id: Option<String>,
+    clients: Clients<aws_sdk_ec2::Client>,
 }
 
 type Result<T> = std::result::Result<Answer<T>, Error>;
@@ -37,17 +24,15 @@ type Result<T> = std::result::Result<Answer<T>, Error>;
 impl Ec2 {
     /// `config` has credentials, timeouts and retries; its region is not used. `endpoint` is an emulator's address.
     pub fn new(config: SdkConfig, endpoint: Option<String>) -> Self {
-        Self { config, endpoint, clients: Mutex::default() }
+        Self { config, endpoint, clients: Clients::default() }
     }
 
     fn client(&self, region: &Region) -> aws_sdk_ec2::Client {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let make = || {
+        self.clients.of(region, |region| {
             let mut config = aws_sdk_ec2::config::Builder::from(&self.config);
             config.set_endpoint_url(self.endpoint.clone());
-            aws_sdk_ec2::Client::from_conf(config.region(SdkRegion::new(region.as_str().to_owned())).build())
-        };
-        clients.entry(region.clone()).or_insert_with(make).clone()
+            aws_sdk_ec2::Client::from_conf(config.region(region).build())
+        })
     }
 
     /// Launches instances. `client_token` makes a repetition of the same launch answer with the same instances: the SDK's
@@ -199,46 +184,6 @@ impl Ec2 {
     }
 }
 
-/// What the SDK says went wrong, in our words.
-pub(crate) fn failure<E>(action: &'static str, error: &SdkError<E>) -> Error
-where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-    SdkError<E>: RequestId,
-{
-    let ours = match error {
-        SdkError::ServiceError(answer) => {
-            let status = answer.raw().status().as_u16();
-            match answer.err().code() {
-                Some(code) => errors::refused(action, code, answer.err().message().unwrap_or_default(), status),
-                None => unreadable(action),
-            }
-        }
-        SdkError::ResponseError(_) => unreadable(action),
-        SdkError::TimeoutError(_) => {
-            Error::new(Kind::Unreachable, "RequestTimeout", format!("AWS did not answer {action} in time"))
-        }
-        // What is neither, and not transient, did not get as far as a connection: no credentials, say.
-        SdkError::DispatchFailure(it) if it.is_timeout() || it.is_io() || it.as_other().is_some() => {
-            Error::new(Kind::Unreachable, "EndpointUnreachable", format!("AWS could not be reached for {action}"))
-        }
-        SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) | _ => {
-            Error::new(Kind::Upstream, "RequestNotSent", format!("{action} could not be sent to AWS"))
-        }
-    };
-    let mut ours = ours.caused_by(DisplayErrorContext(error).to_string());
-    ours.by_aws = true;
-    ours.aws_request_id = error.request_id().map(str::to_owned);
-    ours
-}
-
-fn unreadable(action: &str) -> Error {
-    Error::new(
-        Kind::Upstream,
-        "UnreadableAnswer",
-        format!("AWS answered {action} with something that is not an answer"),
-    )
-}
-
 /// A count is at most what EC2's own limits allow, far below `i32::MAX`.
 fn count(count: u32) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
@@ -252,10 +197,6 @@ fn texts<T: Clone + Into<String>>(items: &[T]) -> Option<Vec<String>> {
 /// EC2 leaves a value out or sends it empty; both mean that there is none.
 fn filled(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
-}
-
-fn moment(it: DateTime) -> Option<OffsetDateTime> {
-    OffsetDateTime::from_unix_timestamp_nanos(it.as_nanos()).ok()
 }
 
 fn state(it: Option<sdk::InstanceState>) -> State {

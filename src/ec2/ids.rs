@@ -176,12 +176,8 @@ pub enum Partition {
     EuSovereign,
 }
 
-/// Whether the text is `prefix` and 8 or 17 hex digits: an ID that has no type of its own here.
-pub fn is_resource_id(prefix: &str, text: &str) -> bool {
-    resource_id(prefix, text).is_some()
-}
-
-fn resource_id(prefix: &str, text: &str) -> Option<String> {
+/// Reads an ID that has no type of its own here: `prefix` and 8 or 17 hex digits.
+pub fn resource_id(prefix: &str, text: &str) -> Option<String> {
     let digits = text.strip_prefix(prefix)?;
     let ok = matches!(digits.len(), 8 | 17) && digits.bytes().all(|b| b.is_ascii_hexdigit());
     ok.then(|| text.to_ascii_lowercase())

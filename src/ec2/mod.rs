@@ -7,8 +7,8 @@ pub mod errors;
 mod ids;
 mod types;
 
-pub use ids::{ImageId, InstanceId, InstanceType, Partition, Region, SecurityGroupId, Zone, is_resource_id};
+pub use ids::{ImageId, InstanceId, InstanceType, Partition, Region, SecurityGroupId, Zone, resource_id};
 pub use types::{
     Attribute, Change, Filter, Instance, Launch, Page, Placement, Query, Reservation, SecurityGroup, ShutdownBehavior,
-    State, StateChange, StateName, Tag,
+    State, StateChange, Tag,
 };

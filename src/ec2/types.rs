@@ -202,12 +202,9 @@ pub struct State {
     pub name: Option<String>,
 }
 
-/// The names of an instance's states.
-pub struct StateName;
-
-impl StateName {
-    /// Every one, in the order of their codes.
-    pub const ALL: [&str; 6] = ["pending", "running", "shutting-down", "terminated", "stopping", "stopped"];
+impl State {
+    /// The names of all states, in the order of their codes.
+    pub const NAMES: [&str; 6] = ["pending", "running", "shutting-down", "terminated", "stopping", "stopped"];
 }
 
 /// What a change of state did to one instance.

@@ -2,18 +2,14 @@
 
 use super::{Bucket, BucketInfo, Object, ObjectInfo, ObjectKey, ObjectPage, ObjectQuery, PresignedMethod};
 use crate::ec2::Region;
-use crate::ec2::aws::{Answer, failure};
 use crate::error::{Error, Kind};
+use crate::sdk::{Answer, Clients, failure, moment};
 use aws_config::SdkConfig;
-use aws_sdk_s3::config::Region as SdkRegion;
 use aws_sdk_s3::operation::RequestId;
 use aws_sdk_s3::presigning::PresigningConfig;
-use aws_sdk_s3::primitives::{ByteStream, DateTime};
+use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-use time::OffsetDateTime;
 
 /// How long a presigned URL is good. The role's own credentials may end it earlier.
 pub const PRESIGNED_FOR: Duration = Duration::from_secs(900);
@@ -21,11 +17,11 @@ pub const PRESIGNED_FOR: Duration = Duration::from_secs(900);
 /// The region whose CreateBucket takes no location, and succeeds again for a bucket that the account has already.
 const US_EAST_1: &str = "us-east-1";
 
-/// S3 in every region: clients are made when a region is first asked for, from one configuration, and kept.
+/// S3 in every region.
 pub struct S3 {
     config: SdkConfig,
     endpoint: Option<String>,
-    clients: Mutex<HashMap<Region, aws_sdk_s3::Client>>,
+    clients: Clients<aws_sdk_s3::Client>,
 }
 
 type Result<T> = std::result::Result<Answer<T>, Error>;
@@ -41,19 +37,17 @@ pub enum Download {
 impl S3 {
     /// `config` has credentials, timeouts and retries; its region is not used. `endpoint` is an emulator's address.
     pub fn new(config: SdkConfig, endpoint: Option<String>) -> Self {
-        Self { config, endpoint, clients: Mutex::default() }
+        Self { config, endpoint, clients: Clients::default() }
     }
 
     fn client(&self, region: &Region) -> aws_sdk_s3::Client {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let make = || {
+        self.clients.of(region, |region| {
             let mut config = aws_sdk_s3::config::Builder::from(&self.config);
             config.set_endpoint_url(self.endpoint.clone());
             // An emulator has one host name for all buckets.
             config.set_force_path_style(Some(self.endpoint.is_some()));
-            aws_sdk_s3::Client::from_conf(config.region(SdkRegion::new(region.as_str().to_owned())).build())
-        };
-        clients.entry(region.clone()).or_insert_with(make).clone()
+            aws_sdk_s3::Client::from_conf(config.region(region).build())
+        })
     }
 
     /// Lists the account's buckets whose names begin with `prefix`.
@@ -220,8 +214,4 @@ impl S3 {
         };
         Ok(request.uri().to_owned())
     }
-}
-
-fn moment(it: DateTime) -> Option<OffsetDateTime> {
-    OffsetDateTime::from_unix_timestamp_nanos(it.as_nanos()).ok()
 }

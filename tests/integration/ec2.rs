@@ -1,6 +1,7 @@
 //! `/ec2` against moto, and what it refuses without a call to AWS.
 
 use crate::support::{Event2, Function, IMAGE, KEY, NO_INSTANCE, own_region};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -104,8 +105,6 @@ async fn parameters_come_from_query_json_or_form_and_base64_bodies_work() {
     assert_eq!(function.wire.seen().len(), 5);
 }
 
-use base64::prelude::{BASE64_STANDARD, Engine as _};
-
 fn base64(text: &str) -> String {
     BASE64_STANDARD.encode(text)
 }
@@ -191,7 +190,7 @@ async fn bad_input_is_refused_by_name_and_never_reaches_aws() {
     let id = "must be an instance's ID: i- and 8 or 17 hex digits";
     let long = "a".repeat(10_000);
     let many = vec![NO_INSTANCE; 2000].join(",");
-    let place = "is not a region that this deployment allows";
+    let place = "must be a region that this deployment allows";
     let create = format!("{region}&KeyName=k&SecurityGroupId=sg-abba916a");
     let whole = "must be a whole number from 1 to 1000";
     for (route, query, message) in [

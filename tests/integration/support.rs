@@ -263,7 +263,7 @@ impl Function {
             own.iter().rev().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
         });
         let credentials = aws_sdk_ec2::config::Credentials::new("AKIDTEST", "testing", None, None, "tests");
-        let sdk = ec2_control_api::sdk_config()
+        let sdk = ec2_control_api::sdk::config()
             .region(aws_config::Region::new("us-east-1"))
             .credentials_provider(credentials)
             .load()

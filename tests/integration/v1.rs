@@ -36,7 +36,7 @@ async fn an_instance_is_launched_stopped_started_modified_shown_and_terminated()
     function.call("PUT", &modify).await.is(200, &json!(DONE));
 
     let shown = function.call("GET", &at("attributes")).await.json();
-    let names: Vec<_> = shown.as_object().unwrap().keys().map(String::as_str).collect();
+    let mut names: Vec<_> = shown.as_object().unwrap().keys().map(String::as_str).collect();
     let mut fields = [
         "id",
         "public_dns_name",
@@ -52,6 +52,7 @@ async fn an_instance_is_launched_stopped_started_modified_shown_and_terminated()
         "private_ip_address",
         "ip_address",
     ];
+    names.sort_unstable();
     fields.sort_unstable();
     assert_eq!(names, fields);
     assert_eq!(shown["id"], id);
@@ -292,7 +293,7 @@ async fn bad_input_is_400_in_the_documents_words_and_never_reaches_aws() {
         (
             "PUT",
             format!("launch?{launch}&security_groups=sg-1"),
-            "security_groups has a malformed security group ID: it is sg- and 8 or 17 hex digits",
+            "security_groups must be a security group's ID: sg- and 8 or 17 hex digits",
         ),
         ("PUT", format!("launch?{launch}&security_groups=a,,b"), "security_groups has an empty item"),
         ("PUT", format!("launch?{launch}&ebs_optimized=maybe"), "ebs_optimized must be true or false"),
@@ -332,7 +333,7 @@ async fn bad_input_is_400_in_the_documents_words_and_never_reaches_aws() {
         (
             "PUT",
             modify("groupSet", "sg-abba916a,web"),
-            "value has a malformed security group ID: it is sg- and 8 or 17 hex digits",
+            "value must be a security group's ID: sg- and 8 or 17 hex digits",
         ),
         ("PUT", modify("kernel", "aki-xyz"), "value must be a kernel's ID (aki-...)"),
         ("PUT", modify("ramdisk", "x"), "value must be a RAM disk's ID (ari-...)"),

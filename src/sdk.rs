@@ -1,0 +1,96 @@
+//! What the adapters of EC2 and S3 have in common. Both SDKs re-export the same runtime; it is named here by EC2's.
+
+use crate::ec2::{Region, errors};
+use crate::error::{Error, Kind};
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, ConfigLoader};
+use aws_sdk_ec2::config::Region as SdkRegion;
+use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_ec2::operation::RequestId;
+use aws_sdk_ec2::primitives::DateTime;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use time::OffsetDateTime;
+
+/// How the SDK is configured: the role's credentials, and timeouts that end well before API Gateway gives up after 29 seconds.
+pub fn config() -> ConfigLoader {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(3))
+        .operation_attempt_timeout(Duration::from_secs(12))
+        .operation_timeout(Duration::from_secs(24))
+        .build();
+    aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts)
+}
+
+/// One client a region: made when the region is first asked for, and kept with its connections.
+pub(crate) struct Clients<C>(Mutex<HashMap<Region, C>>);
+
+impl<C> Default for Clients<C> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<C: Clone> Clients<C> {
+    /// The client of the region.
+    pub(crate) fn of(&self, region: &Region, make: impl FnOnce(SdkRegion) -> C) -> C {
+        let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || make(SdkRegion::new(region.as_str().to_owned()));
+        clients.entry(region.clone()).or_insert_with(make).clone()
+    }
+}
+
+/// What AWS answered, and the ID under which AWS knows the call.
+#[derive(Debug)]
+pub struct Answer<T> {
+    /// The answer.
+    pub value: T,
+    /// AWS's request ID, for the log.
+    pub request_id: Option<String>,
+}
+
+/// What the SDK says went wrong, in our words.
+pub(crate) fn failure<E>(action: &'static str, error: &SdkError<E>) -> Error
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    SdkError<E>: RequestId,
+{
+    let ours = match error {
+        SdkError::ServiceError(answer) => {
+            let status = answer.raw().status().as_u16();
+            match answer.err().code() {
+                Some(code) => errors::refused(action, code, answer.err().message().unwrap_or_default(), status),
+                None => unreadable(action),
+            }
+        }
+        SdkError::ResponseError(_) => unreadable(action),
+        SdkError::TimeoutError(_) => {
+            Error::new(Kind::Unreachable, "RequestTimeout", format!("AWS did not answer {action} in time"))
+        }
+        // What is neither, and not transient, did not get as far as a connection: no credentials, say.
+        SdkError::DispatchFailure(it) if it.is_timeout() || it.is_io() || it.as_other().is_some() => {
+            Error::new(Kind::Unreachable, "EndpointUnreachable", format!("AWS could not be reached for {action}"))
+        }
+        SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) | _ => {
+            Error::new(Kind::Upstream, "RequestNotSent", format!("{action} could not be sent to AWS"))
+        }
+    };
+    let mut ours = ours.caused_by(DisplayErrorContext(error).to_string());
+    ours.by_aws = true;
+    ours.aws_request_id = error.request_id().map(str::to_owned);
+    ours
+}
+
+fn unreadable(action: &str) -> Error {
+    Error::new(
+        Kind::Upstream,
+        "UnreadableAnswer",
+        format!("AWS answered {action} with something that is not an answer"),
+    )
+}
+
+/// A time of the SDK. None that AWS sends is out of range.
+pub(crate) fn moment(it: DateTime) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp_nanos(it.as_nanos()).ok()
+}
