@@ -3,8 +3,11 @@
 //! A value that can't be right stops the function there and names the variable: a deployment that starts is configured.
 
 use crate::ec2::{ImageId, InstanceType, Region, ShutdownBehavior, Zone};
-use crate::http::auth::ApiKeys;
+use crate::gate::{InstanceTypes, Limits, ProtectedTag};
+use crate::http::auth::{ApiKeys, Authentication, Callers, parse_groups};
+use crate::policy::Policies;
 use std::fmt;
+use std::path::PathBuf;
 
 /// Canonical's public parameter for its current Ubuntu LTS
 /// (<https://documentation.ubuntu.com/aws/aws-how-to/instances/find-ubuntu-images/>): an AMI ID is good in one region only,
@@ -31,12 +34,24 @@ macro_rules! variables {
 }
 
 variables! {
+    AUTHENTICATION = "AUTHENTICATION", "",
+        "The only way to authenticate that counts: `key`, `iam` or `jwt`. Unset: an identity that API Gateway has checked, or else a key.";
     API_KEYS = "API_KEYS", "",
         "Comma-separated `name=digest`: who may call, and the SHA-256 of the key in hex. Unset: nobody may.";
+    CALLER_GROUPS = "CALLER_GROUPS", "",
+        "Comma-separated `caller=group`: which groups a caller is in, for policies. A caller may come several times.";
     ALLOWED_REGIONS = "ALLOWED_REGIONS", "*",
         "Comma-separated regions that callers may name; `*` is every region of the function's own partition.";
     DEFAULT_REGION = "DEFAULT_REGION", "",
         "The region where a request names none (`/v1`, `/s3`). Unset: the function's own (`AWS_REGION`).";
+    ALLOWED_INSTANCE_TYPES = "ALLOWED_INSTANCE_TYPES", "",
+        "Comma-separated instance types that may be launched or changed to, with `*` for any characters: `t3.*,t4g.*`. Unset: all.";
+    MAX_INSTANCES_PER_LAUNCH = "MAX_INSTANCES_PER_LAUNCH", "",
+        "The most instances that one launch may ask for. Unset: as many as EC2 takes.";
+    PROTECTED_TAG = "PROTECTED_TAG", "",
+        "`key` or `key=value`: an instance with this tag is never stopped, terminated or modified.";
+    POLICY_FILE = "POLICY_FILE", "",
+        "A file of Cedar policies. Unset: whoever is authenticated may do what the role may.";
     DEFAULT_IMAGE = "DEFAULT_IMAGE", UBUNTU,
         "The image of `/ec2/create`: an AMI ID, or `resolve:ssm:` and a parameter's name.";
     DEFAULT_INSTANCE_TYPE = "DEFAULT_INSTANCE_TYPE", "t3.micro",
@@ -58,8 +73,12 @@ variables! {
 /// Everything that the function was configured with.
 #[derive(Debug)]
 pub struct Config {
-    /// Who may call.
-    pub api_keys: ApiKeys,
+    /// Who may call, and how.
+    pub callers: Callers,
+    /// What callers may do at most.
+    pub limits: Limits,
+    /// Where the policies are, if there are any.
+    pub policy_file: Option<PathBuf>,
     /// Where callers may work.
     pub regions: Regions,
     /// The image of `/ec2/create`.
@@ -175,8 +194,31 @@ impl Config {
             url.map(|url| if valid(&url) { Ok(url) } else { Err(wrong()) }).transpose()
         };
 
+        let wrong = |variable, what: &'static str| move || problem(variable)(what);
+        let callers = Callers {
+            only: (set(AUTHENTICATION.name).map(|it| Authentication::parse(&it)))
+                .map(|it| it.ok_or_else(wrong(AUTHENTICATION, "is none of key, iam, jwt")))
+                .transpose()?,
+            keys: ApiKeys::parse(&text(API_KEYS)).map_err(|it| problem(API_KEYS)(&it))?,
+            groups: parse_groups(&text(CALLER_GROUPS))
+                .ok_or_else(wrong(CALLER_GROUPS, "is not caller=group pairs, comma-separated"))?,
+        };
+        let limits = Limits {
+            instance_types: (set(ALLOWED_INSTANCE_TYPES.name).map(|it| InstanceTypes::parse(&it)))
+                .map(|it| it.ok_or_else(wrong(ALLOWED_INSTANCE_TYPES, "is not instance types, comma-separated")))
+                .transpose()?,
+            instances_per_launch: (set(MAX_INSTANCES_PER_LAUNCH.name).map(|it| it.parse().ok().filter(|it| *it > 0)))
+                .map(|it| it.ok_or_else(wrong(MAX_INSTANCES_PER_LAUNCH, "is not a whole number from 1")))
+                .transpose()?,
+            protected_tag: (set(PROTECTED_TAG.name).map(|it| ProtectedTag::parse(&it)))
+                .map(|it| it.ok_or_else(wrong(PROTECTED_TAG, "is neither a tag's key nor key=value")))
+                .transpose()?,
+        };
+
         Ok(Self {
-            api_keys: ApiKeys::parse(&text(API_KEYS)).map_err(|it| problem(API_KEYS)(&it))?,
+            callers,
+            limits,
+            policy_file: set(POLICY_FILE.name).map(PathBuf::from),
             default_image: ImageId::parse(&text(DEFAULT_IMAGE)).ok_or_else(|| {
                 problem(DEFAULT_IMAGE)("is neither an AMI ID nor resolve:ssm: and a parameter's name")
             })?,
@@ -206,6 +248,20 @@ impl Config {
     }
 }
 
+impl Config {
+    /// Reads the policies.
+    ///
+    /// # Errors
+    /// The file can't be read, or is no policy set that fits the schema.
+    pub fn read_policies(&self) -> Result<Option<Policies>, ConfigError> {
+        let wrong = |problem| ConfigError { variable: POLICY_FILE.name, problem };
+        let Some(path) = &self.policy_file else { return Ok(None) };
+        let text = std::fs::read_to_string(path).map_err(|error| wrong(format!("{}: {error}", path.display())))?;
+        let policies = Policies::parse(&text).map_err(|problems| wrong(format!("{}:\n{problems}", path.display())))?;
+        Ok(Some(policies))
+    }
+}
+
 /// The parts of a comma-separated list.
 fn items(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(str::trim).filter(|item| !item.is_empty())
@@ -232,7 +288,10 @@ mod tests {
     #[test]
     fn an_empty_environment_gives_the_documented_defaults() {
         let config = read(&[]).unwrap();
-        assert!(config.api_keys.is_empty());
+        assert!(config.callers.keys.is_empty() && config.callers.groups.is_empty() && config.callers.only.is_none());
+        let limits = config.limits;
+        assert!(limits.instance_types.is_none() && limits.protected_tag.is_none());
+        assert_eq!((limits.instances_per_launch, config.policy_file), (None, None));
         assert_eq!(config.regions.default.as_str(), "us-east-1");
         assert!(config.default_image.as_str().starts_with("resolve:ssm:/aws/service/canonical/ubuntu/server/"));
         assert_eq!(config.default_instance_type.as_str(), "t3.micro");
@@ -288,6 +347,12 @@ mod tests {
         for (variable, value) in [
             ("API_KEYS", "demo"),
             ("API_KEYS", "demo=abc"),
+            ("AUTHENTICATION", "none"),
+            ("CALLER_GROUPS", "alice"),
+            ("ALLOWED_INSTANCE_TYPES", "t3.micro;t3.small"),
+            ("MAX_INSTANCES_PER_LAUNCH", "0"),
+            ("MAX_INSTANCES_PER_LAUNCH", "many"),
+            ("PROTECTED_TAG", "=x"),
             ("ALLOWED_REGIONS", "us-east-1,derp"),
             ("ALLOWED_REGIONS", "eu-west-1"),
             ("DEFAULT_REGION", "derp"),

@@ -11,7 +11,8 @@
 //! - [`config`]: what a deployment can set;
 //! - [`http`]: the handler, who is calling, which route, which parameters, the table of statuses;
 //! - [`dialects`]: one file each, with a table of routes, their decoding and their encoding;
-//! - [`operation`]: what the function can do, and the rules that are common to all dialects;
+//! - [`operation`]: what the function can do, and how it is carried out;
+//! - [`gate`], [`policy`]: what the deployment permits, for all dialects;
 //! - [`ec2`]: identifiers, what goes in and out, the table of EC2's error codes, and the one file that calls the SDK;
 //! - [`s3`]: the same for the few things of S3;
 //! - [`sdk`]: what the two have in common;
@@ -21,8 +22,10 @@ pub mod config;
 pub mod dialects;
 pub mod ec2;
 pub mod error;
+pub mod gate;
 pub mod http;
 pub mod operation;
+pub mod policy;
 pub mod s3;
 pub mod sdk;
 
@@ -32,6 +35,7 @@ use http::event::Event;
 use lambda_http::lambda_runtime::{self, LambdaEvent};
 use lambda_http::tower::ServiceExt as _;
 use lambda_http::{Adapter, Body, IntoResponse, Response, service_fn};
+use policy::Policies;
 use s3::aws::S3;
 use serde::Serialize;
 use std::convert::Infallible;
@@ -43,6 +47,8 @@ use time::OffsetDateTime;
 pub struct App {
     /// The configuration.
     pub config: Config,
+    /// What callers are permitted; `None`: what the role is.
+    pub policies: Option<Policies>,
     /// EC2.
     pub ec2: Ec2,
     /// S3.
@@ -57,15 +63,16 @@ impl App {
     /// The function as Lambda runs it: configured by the environment, logging to standard output.
     ///
     /// # Errors
-    /// The first environment variable that can't be right.
+    /// The first environment variable that can't be right, the policy file's included.
     pub async fn from_env() -> Result<Self, ConfigError> {
         let config = Config::read(|name| std::env::var(name).ok())?;
+        let policies = config.read_policies()?;
         #[expect(clippy::print_stdout, reason = "this is the log")]
         let log = Box::new(|line: &str| println!("{line}"));
         let sdk = sdk::config().load().await;
         let ec2 = Ec2::new(sdk.clone(), config.endpoints.ec2.clone());
         let s3 = S3::new(sdk, config.endpoints.s3.clone());
-        Ok(Self { config, ec2, s3, clock: OffsetDateTime::now_utc, log })
+        Ok(Self { config, policies, ec2, s3, clock: OffsetDateTime::now_utc, log })
     }
 }
 

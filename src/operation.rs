@@ -1,12 +1,16 @@
 //! What the function can do, whoever asks in whatever dialect, and the rules that are common to all.
 
 use crate::App;
-use crate::ec2::{Attribute, Change, Instance, InstanceId, Launch, Query, Region, Reservation, StateChange, Tag};
+use crate::ec2::{Attribute, Change, Instance, InstanceId, Launch, Page, Query, Region, Reservation, StateChange, Tag};
 use crate::error::{Error, Kind};
+use crate::gate::{Decision, Gate};
+use crate::http::auth::Caller;
+use crate::policy::{OWNER_TAG, Resource};
 use crate::s3::aws::Download;
 use crate::s3::{Bucket, BucketInfo, Object, ObjectInfo, ObjectKey, ObjectQuery, PresignedMethod};
 use crate::sdk::Answer;
 use serde::Serialize;
+use std::net::IpAddr;
 use std::time::Instant;
 
 /// Something to do.
@@ -86,6 +90,13 @@ pub enum Outcome {
     },
     /// These are the buckets.
     Buckets(Vec<BucketInfo>),
+    /// It would be carried out. Nothing was done.
+    Tried {
+        /// The AWS operation.
+        action: &'static str,
+        /// Whether AWS says so, too: S3 can't be asked.
+        by_aws: bool,
+    },
     /// The bucket or object is there.
     Stored,
     /// The bucket or object is gone.
@@ -117,17 +128,87 @@ pub struct Done {
     pub incomplete: Option<Error>,
 }
 
-impl Operation {
-    /// The instances that it names.
-    pub fn instance_ids(&self) -> impl Iterator<Item = &str> {
-        let ids: &[InstanceId] = match self {
-            Self::Change { instance_ids, .. } => instance_ids,
-            Self::Describe(id) | Self::Modify(id, _) => std::slice::from_ref(id),
-            Self::List { query, .. } => &query.instance_ids,
-            _ => &[],
-        };
-        ids.iter().map(InstanceId::as_str)
+impl Done {
+    fn new(outcome: Outcome, aws_request_id: Option<String>) -> Self {
+        Self { outcome, aws_request_id, incomplete: None }
     }
+}
+
+impl Operation {
+    /// The AWS operation that it is, the name of the action in policies; `None` for what AWS has no part in.
+    pub fn action(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Health => return None,
+            Self::Launch(_) => "RunInstances",
+            Self::Change { change, .. } => change.action(),
+            Self::Describe(_) | Self::List { .. } => "DescribeInstances",
+            Self::Modify(..) => "ModifyInstanceAttribute",
+            Self::ListBuckets(_) => "ListBuckets",
+            Self::CreateBucket(_) => "CreateBucket",
+            Self::DeleteBucket(_) => "DeleteBucket",
+            Self::ListObjects { .. } => "ListObjectsV2",
+            Self::PutObject(..) | Self::Presign(PresignedMethod::Put, ..) => "PutObject",
+            Self::GetObject(..) | Self::Presign(PresignedMethod::Get, ..) => "GetObject",
+            Self::DeleteObject(..) => "DeleteObject",
+        })
+    }
+
+    /// Whether something is to be different afterwards: then it can be tried without doing it.
+    pub fn changes(&self) -> bool {
+        let reads = ["DescribeInstances", "ListBuckets", "ListObjectsV2", "GetObject"];
+        self.action().is_some_and(|action| !reads.contains(&action))
+    }
+
+    /// What it is done to, for the log.
+    pub fn target(&self) -> Target {
+        let ids = |ids: &[InstanceId]| ids.iter().map(ToString::to_string).collect();
+        match self {
+            Self::Health | Self::ListBuckets(_) => Target::default(),
+            Self::Launch(launch) => Target {
+                image_id: Some(launch.image_id.to_string()),
+                instance_type: Some(launch.instance_type.to_string()),
+                max_count: Some(launch.max_count),
+                ..Target::default()
+            },
+            Self::Change { instance_ids, .. } => Target { instance_ids: ids(instance_ids), ..Target::default() },
+            Self::Describe(id) => Target { instance_ids: vec![id.to_string()], ..Target::default() },
+            Self::Modify(id, attribute) => {
+                Target { instance_ids: vec![id.to_string()], attribute: Some(attribute.name()), ..Target::default() }
+            }
+            Self::List { query, .. } => Target { instance_ids: ids(&query.instance_ids), ..Target::default() },
+            Self::CreateBucket(bucket)
+            | Self::DeleteBucket(bucket)
+            | Self::ListObjects { query: ObjectQuery { bucket, .. }, .. } => {
+                Target { bucket: Some(bucket.to_string()), ..Target::default() }
+            }
+            Self::PutObject(bucket, key, _)
+            | Self::GetObject(bucket, key)
+            | Self::DeleteObject(bucket, key)
+            | Self::Presign(_, bucket, key) => {
+                Target { bucket: Some(bucket.to_string()), key: Some(key.as_str().to_owned()), ..Target::default() }
+            }
+        }
+    }
+}
+
+/// What an operation is done to.
+#[derive(Debug, Default, Serialize)]
+#[expect(missing_docs, reason = "the names are AWS's")]
+pub struct Target {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub instance_ids: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attribute: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_count: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bucket: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
 }
 
 impl Outcome {
@@ -141,31 +222,46 @@ impl Outcome {
     }
 }
 
-/// Carries out an operation before the deadline. `client_token` makes a launch that is sent twice happen once.
+/// Who asks for an operation, and how it is to be done.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// Who asks; `None` where anyone may.
+    pub caller: Option<&'a Caller>,
+    /// From where, as API Gateway says.
+    pub source_ip: Option<IpAddr>,
+    /// The invocation's ID. It makes a launch that is sent twice happen once.
+    pub request_id: &'a str,
+    /// Whether a change is to be tried only.
+    pub dry_run: bool,
+    /// When the answer is due.
+    pub deadline: Instant,
+}
+
+/// Carries out an operation if the deployment permits it, and tells `decision` whether and why.
 ///
 /// # Errors
-/// That AWS refuses or can't be reached: then nothing has changed, unless the error says that it is not known.
+/// That it is not permitted, or that AWS refuses or can't be reached: then nothing has changed, unless the error says that it
+/// is not known.
 pub async fn execute(
     app: &App,
+    asked: &Asked<'_>,
     region: &Region,
     operation: &Operation,
-    client_token: &str,
-    deadline: Instant,
+    decision: &mut Decision,
 ) -> Result<Done, Error> {
-    let Operation::Change { change, instance_ids, tag } = operation else {
-        return within(deadline, one_step(app, region, operation, client_token)).await;
-    };
-    let answer = within(deadline, app.ec2.change(region, *change, instance_ids)).await?;
-    let outcome = match change {
-        Change::Reboot => Outcome::Rebooted(instance_ids.clone()),
-        _ => Outcome::Changed(answer.value),
+    let done = within(asked.deadline, carry_out(app, asked, region, operation, decision)).await;
+    let mut done = match done {
+        Err(error) if asked.dry_run && operation.changes() => return Err(tried_in_vain(error)),
+        done => done?,
     };
     // From here on the change has happened: whatever becomes of the tag, this is no failure.
-    let incomplete = match tag {
-        Some(tag) => within(deadline, app.ec2.create_tags(region, instance_ids, std::slice::from_ref(tag))).await.err(),
-        None => None,
-    };
-    Ok(Done { outcome, aws_request_id: answer.request_id, incomplete })
+    if let Operation::Change { instance_ids, tag: Some(tag), .. } = operation
+        && !asked.dry_run
+    {
+        let tags = std::slice::from_ref(tag);
+        done.incomplete = within(asked.deadline, app.ec2.create_tags(region, instance_ids, tags)).await.err();
+    }
+    Ok(done)
 }
 
 /// What AWS answers before the deadline.
@@ -176,72 +272,184 @@ async fn within<T>(deadline: Instant, answer: impl Future<Output = Result<T, Err
     })
 }
 
-/// Carries out what is done when AWS has answered.
-async fn one_step(app: &App, region: &Region, operation: &Operation, client_token: &str) -> Result<Done, Error> {
-    let done = |outcome, aws_request_id| Ok(Done { outcome, aws_request_id, incomplete: None });
+/// Asks the gate, and then AWS.
+async fn carry_out(
+    app: &App,
+    asked: &Asked<'_>,
+    region: &Region,
+    operation: &Operation,
+    decision: &mut Decision,
+) -> Result<Done, Error> {
+    let Some(action) = operation.action() else { return Ok(Done::new(Outcome::Health, None)) };
+    // Only what has no part in AWS is open to anyone: this is for the case that a route says otherwise.
+    let caller = asked.caller.ok_or_else(|| Error::internal("an operation of AWS on an open route"))?;
+    let (limits, policies) = (&app.config.limits, app.policies.as_ref());
+    let gate = Gate { limits, policies, caller, source_ip: asked.source_ip, action, region };
+    let dry_run = asked.dry_run;
     match operation {
-        Operation::Health => done(Outcome::Health, None),
-        // Two steps: `execute` takes them itself.
-        Operation::Change { .. } => Err(Error::internal("a change is not one step")),
+        Operation::Health => Ok(Done::new(Outcome::Health, None)),
         Operation::Launch(launch) => {
-            let answer = app.ec2.run_instances(region, launch, client_token).await?;
-            done(Outcome::Launched(answer.value.instances), answer.request_id)
+            gate.launch(launch, decision)?;
+            let launch = Launch { tags: launch_tags(&launch.tags, caller, asked.request_id), ..launch.clone() };
+            let sent = app.ec2.run_instances(region, &launch, asked.request_id, dry_run).await;
+            sent_or_tried(action, dry_run, sent, |launched| Outcome::Launched(launched.instances))
         }
-        Operation::Describe(id) => {
-            let query = Query { instance_ids: vec![id.clone()], ..Query::default() };
-            let answer = app.ec2.describe_instances(region, &query).await?;
-            let instance = answer.value.reservations.into_iter().flat_map(|it| it.instances).next();
-            let gone =
-                || Error::new(Kind::NotFound, "InvalidInstanceID.NotFound", format!("There is no instance {id}"));
-            done(Outcome::Described(Box::new(instance.ok_or_else(gone)?)), answer.request_id)
+        Operation::Change { change, instance_ids, .. } => {
+            permit_instances(app, &gate, instance_ids, None, decision).await?;
+            let sent = app.ec2.change(region, *change, instance_ids, dry_run).await;
+            sent_or_tried(action, dry_run, sent, |changes| match change {
+                Change::Reboot => Outcome::Rebooted(instance_ids.clone()),
+                _ => Outcome::Changed(changes),
+            })
         }
         Operation::Modify(id, attribute) => {
-            let answer = app.ec2.modify(region, id, attribute).await?;
-            done(Outcome::Modified, answer.request_id)
+            gate.attribute(attribute, decision)?;
+            permit_instances(app, &gate, std::slice::from_ref(id), Some(attribute), decision).await?;
+            let sent = app.ec2.modify(region, id, attribute, dry_run).await;
+            sent_or_tried(action, dry_run, sent, |()| Outcome::Modified)
+        }
+        Operation::Describe(id) => {
+            let answer = describe(app, region, std::slice::from_ref(id)).await?;
+            let instance = answer.value.into_iter().next().ok_or_else(|| no_instance(id))?;
+            gate.instance(&instance, None, decision)?;
+            Ok(Done::new(Outcome::Described(Box::new(instance)), answer.request_id))
         }
         Operation::List { query, write } => {
-            let source = Instances { app, region, query };
+            gate.list(decision)?;
+            let source = Instances { app, gate, query };
             list(&source, query.max_results, query.next_token.clone(), *write).await
         }
         Operation::ListBuckets(prefix) => {
-            let answer = app.s3.list_buckets(region, prefix).await?;
-            done(Outcome::Buckets(answer.value), answer.request_id)
+            gate.list(decision)?;
+            let mut answer = app.s3.list_buckets(region, prefix).await?;
+            answer.value.retain(|bucket| gate.shows(Resource::Bucket(&bucket.name)));
+            Ok(Done::new(Outcome::Buckets(answer.value), answer.request_id))
         }
-        Operation::CreateBucket(bucket) => {
-            let answer = app.s3.create_bucket(region, bucket).await?;
-            done(Outcome::Stored, answer.request_id)
+        Operation::CreateBucket(bucket)
+        | Operation::DeleteBucket(bucket)
+        | Operation::PutObject(bucket, ..)
+        | Operation::GetObject(bucket, _)
+        | Operation::DeleteObject(bucket, _)
+        | Operation::Presign(_, bucket, _)
+        | Operation::ListObjects { query: ObjectQuery { bucket, .. }, .. } => {
+            gate.bucket(bucket.as_str(), decision)?;
+            if dry_run && operation.changes() {
+                return Ok(Done::new(Outcome::Tried { action, by_aws: false }, None));
+            }
+            in_bucket(app, region, operation).await
         }
-        Operation::DeleteBucket(bucket) => {
-            let answer = app.s3.delete_bucket(region, bucket).await?;
-            done(Outcome::Deleted, answer.request_id)
-        }
+    }
+}
+
+/// Carries out what is permitted in a bucket.
+async fn in_bucket(app: &App, region: &Region, operation: &Operation) -> Result<Done, Error> {
+    let s3 = &app.s3;
+    let (outcome, aws_request_id) = match operation {
+        Operation::CreateBucket(bucket) => (Outcome::Stored, s3.create_bucket(region, bucket).await?.request_id),
+        Operation::DeleteBucket(bucket) => (Outcome::Deleted, s3.delete_bucket(region, bucket).await?.request_id),
         Operation::ListObjects { query, write } => {
             let source = Objects { app, region, query };
-            list(&source, query.max_results, query.next_token.clone(), *write).await
+            return list(&source, query.max_results, query.next_token.clone(), *write).await;
         }
         Operation::PutObject(bucket, key, object) => {
-            let answer = app.s3.put_object(region, bucket, key, object).await?;
-            done(Outcome::Stored, answer.request_id)
+            (Outcome::Stored, s3.put_object(region, bucket, key, object).await?.request_id)
         }
         Operation::GetObject(bucket, key) => {
-            let answer = app.s3.get_object(region, bucket, key, LARGEST_OBJECT).await?;
+            let answer = s3.get_object(region, bucket, key, LARGEST_OBJECT).await?;
             let outcome = match answer.value {
                 Download::Object(object) => Outcome::Object(object),
                 Download::TooLarge => {
-                    Outcome::TooLarge { url: app.s3.presign(region, PresignedMethod::Get, bucket, key).await? }
+                    Outcome::TooLarge { url: s3.presign(region, PresignedMethod::Get, bucket, key).await? }
                 }
             };
-            done(outcome, answer.request_id)
+            (outcome, answer.request_id)
         }
         Operation::DeleteObject(bucket, key) => {
-            let answer = app.s3.delete_object(region, bucket, key).await?;
-            done(Outcome::Deleted, answer.request_id)
+            (Outcome::Deleted, s3.delete_object(region, bucket, key).await?.request_id)
         }
         Operation::Presign(method, bucket, key) => {
-            let url = app.s3.presign(region, *method, bucket, key).await?;
-            done(Outcome::Presigned { url, method: *method }, None)
+            let url = s3.presign(region, *method, bucket, key).await?;
+            (Outcome::Presigned { url, method: *method }, None)
         }
+        _ => return Err(Error::internal("an operation that is in no bucket")),
+    };
+    Ok(Done::new(outcome, aws_request_id))
+}
+
+/// What came of a change that was sent to EC2, or of trying it: EC2 answers a dry run with an error that says whether it would
+/// have gone well (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/CommonParameters.html>).
+fn sent_or_tried<T>(
+    action: &'static str,
+    dry_run: bool,
+    sent: Result<Answer<T>, Error>,
+    outcome: impl FnOnce(T) -> Outcome,
+) -> Result<Done, Error> {
+    match sent {
+        Ok(_) if dry_run => Err(Error::internal(format!("AWS carried out a dry run of {action}"))),
+        Ok(answer) => Ok(Done::new(outcome(answer.value), answer.request_id)),
+        Err(error) if dry_run && error.code == "DryRunOperation" => {
+            Ok(Done::new(Outcome::Tried { action, by_aws: true }, error.aws_request_id))
+        }
+        Err(error) => Err(error),
     }
+}
+
+/// Says who would refuse what was tried.
+fn tried_in_vain(error: Error) -> Error {
+    let who = match error.kind {
+        Kind::Forbidden => "this deployment",
+        Kind::Internal | Kind::Throttled | Kind::Unreachable => return error,
+        _ => "AWS",
+    };
+    Error { message: format!("Dry run: {who} would refuse this. {}", error.message), ..error }
+}
+
+/// Decides on each of the instances before anything happens to any of them.
+async fn permit_instances(
+    app: &App,
+    gate: &Gate<'_>,
+    ids: &[InstanceId],
+    attribute: Option<&Attribute>,
+    decision: &mut Decision,
+) -> Result<(), Error> {
+    if !gate.depends_on_instances() {
+        decision.permitted = Some(true);
+        return Ok(());
+    }
+    let described = describe(app, gate.region, ids).await?.value;
+    for id in ids {
+        let instance = described.iter().find(|instance| instance.instance_id == id.as_str());
+        gate.instance(instance.ok_or_else(|| no_instance(id))?, attribute, decision)?;
+    }
+    Ok(())
+}
+
+async fn describe(app: &App, region: &Region, ids: &[InstanceId]) -> Result<Answer<Vec<Instance>>, Error> {
+    let query = Query { instance_ids: ids.to_vec(), ..Query::default() };
+    let answer = app.ec2.describe_instances(region, &query).await?;
+    let instances = answer.value.reservations.into_iter().flat_map(|it| it.instances).collect();
+    Ok(Answer { value: instances, request_id: answer.request_id })
+}
+
+fn no_instance(id: &InstanceId) -> Error {
+    Error::new(Kind::NotFound, "InvalidInstanceID.NotFound", format!("There is no instance {id}"))
+}
+
+/// What the tags of this function begin with; no caller can set such a tag.
+pub const OWN_TAGS: &str = "ec2-control-api:";
+
+/// The tag that says by which request something was launched: the client token of the launch.
+const REQUEST_TAG: &str = "ec2-control-api:request";
+
+/// EC2's limit, in characters: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions>.
+const LONGEST_TAG_VALUE: usize = 256;
+
+/// The caller's tags, and those that say who launched by which request.
+fn launch_tags(tags: &[Tag], caller: &Caller, client_token: &str) -> Vec<Tag> {
+    let own = [(OWNER_TAG, caller.name.as_str()), (REQUEST_TAG, client_token)];
+    let own =
+        own.map(|(key, value)| Tag { key: key.to_owned(), value: value.chars().take(LONGEST_TAG_VALUE).collect() });
+    tags.iter().cloned().chain(own).collect()
 }
 
 /// Something that AWS lists page by page.
@@ -258,7 +466,7 @@ type FetchedPage<T> = Result<Answer<(Vec<T>, Option<String>)>, Error>;
 
 struct Instances<'a> {
     app: &'a App,
-    region: &'a Region,
+    gate: Gate<'a>,
     query: &'a Query,
 }
 
@@ -272,8 +480,15 @@ impl Source for Instances<'_> {
 
     async fn page(&self, size: u32, next_token: Option<String>) -> FetchedPage<Reservation> {
         let query = Query { max_results: Some(size), next_token, ..self.query.clone() };
-        let answer = self.app.ec2.describe_instances(self.region, &query).await?;
-        Ok(Answer { value: (answer.value.reservations, answer.value.next_token), request_id: answer.request_id })
+        let answer = self.app.ec2.describe_instances(self.gate.region, &query).await?;
+        let Page { mut reservations, next_token } = answer.value;
+        if self.gate.policies.is_some() {
+            for reservation in &mut reservations {
+                reservation.instances.retain(|instance| self.gate.shows(Resource::Instance(instance)));
+            }
+            reservations.retain(|reservation| !reservation.instances.is_empty());
+        }
+        Ok(Answer { value: (reservations, next_token), request_id: answer.request_id })
     }
 }
 
@@ -322,7 +537,7 @@ async fn list<S: Source>(
         let full = !fits && !rows.is_empty();
         if full || (fits && (one_page.is_some() || next_token.is_none())) {
             let outcome = Outcome::Listed { json: rows.finish(), next_token };
-            return Ok(Done { outcome, aws_request_id: request_id, incomplete: None });
+            return Ok(Done::new(outcome, request_id));
         }
         if !fits {
             // Not even one page fits into an empty answer: a smaller one does.

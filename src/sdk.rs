@@ -5,7 +5,7 @@ use crate::error::{Error, Kind};
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader};
 use aws_sdk_ec2::config::Region as SdkRegion;
-use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::operation::RequestId;
 use aws_sdk_ec2::primitives::DateTime;
 use std::collections::HashMap;
@@ -76,11 +76,32 @@ where
             Error::new(Kind::Upstream, "RequestNotSent", format!("{action} could not be sent to AWS"))
         }
     };
-    let mut ours = ours.caused_by(DisplayErrorContext(error).to_string());
+    let mut ours = ours.caused_by(cause(error));
     ours.by_aws = true;
     ours.aws_request_id = error.request_id().map(str::to_owned);
     ours
 }
+
+/// What the log is told: what the SDK says went wrong at each level, and AWS's own words. Never the answer itself, which the SDK
+/// would print, too: it may be a page of somebody's tags, or hold the role's own token.
+fn cause<E>(error: &SdkError<E>) -> String
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let mut levels = vec![error.to_string()];
+    let mut level: Option<&dyn std::error::Error> = std::error::Error::source(error);
+    while let Some(error) = level {
+        levels.push(error.to_string());
+        level = error.source();
+    }
+    if let Some(message) = error.as_service_error().and_then(ProvideErrorMetadata::message) {
+        levels.push(message.to_owned());
+    }
+    levels.join(": ").chars().take(LONGEST_CAUSE).collect()
+}
+
+/// In characters: what anybody reads of it.
+const LONGEST_CAUSE: usize = 2000;
 
 fn unreadable(action: &str) -> Error {
     Error::new(

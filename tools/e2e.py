@@ -267,6 +267,8 @@ class Docker:
         port = port or free_port(self.host)
         parts, environment = self.command(programs, command, configuration)
         parts += ["--port", str(port), "--warm-containers", "EAGER"]
+        if command == "start-api":
+            parts.append("--disable-authorizer")  # as samconfig.toml has it, which SAM does not read for a built template
         child = programs.start(parts, command, cwd=ROOT, env=environment)
         wait_for(self.host, port, child, 300)
         return child, f"http://{self.host}:{port}"

@@ -35,9 +35,11 @@ const ROUTES: &[Route] = &[
             SECURITY_GROUPS,
             MIN_COUNT,
             MAX_COUNT,
+            super::LAUNCH_TAG,
+            super::DRY_RUN,
         ],
         body: BodyUse::Parameters,
-        actions: &["ec2:RunInstances", "ssm:GetParameters"],
+        actions: super::LAUNCH_ACTIONS,
         open: false,
         decode: create,
     },
@@ -70,7 +72,7 @@ const ROUTES: &[Route] = &[
         summary: "Starts instances.",
         parameters: CHANGE,
         body: BodyUse::Parameters,
-        actions: &["ec2:StartInstances"],
+        actions: &["ec2:StartInstances", "ec2:DescribeInstances"],
         open: false,
         decode: |input| change(input, Change::Start),
     },
@@ -81,7 +83,7 @@ const ROUTES: &[Route] = &[
         summary: "Stops instances.",
         parameters: CHANGE,
         body: BodyUse::Parameters,
-        actions: &["ec2:StopInstances"],
+        actions: &["ec2:StopInstances", "ec2:DescribeInstances"],
         open: false,
         decode: |input| change(input, Change::Stop { force: false }),
     },
@@ -92,7 +94,7 @@ const ROUTES: &[Route] = &[
         summary: "Reboots instances.",
         parameters: CHANGE,
         body: BodyUse::Parameters,
-        actions: &["ec2:RebootInstances"],
+        actions: &["ec2:RebootInstances", "ec2:DescribeInstances"],
         open: false,
         decode: |input| change(input, Change::Reboot),
     },
@@ -103,14 +105,14 @@ const ROUTES: &[Route] = &[
         summary: "Terminates instances.",
         parameters: CHANGE,
         body: BodyUse::Parameters,
-        actions: &["ec2:TerminateInstances"],
+        actions: &["ec2:TerminateInstances", "ec2:DescribeInstances"],
         open: false,
         decode: |input| change(input, Change::Terminate { force: false }),
     },
 ];
 
 const LIST: &[&Parameter] = &[REGION_NAME, STATE, TAG, INSTANCE_ID_FILTER, MAX_RESULTS, NEXT_TOKEN];
-const CHANGE: &[&Parameter] = &[REGION_NAME, INSTANCE_ID];
+const CHANGE: &[&Parameter] = &[REGION_NAME, INSTANCE_ID, super::DRY_RUN];
 
 parameters! {
     REGION_NAME = "region_name", Text, true,
@@ -184,14 +186,22 @@ fn create(input: &Input<'_>) -> Result<Call, Error> {
         placement: Placement::default(),
         shutdown_behavior: None,
         ebs_optimized: None,
+        tags: super::launch_tags(input)?,
     };
     Ok(Call::new(region, Operation::Launch(launch)))
 }
 
 fn instance_ids(input: &Input<'_>, parameter: &'static Parameter, most: usize) -> Result<Vec<InstanceId>, Error> {
     let wrong = || Error::invalid(parameter.name, "must be an instance's ID: i- and 8 or 17 hex digits");
-    let texts = input.params.list(parameter, most)?;
-    texts.into_iter().map(|text| InstanceId::parse(text).ok_or_else(wrong)).collect()
+    let mut ids = Vec::new();
+    for text in input.params.list(parameter, most)? {
+        let id = InstanceId::parse(text).ok_or_else(wrong)?;
+        // The same in upper case is the same.
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    Ok(ids)
 }
 
 fn change(input: &Input<'_>, change: Change) -> Result<Call, Error> {
@@ -239,6 +249,7 @@ fn encode(_call: Call, outcome: Outcome) -> Reply {
         Outcome::Launched(instances) => one_or_all(instances.iter().map(Boto3Instance::from).collect()),
         Outcome::Changed(changes) => one_or_all(changes.iter().map(Boto3Change::from).collect()),
         Outcome::Rebooted(ids) => one_or_all(ids.iter().map(|id| json!({"InstanceId": id.as_str()})).collect()),
+        Outcome::Tried { action, by_aws } => super::tried_object(action, by_aws),
         Outcome::Listed { json, next_token } => super::listed(json, next_token),
         other => super::unexpected(&other),
     }

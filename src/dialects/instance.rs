@@ -23,9 +23,15 @@ const ROUTES: &[Route] = &[
         path: "/instance/{region}/{instance_id}/{action}",
         operation: "action",
         summary: "Does `start`, `stop` or `reboot`, and sets the tag `start_time`.",
-        parameters: &[],
+        parameters: &[super::DRY_RUN],
         body: BodyUse::Parameters, // the JSON member api_key
-        actions: &["ec2:StartInstances", "ec2:StopInstances", "ec2:RebootInstances", "ec2:CreateTags"],
+        actions: &[
+            "ec2:StartInstances",
+            "ec2:StopInstances",
+            "ec2:RebootInstances",
+            "ec2:CreateTags",
+            "ec2:DescribeInstances",
+        ],
         open: false,
         decode: action,
     },
@@ -88,6 +94,7 @@ fn isoformat(it: OffsetDateTime) -> String {
 fn encode(_call: Call, outcome: Outcome) -> Reply {
     match outcome {
         Outcome::Changed(_) | Outcome::Rebooted(_) => Reply::empty(204),
+        Outcome::Tried { action, by_aws } => super::tried_object(action, by_aws),
         Outcome::Described(instance) => Reply::json(200, &Description::from(&*instance)),
         other => super::unexpected(&other),
     }

@@ -6,13 +6,31 @@ pub mod meta;
 pub mod s3;
 pub mod v1;
 
-use crate::ec2::{Region, SecurityGroupId};
+use crate::ec2::{Region, SecurityGroupId, Tag};
 use crate::error::Error;
-use crate::http::params::Parameter;
+use crate::http::params::{Parameter, Type, parameters};
 use crate::http::route::{Dialect, Input};
+use crate::operation::OWN_TAGS;
 
 /// Every dialect. A new one is one file and one line here.
 pub const DIALECTS: &[&Dialect] = &[&ec2::DIALECT, &instance::DIALECT, &v1::DIALECT, &s3::DIALECT, &meta::DIALECT];
+
+/// Every route that changes something has it. A constant of its own, since it is read for all of them in one place.
+pub const DRY_RUN: &Parameter = &Parameter {
+    name: "dry_run",
+    aliases: &["DryRun", "dryRun", "dry-run"],
+    kind: Type::Boolean,
+    required: false,
+    summary: "true to learn whether it would be carried out, without doing it.",
+};
+
+parameters! {
+    LAUNCH_TAG = "tag:KEY", Tag, false,
+        "A tag of the instances and their volumes, from the start.";
+}
+
+/// The IAM actions of a launch.
+const LAUNCH_ACTIONS: &[&str] = &["ec2:RunInstances", "ec2:CreateTags", "ssm:GetParameters"];
 
 /// EC2 takes at most this many IDs in a call, and launches fewer
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>).
@@ -26,6 +44,44 @@ fn region(input: &Input<'_>, parameter: &'static Parameter) -> Result<Region, Er
         None if parameter.required => Err(Error::missing(parameter.name)),
         region => Ok(region.unwrap_or_else(|| input.config.regions.default.clone())),
     }
+}
+
+/// EC2's limits, less the two tags that every launch gets:
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions>.
+const MOST_TAGS: usize = 48;
+const LONGEST_TAG_KEY: usize = 128;
+const LONGEST_TAG_VALUE: usize = 256;
+
+/// The tags that a launch asks for.
+fn launch_tags(input: &Input<'_>) -> Result<Vec<Tag>, Error> {
+    let given = input.params.tags(LAUNCH_TAG)?;
+    if given.len() > MOST_TAGS {
+        return Err(Error::invalid(LAUNCH_TAG.name, format!("can be given for at most {MOST_TAGS} keys")));
+    }
+    let tag = |(key, values): (&str, Vec<&str>)| {
+        let wrong = |problem: &str| Error::invalid(format!("tag:{key}"), problem);
+        let [value] = values.as_slice() else { return Err(wrong("is given twice")) };
+        let reserved = |prefix: &str| key.get(..prefix.len()).is_some_and(|it| it.eq_ignore_ascii_case(prefix));
+        match () {
+            () if reserved("aws:") => Err(wrong("is a key that AWS keeps to itself")),
+            () if reserved(OWN_TAGS) => Err(wrong("is a key that this function sets itself")),
+            () if key.chars().count() > LONGEST_TAG_KEY => Err(wrong("has a key of more than 128 characters")),
+            () if value.chars().count() > LONGEST_TAG_VALUE => Err(wrong("has more than 256 characters")),
+            () => Ok(Tag { key: key.to_owned(), value: (*value).to_owned() }),
+        }
+    };
+    given.into_iter().map(tag).collect()
+}
+
+/// What is said of a change that was tried only.
+fn tried(action: &str, by_aws: bool) -> String {
+    let who = if by_aws { "This deployment and AWS" } else { "This deployment (AWS can't be asked)" };
+    format!("Dry run: {who} would permit {action}. Nothing was done.")
+}
+
+/// The same as an object, with boto3's name for it.
+fn tried_object(action: &str, by_aws: bool) -> crate::http::Reply {
+    crate::http::Reply::json(200, &serde_json::json!({"DryRun": true, "Message": tried(action, by_aws)}))
 }
 
 /// Security groups, by ID and by name: what begins with `sg-` is an ID.

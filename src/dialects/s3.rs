@@ -43,7 +43,7 @@ const ROUTES: &[Route] = &[
         path: "/s3/{bucket}",
         operation: "create-bucket",
         summary: "Creates a bucket; a taken name is a conflict.",
-        parameters: &[REGION_NAME],
+        parameters: &[REGION_NAME, super::DRY_RUN],
         body: BodyUse::Content,
         actions: &["s3:CreateBucket", "s3:ListBucket"],
         open: false,
@@ -65,7 +65,7 @@ const ROUTES: &[Route] = &[
         path: "/s3/{bucket}",
         operation: "delete-bucket",
         summary: "Deletes an empty bucket.",
-        parameters: &[REGION_NAME],
+        parameters: &[REGION_NAME, super::DRY_RUN],
         body: BodyUse::Content,
         actions: &["s3:DeleteBucket"],
         open: false,
@@ -76,7 +76,7 @@ const ROUTES: &[Route] = &[
         path: "/s3/{bucket}/{key...}",
         operation: "put-object",
         summary: "Stores the body as an object, byte for byte, with its Content-Type.",
-        parameters: &[REGION_NAME, PRESIGN],
+        parameters: &[REGION_NAME, PRESIGN, super::DRY_RUN],
         body: BodyUse::Content,
         actions: &["s3:PutObject"],
         open: false,
@@ -98,7 +98,7 @@ const ROUTES: &[Route] = &[
         path: "/s3/{bucket}/{key...}",
         operation: "delete-object",
         summary: "Deletes an object, whether there is one or not.",
-        parameters: &[REGION_NAME],
+        parameters: &[REGION_NAME, super::DRY_RUN],
         body: BodyUse::Content,
         actions: &["s3:DeleteObject"],
         open: false,
@@ -185,6 +185,7 @@ fn encode(call: Call, outcome: Outcome) -> Reply {
             let bucket = |it: &crate::s3::BucketInfo| json!({"name": it.name, "creation_date": it.creation_date.map(super::rfc3339_milliseconds)});
             Reply::json(200, &buckets.iter().map(bucket).collect::<Vec<_>>())
         }
+        Outcome::Tried { action, by_aws } => super::tried_object(action, by_aws),
         Outcome::Listed { json, next_token } => super::listed(json, next_token),
         Outcome::Stored => match &call.operation {
             Operation::PutObject(_, key, _) => Reply::json(201, &json!({"name": key.as_str()})),

@@ -36,9 +36,12 @@ const ROUTES: &[Route] = &[
             PLACEMENT_GROUP,
             SHUTDOWN_BEHAVIOR,
             EBS_OPTIMIZED,
+            REGION,
+            super::LAUNCH_TAG,
+            super::DRY_RUN,
         ],
         body: BodyUse::Parameters,
-        actions: &["ec2:RunInstances", "ssm:GetParameters"],
+        actions: super::LAUNCH_ACTIONS,
         open: false,
         decode: launch,
     },
@@ -47,9 +50,9 @@ const ROUTES: &[Route] = &[
         path: "/v1/{id}/start",
         operation: "start",
         summary: "Starts an instance.",
-        parameters: &[REGION],
+        parameters: &[REGION, super::DRY_RUN],
         body: BodyUse::Parameters,
-        actions: &["ec2:StartInstances"],
+        actions: &["ec2:StartInstances", "ec2:DescribeInstances"],
         open: false,
         decode: |input| change(input, Change::Start),
     },
@@ -58,9 +61,9 @@ const ROUTES: &[Route] = &[
         path: "/v1/{id}/reboot",
         operation: "reboot",
         summary: "Reboots an instance.",
-        parameters: &[REGION],
+        parameters: &[REGION, super::DRY_RUN],
         body: BodyUse::Parameters,
-        actions: &["ec2:RebootInstances"],
+        actions: &["ec2:RebootInstances", "ec2:DescribeInstances"],
         open: false,
         decode: |input| change(input, Change::Reboot),
     },
@@ -69,9 +72,9 @@ const ROUTES: &[Route] = &[
         path: "/v1/{id}/stop",
         operation: "stop",
         summary: "Stops an instance.",
-        parameters: &[REGION, FORCE],
+        parameters: &[REGION, FORCE, super::DRY_RUN],
         body: BodyUse::Parameters,
-        actions: &["ec2:StopInstances"],
+        actions: &["ec2:StopInstances", "ec2:DescribeInstances"],
         open: false,
         decode: |input| change(input, Change::Stop { force: force(input)? }),
     },
@@ -80,9 +83,9 @@ const ROUTES: &[Route] = &[
         path: "/v1/{id}/terminate",
         operation: "terminate",
         summary: "Terminates an instance.",
-        parameters: &[REGION, FORCE],
+        parameters: &[REGION, FORCE, super::DRY_RUN],
         body: BodyUse::Parameters,
-        actions: &["ec2:TerminateInstances"],
+        actions: &["ec2:TerminateInstances", "ec2:DescribeInstances"],
         open: false,
         decode: |input| change(input, Change::Terminate { force: force(input)? }),
     },
@@ -113,9 +116,9 @@ const ROUTES: &[Route] = &[
         path: "/v1/{id}/modify",
         operation: "modify",
         summary: "Gives an attribute of an instance a new value.",
-        parameters: &[REGION, ATTRIBUTE, VALUE],
+        parameters: &[REGION, ATTRIBUTE, VALUE, super::DRY_RUN],
         body: BodyUse::Parameters,
-        actions: &["ec2:ModifyInstanceAttribute"],
+        actions: &["ec2:ModifyInstanceAttribute", "ec2:DescribeInstances"],
         open: false,
         decode: modify,
     },
@@ -166,10 +169,9 @@ const LARGEST_USER_DATA: usize = 16 * 1024;
 
 /// A malformed ID never named an instance.
 fn instance_id(input: &Input<'_>) -> Result<InstanceId, Error> {
-    let text = input.segment("id");
-    let wrong =
-        || Error::new(Kind::NotFound, "InvalidInstanceID.Malformed", format!("{text:?} is not an instance's ID"));
-    InstanceId::parse(text).ok_or_else(wrong)
+    let message = "An instance's ID is i- and 8 or 17 hex digits";
+    let wrong = || Error::new(Kind::NotFound, "InvalidInstanceID.Malformed", message);
+    InstanceId::parse(input.segment("id")).ok_or_else(wrong)
 }
 
 fn force(input: &Input<'_>) -> Result<bool, Error> {
@@ -204,6 +206,10 @@ fn launch(input: &Input<'_>) -> Result<Call, Error> {
     if !input.config.regions.allows(&region) {
         return Err(Error::invalid(PLACEMENT.name, "is in a region that this deployment does not allow"));
     }
+    // It is a parameter of every other action here: in vain, it would mean a launch somewhere else than meant.
+    if params.text(REGION)?.is_some_and(|name| name != region.as_str()) {
+        return Err(Error::invalid(REGION.name, format!("must be that of placement, {region}")));
+    }
     let behavior = params.parsed(SHUTDOWN_BEHAVIOR, "stop or terminate", ShutdownBehavior::parse)?;
     let launch = Launch {
         image_id,
@@ -220,6 +226,7 @@ fn launch(input: &Input<'_>) -> Result<Call, Error> {
         },
         shutdown_behavior: Some(behavior.unwrap_or(defaults.shutdown_behavior)),
         ebs_optimized: Some(params.boolean(EBS_OPTIMIZED)?.unwrap_or(defaults.ebs_optimized)),
+        tags: super::launch_tags(input)?,
     };
     Ok(Call::new(region, Operation::Launch(launch)))
 }
@@ -331,6 +338,7 @@ fn encode(call: Call, outcome: Outcome) -> Reply {
         Outcome::Changed(_) | Outcome::Rebooted(_) | Outcome::Modified => {
             Reply::json(200, &"Instance modification succeeded")
         }
+        Outcome::Tried { action, by_aws } => Reply::json(200, &super::tried(action, by_aws)),
         Outcome::Described(instance) => {
             let shown = FIELDS.iter().filter(|(name, _)| call.fields.is_empty() || call.fields.contains(name));
             let fields: Map<_, _> = shown.map(|(name, of)| ((*name).to_owned(), of(&instance))).collect();

@@ -35,13 +35,21 @@ impl Ec2 {
         })
     }
 
-    /// Launches instances. `client_token` makes a repetition of the same launch answer with the same instances: the SDK's
+    /// Launches instances, whose metadata can be had by IMDSv2 only: IMDSv1 hands credentials to whoever makes the instance
+    /// send a request
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-options.html>). `client_token` makes a repetition of the same launch answer with the same instances: the SDK's
     /// own retries send it again
     /// (<https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html>).
     ///
     /// # Errors
-    /// What EC2 refuses, or that it can't be reached.
-    pub async fn run_instances(&self, region: &Region, launch: &Launch, client_token: &str) -> Result<Reservation> {
+    /// What EC2 refuses, or that it can't be reached. A dry run always ends in an error: `DryRunOperation` if all is well.
+    pub async fn run_instances(
+        &self,
+        region: &Region,
+        launch: &Launch,
+        client_token: &str,
+        dry_run: bool,
+    ) -> Result<Reservation> {
         let zone = launch.placement.zone.as_ref().map(|zone| zone.as_str().to_owned());
         let group = launch.placement.group_name.clone();
         let placement = (zone.is_some() || group.is_some())
@@ -60,7 +68,12 @@ impl Ec2 {
             .set_placement(placement)
             .set_instance_initiated_shutdown_behavior(launch.shutdown_behavior.map(|it| it.as_str().into()))
             .set_ebs_optimized(launch.ebs_optimized)
+            .metadata_options(
+                sdk::InstanceMetadataOptionsRequest::builder().http_tokens(sdk::HttpTokensState::Required).build(),
+            )
+            .set_tag_specifications(tag_specifications(&launch.tags))
             .client_token(client_token)
+            .set_dry_run(dry_run.then_some(true))
             .send()
             .await;
         let output = sent.map_err(|error| failure("ec2:RunInstances", &error))?;
@@ -105,33 +118,51 @@ impl Ec2 {
     /// for. A reboot has no states to answer with.
     ///
     /// # Errors
-    /// What EC2 refuses, or that it can't be reached.
-    pub async fn change(&self, region: &Region, change: Change, ids: &[InstanceId]) -> Result<Vec<StateChange>> {
+    /// What EC2 refuses, or that it can't be reached. A dry run always ends in an error: `DryRunOperation` if all is well.
+    pub async fn change(
+        &self,
+        region: &Region,
+        change: Change,
+        ids: &[InstanceId],
+        dry_run: bool,
+    ) -> Result<Vec<StateChange>> {
         let client = self.client(region);
-        let ids = texts(ids);
+        let (ids, dry_run) = (texts(ids), dry_run.then_some(true));
         let (mut changes, request_id) = match change {
             Change::Start => {
-                let sent = client.start_instances().set_instance_ids(ids.clone()).send().await;
+                let sent = client.start_instances().set_instance_ids(ids.clone()).set_dry_run(dry_run).send().await;
                 let output = sent.map_err(|error| failure("ec2:StartInstances", &error))?;
                 let request_id = output.request_id().map(str::to_owned);
                 (output.starting_instances.unwrap_or_default(), request_id)
             }
             Change::Stop { force } => {
                 let force = force.then_some(true);
-                let sent = client.stop_instances().set_instance_ids(ids.clone()).set_force(force).send().await;
+                let sent = client
+                    .stop_instances()
+                    .set_instance_ids(ids.clone())
+                    .set_dry_run(dry_run)
+                    .set_force(force)
+                    .send()
+                    .await;
                 let output = sent.map_err(|error| failure("ec2:StopInstances", &error))?;
                 let request_id = output.request_id().map(str::to_owned);
                 (output.stopping_instances.unwrap_or_default(), request_id)
             }
             Change::Terminate { force } => {
                 let force = force.then_some(true);
-                let sent = client.terminate_instances().set_instance_ids(ids.clone()).set_force(force).send().await;
+                let sent = client
+                    .terminate_instances()
+                    .set_instance_ids(ids.clone())
+                    .set_dry_run(dry_run)
+                    .set_force(force)
+                    .send()
+                    .await;
                 let output = sent.map_err(|error| failure("ec2:TerminateInstances", &error))?;
                 let request_id = output.request_id().map(str::to_owned);
                 (output.terminating_instances.unwrap_or_default(), request_id)
             }
             Change::Reboot => {
-                let sent = client.reboot_instances().set_instance_ids(ids.clone()).send().await;
+                let sent = client.reboot_instances().set_instance_ids(ids.clone()).set_dry_run(dry_run).send().await;
                 let output = sent.map_err(|error| failure("ec2:RebootInstances", &error))?;
                 (Vec::new(), output.request_id().map(str::to_owned))
             }
@@ -146,9 +177,8 @@ impl Ec2 {
     /// # Errors
     /// What EC2 refuses, or that it can't be reached.
     pub async fn create_tags(&self, region: &Region, ids: &[InstanceId], tags: &[Tag]) -> Result<()> {
-        let tag = |it: &Tag| sdk::Tag::builder().key(&it.key).value(&it.value).build();
-        let tags = tags.iter().map(tag).collect();
-        let sent = self.client(region).create_tags().set_resources(texts(ids)).set_tags(Some(tags)).send().await;
+        let tags = Some(tags.iter().map(sdk_tag).collect());
+        let sent = self.client(region).create_tags().set_resources(texts(ids)).set_tags(tags).send().await;
         let output = sent.map_err(|error| failure("ec2:CreateTags", &error))?;
         Ok(Answer { request_id: output.request_id().map(str::to_owned), value: () })
     }
@@ -156,11 +186,12 @@ impl Ec2 {
     /// Gives one attribute of an instance a new value.
     ///
     /// # Errors
-    /// What EC2 refuses, or that it can't be reached.
-    pub async fn modify(&self, region: &Region, id: &InstanceId, attribute: &Attribute) -> Result<()> {
+    /// What EC2 refuses, or that it can't be reached. A dry run always ends in an error: `DryRunOperation` if all is well.
+    pub async fn modify(&self, region: &Region, id: &InstanceId, attribute: &Attribute, dry_run: bool) -> Result<()> {
         let text = |value: &str| sdk::AttributeValue::builder().value(value).build();
         let flag = |value: &bool| sdk::AttributeBooleanValue::builder().value(*value).build();
         let call = self.client(region).modify_instance_attribute().instance_id(id.as_str());
+        let call = call.set_dry_run(dry_run.then_some(true));
         let call = match attribute {
             Attribute::InstanceType(value) => call.instance_type(text(value.as_str())),
             Attribute::Kernel(value) => call.kernel(text(value)),
@@ -182,6 +213,19 @@ impl Ec2 {
         let output = call.send().await.map_err(|error| failure("ec2:ModifyInstanceAttribute", &error))?;
         Ok(Answer { request_id: output.request_id().map(str::to_owned), value: () })
     }
+}
+
+fn sdk_tag(it: &Tag) -> sdk::Tag {
+    sdk::Tag::builder().key(&it.key).value(&it.value).build()
+}
+
+/// The same tags for the instances and for their volumes, which may live longer.
+fn tag_specifications(tags: &[Tag]) -> Option<Vec<sdk::TagSpecification>> {
+    let of = |resource| {
+        let tags = Some(tags.iter().map(sdk_tag).collect());
+        sdk::TagSpecification::builder().resource_type(resource).set_tags(tags).build()
+    };
+    (!tags.is_empty()).then(|| [sdk::ResourceType::Instance, sdk::ResourceType::Volume].map(of).to_vec())
 }
 
 /// A count is at most what EC2's own limits allow, far below `i32::MAX`.

@@ -11,6 +11,7 @@ use std::sync::LazyLock;
 #[rustfmt::skip]
 const CODES: &[(&str, Kind)] = &[
     ("AccessDenied",                        Kind::Upstream),
+    ("AccessDeniedException",               Kind::Upstream),
     ("AllAccessDisabled",                   Kind::Upstream),
     ("AuthFailure",                         Kind::Upstream),
     ("Blocked",                             Kind::Upstream),
@@ -29,6 +30,7 @@ const CODES: &[(&str, Kind)] = &[
     ("InternalFailure",                     Kind::Upstream),
     ("InvalidAccessKeyId",                  Kind::Upstream),
     ("InvalidClientTokenId",                Kind::Upstream),
+    ("InvalidObjectState",                  Kind::Conflict),
     ("InvalidSecurity",                     Kind::Upstream),
     ("InvalidState",                        Kind::Conflict),
     ("InvalidToken",                        Kind::Upstream),
@@ -41,6 +43,7 @@ const CODES: &[(&str, Kind)] = &[
     ("RequestLimitExceeded",                Kind::Throttled),
     ("RequestResourceCountExceeded",        Kind::Invalid),
     ("RequestThrottled",                    Kind::Throttled),
+    ("RequestTimeout",                      Kind::Unreachable),
     ("RequestTimeTooSkewed",                Kind::Upstream),
     ("ServiceUnavailable",                  Kind::Capacity),
     ("SignatureDoesNotMatch",               Kind::Upstream),
@@ -72,8 +75,10 @@ pub fn kind(code: &str, http_status: u16) -> Kind {
         Kind::Capacity
     } else if any(&["Duplicate", "InUse", "AlreadyExists", "IncorrectState", "Conflict"]) {
         Kind::Conflict
-    } else if http_status >= 500 {
+    } else if http_status >= 500 || matches!(http_status, 401 | 403) {
         Kind::Upstream
+    } else if http_status == 409 {
+        Kind::Conflict
     } else {
         Kind::Invalid
     }
@@ -140,7 +145,12 @@ mod tests {
             ("UnauthorizedOperation", 403, Kind::Upstream),
             ("AuthFailure", 401, Kind::Upstream),
             ("InternalError", 500, Kind::Upstream),
+            ("AccessDeniedException", 400, Kind::Upstream),
+            ("InvalidObjectState", 403, Kind::Conflict),
             ("NeverHeardOf", 400, Kind::Invalid),
+            ("NeverHeardOf", 401, Kind::Upstream),
+            ("NeverHeardOf", 403, Kind::Upstream),
+            ("NeverHeardOf", 409, Kind::Conflict),
             ("NeverHeardOf", 500, Kind::Upstream),
         ] {
             assert_eq!(kind(code, status), expected, "{code}");

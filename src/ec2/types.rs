@@ -29,6 +29,8 @@ pub struct Launch {
     pub shutdown_behavior: Option<ShutdownBehavior>,
     /// Dedicated throughput to EBS.
     pub ebs_optimized: Option<bool>,
+    /// The tags of the instances and their volumes.
+    pub tags: Vec<Tag>,
 }
 
 /// Where an instance is, or is to be.
@@ -80,6 +82,18 @@ pub enum Change {
     Terminate { force: bool },
 }
 
+impl Change {
+    /// The AWS operation.
+    pub fn action(self) -> &'static str {
+        match self {
+            Self::Start => "StartInstances",
+            Self::Stop { .. } => "StopInstances",
+            Self::Reboot => "RebootInstances",
+            Self::Terminate { .. } => "TerminateInstances",
+        }
+    }
+}
+
 /// An attribute of an instance with its new value: what
 /// [ModifyInstanceAttribute](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyInstanceAttribute.html) takes.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,6 +111,27 @@ pub enum Attribute {
     EbsOptimized(bool),
     SriovNetSupport(String),
     EnaSupport(bool),
+}
+
+impl Attribute {
+    /// Its name, as EC2 spells it in an
+    /// [InstanceAttribute](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceAttribute.html).
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::InstanceType(_) => "instanceType",
+            Self::Kernel(_) => "kernel",
+            Self::Ramdisk(_) => "ramdisk",
+            Self::UserData(_) => "userData",
+            Self::DisableApiTermination(_) => "disableApiTermination",
+            Self::DisableApiStop(_) => "disableApiStop",
+            Self::InstanceInitiatedShutdownBehavior(_) => "instanceInitiatedShutdownBehavior",
+            Self::SourceDestCheck(_) => "sourceDestCheck",
+            Self::GroupSet(_) => "groupSet",
+            Self::EbsOptimized(_) => "ebsOptimized",
+            Self::SriovNetSupport(_) => "sriovNetSupport",
+            Self::EnaSupport(_) => "enaSupport",
+        }
+    }
 }
 
 /// Which instances to describe.

@@ -5,6 +5,7 @@
 //! header or a raw query string that is no part of a URI panics when the URI is built. Nothing here uses the URI: the path
 //! and the parameters come from the event itself. So those parts are taken out before `lambda_http` sees them.
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::http::header::{HOST, HeaderName, HeaderValue};
 use lambda_http::request::LambdaRequest;
@@ -45,8 +46,14 @@ fn unreadable() -> LambdaRequest {
 fn harmless(request: LambdaRequest) -> Option<LambdaRequest> {
     let readable =
         |path: &Option<String>| path.as_ref().is_some_and(|it| it.starts_with('/') && it.len() <= LONGEST_PATH);
+    // What `lambda_http` panics on; no gateway sends it.
+    let decodable = |body: &Option<String>, encoded: bool| {
+        !encoded || body.as_ref().is_none_or(|body| BASE64_STANDARD.decode(body).is_ok())
+    };
     match request {
-        LambdaRequest::ApiGatewayV2(mut event) if readable(&event.raw_path) => {
+        LambdaRequest::ApiGatewayV2(mut event)
+            if readable(&event.raw_path) && decodable(&event.body, event.is_base64_encoded) =>
+        {
             if let Some(query) = event.raw_query_string.take() {
                 // Infallible: bytes that are not UTF-8 become U+FFFD, which the parameter reader refuses.
                 event.query_string_parameters = query.parse().unwrap_or_default();
@@ -60,7 +67,9 @@ fn harmless(request: LambdaRequest) -> Option<LambdaRequest> {
             }
             Some(LambdaRequest::ApiGatewayV2(event))
         }
-        LambdaRequest::ApiGatewayV1(mut event) if readable(&event.path) => {
+        LambdaRequest::ApiGatewayV1(mut event)
+            if readable(&event.path) && decodable(&event.body, event.is_base64_encoded) =>
+        {
             let parameters =
                 event.multi_value_query_string_parameters.iter().chain(event.query_string_parameters.iter());
             if parameters.map(|(name, value)| name.len() + value.len() + 2).sum::<usize>() > LONGEST_PATH {
@@ -153,6 +162,20 @@ mod tests {
         event["requestContext"].as_object_mut().unwrap().remove("apiId");
         event["requestContext"]["domainName"] = json!("localhost");
         assert_eq!(request(&event).raw_http_path(), "/s3/demo-x/100%25%20%C3%A9%2541");
+    }
+
+    #[test]
+    fn a_body_that_is_no_base64_though_it_should_be_is_no_event() {
+        for body in ["%", "YQ", "YQ==\n", "é"] {
+            let mut event = v2("/health", "", json!({}));
+            event["body"] = json!(body);
+            assert_eq!(request(&event).raw_http_path(), "/health");
+            event["isBase64Encoded"] = json!(true);
+            assert_eq!(request(&event).raw_http_path(), "", "{body}");
+            let mut event = v1("/health", json!({}), json!({}));
+            (event["body"], event["isBase64Encoded"]) = (json!(body), json!(true));
+            assert_eq!(request(&event).raw_http_path(), "", "{body}");
+        }
     }
 
     #[test]

@@ -1,7 +1,12 @@
-//! The one line of JSON that every request leaves in the log.
+//! The one line of JSON that every request leaves in the log. For a change it is the audit record, too: who attempted what, from
+//! where, what was decided and why, and what AWS said.
 
+use super::auth::Caller;
 use crate::error::Error;
+use crate::gate::Decision;
+use crate::operation::Target;
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// What is logged of a request. Never parameters, keys, credentials, user data or content.
 #[derive(Debug, Default, Serialize)]
@@ -16,6 +21,9 @@ pub struct Line<'a> {
     /// Who called.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub caller: Option<String>,
+    /// The name of the session, if a role called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
     /// How that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub authentication: Option<&'static str>,
@@ -33,9 +41,21 @@ pub struct Line<'a> {
     /// Where the operation works.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
-    /// The instances that it works on, or has launched.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub instance_ids: Vec<String>,
+    /// The AWS operation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<&'static str>,
+    /// Whether it was to be tried only.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
+    /// What it is done to; the instances that were launched, too.
+    #[serde(flatten)]
+    pub target: Target,
+    /// `allow` or `deny`; not there if it did not get as far as that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision: Option<&'static str>,
+    /// The policies that decided, or the variable that limits it.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub decided_by: BTreeSet<String>,
     /// AWS's ID of the last call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub aws_request_id: Option<String>,
@@ -58,6 +78,19 @@ pub struct Line<'a> {
 }
 
 impl Line<'_> {
+    /// Takes over who called.
+    pub fn called_by(&mut self, caller: &Caller) {
+        self.authentication = Some(caller.authentication.as_str());
+        self.caller = Some(caller.name.clone());
+        self.session.clone_from(&caller.session);
+    }
+
+    /// Takes over what was decided.
+    pub fn decided(&mut self, decision: Decision) {
+        self.decision = decision.permitted.map(|permitted| if permitted { "allow" } else { "deny" });
+        self.decided_by = decision.by;
+    }
+
     /// Takes over what the log is to know of an error.
     pub fn failed(&mut self, error: &Error) {
         self.code = Some(error.code.clone().into_owned());

@@ -7,10 +7,10 @@ pub mod params;
 pub mod route;
 
 use crate::App;
-use crate::dialects::DIALECTS;
+use crate::dialects::{DIALECTS, DRY_RUN};
 use crate::error::{Error, Kind};
-use crate::operation;
-use auth::authenticate;
+use crate::gate::Decision;
+use crate::operation::{self, Asked};
 use lambda_http::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use lambda_http::http::{Method, StatusCode};
 use lambda_http::request::RequestContext;
@@ -173,27 +173,49 @@ async fn serve(
     path: Vec<(&'static str, String)>,
 ) -> Result<Reply, Error> {
     let params = read_params(request, route);
-    if !route.open {
+    if params.as_ref().is_ok_and(|params| params.credentials) {
+        line.warnings.push("AWS credentials in a request are ignored: stop sending them".to_owned());
+    }
+    let caller = if route.open {
+        None
+    } else {
         let counts = request.method() == Method::POST || request.method() == Method::PUT;
         let in_body = params.as_ref().ok().and_then(|params| params.api_key.as_deref()).filter(|_| counts);
-        let caller = authenticate(&app.config.api_keys, gateway, request.headers(), in_body)?;
-        line.authentication = Some(caller.authentication.as_str());
-        line.caller = Some(caller.name);
+        Some(app.config.callers.authenticate(gateway, request.headers(), in_body)?)
+    };
+    if let Some(caller) = &caller {
+        line.called_by(caller);
     }
     let params = params?;
-    warn(&params, route, line)?;
+    let unknown: Vec<_> = params.unknown(route.parameters).take(8).collect();
+    if !unknown.is_empty() {
+        line.warnings.push(format!("unknown parameters are ignored: {}", unknown.join(" ")));
+    }
+    let dry_run = params.boolean(DRY_RUN)?.unwrap_or(false);
 
     let body: &[u8] = request.body();
     let input =
         Input { config: &app.config, now: (app.clock)(), path, params, content_type: content_type(request), body };
     let call = (route.decode)(&input)?;
     line.region = Some(call.region.to_string());
-    line.instance_ids = call.operation.instance_ids().map(str::to_owned).collect();
+    line.action = call.operation.action();
+    line.target = call.operation.target();
+    line.dry_run = dry_run && call.operation.changes();
 
     let left = time_left(request.lambda_context_ref().map(lambda_http::Context::deadline), SystemTime::now());
-    let done = operation::execute(app, &call.region, &call.operation, line.request_id, Instant::now() + left).await?;
+    let asked = Asked {
+        caller: caller.as_ref(),
+        source_ip: line.source_ip.and_then(|text| text.parse().ok()),
+        request_id: line.request_id,
+        dry_run: line.dry_run,
+        deadline: Instant::now() + left,
+    };
+    let mut decision = Decision::default();
+    let done = operation::execute(app, &asked, &call.region, &call.operation, &mut decision).await;
+    line.decided(decision);
+    let done = done?;
     line.aws_request_id = done.aws_request_id;
-    line.instance_ids.extend(done.outcome.launched_ids().map(str::to_owned));
+    line.target.instance_ids.extend(done.outcome.launched_ids().map(str::to_owned));
     if let Some(failed) = &done.incomplete {
         line.failed(failed);
         line.warnings.push(failed.message.clone());
@@ -216,21 +238,6 @@ fn read_params(request: &Request, route: &Route) -> Result<Params, Error> {
 
 fn content_type(request: &Request) -> Option<&str> {
     request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok())
-}
-
-/// Tells the caller what was given in vain. One thing can't be: whoever asks for a dry run must not get a real one.
-fn warn(params: &Params, route: &Route, line: &mut Line<'_>) -> Result<(), Error> {
-    if params.credentials {
-        line.warnings.push("AWS credentials in a request are ignored: stop sending them".to_owned());
-    }
-    if let Some(name) = params.unknown(route.parameters).find(|name| ["dry_run", "DryRun"].contains(name)) {
-        return Err(Error::invalid(name.to_owned(), "is not supported: nothing was done"));
-    }
-    let unknown: Vec<_> = params.unknown(route.parameters).take(8).collect();
-    if !unknown.is_empty() {
-        line.warnings.push(format!("unknown parameters are ignored: {}", unknown.join(" ")));
-    }
-    Ok(())
 }
 
 /// What is left of the invocation for AWS to answer. cargo-lambda's emulator knows no deadlines: its are in the year 1970.

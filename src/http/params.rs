@@ -75,6 +75,9 @@ pub const LARGEST_BODY: usize = 256 * 1024;
 /// The longest name of a parameter, in bytes: `tag:` and a tag's key, which has at most 128 characters.
 const LONGEST_NAME: usize = 4 + 4 * 128;
 
+/// The most tags that anything in AWS has.
+const MOST_TAGS: usize = 50;
+
 /// Every parameter that a request gave.
 #[derive(Debug, Default)]
 pub struct Params {
@@ -117,7 +120,8 @@ impl Params {
                 serde_json::error::Category::Eof => "is JSON that ends too early".to_owned(),
                 _ => format!("is not JSON: line {}, column {}", error.line(), error.column()),
             };
-            Error::malformed(problem).caused_by(error.to_string())
+            // Not the error itself as the cause: it quotes what it found, and that may be anything.
+            Error::malformed(problem)
         })?;
         for (name, value) in members {
             match (name.as_str(), value) {
@@ -154,9 +158,9 @@ impl Params {
             .filter(|name| !known.iter().any(|parameter| parameter.is(name)))
     }
 
-    /// Whether the parameter was given under exactly this spelling.
+    /// Whether the parameter was given a value under exactly this spelling.
     pub fn spelled(&self, name: &str) -> bool {
-        self.given.iter().any(|(given, _)| given == name)
+        self.given.iter().any(|(given, value)| given == name && !value.as_str().is_some_and(str::is_empty))
     }
 
     /// The parameter's values in the order given; an empty text is no value.
@@ -286,7 +290,7 @@ impl Params {
     /// The `tag:KEY` parameters: each key with all of its values.
     ///
     /// # Errors
-    /// An empty key, or a value that is no text.
+    /// An empty key, more keys than anything in AWS has tags, or a value that is no text.
     pub fn tags(&self, parameter: &'static Parameter) -> Result<Vec<(&str, Vec<&str>)>, Error> {
         let mut tags: Vec<(&str, Vec<&str>)> = Vec::new();
         // An empty text is a value here: a tag may be empty.
@@ -297,6 +301,9 @@ impl Params {
             match tags.iter_mut().find(|(known, _)| *known == key) {
                 Some((_, values)) => values.push(printable(name, text)?),
                 None => tags.push((printable(name, key)?, vec![printable(name, text)?])),
+            }
+            if tags.len() > MOST_TAGS {
+                return Err(Error::invalid(parameter.name, format!("is given for more than {MOST_TAGS} keys")));
             }
         }
         Ok(tags)

@@ -29,6 +29,10 @@ impl Bucket {
                         the latter"
                 .to_owned());
         }
+        // Names of other things than buckets, which the SDK would call in other ways.
+        if ["--x-s3", "-s3alias", "--ol-s3", "--table-s3", ".mrap"].iter().any(|suffix| text.ends_with(suffix)) {
+            return Err("must not have an ending that S3 keeps to itself".to_owned());
+        }
         match text.starts_with(prefix) {
             true => Ok(Self(text.to_owned())),
             false => Err(format!("must begin with {prefix}")),
@@ -62,7 +66,9 @@ impl ObjectKey {
         match text {
             "" => Err("must not be empty"),
             _ if text.len() > 1024 => Err("must not have more than 1024 bytes"),
-            _ if text.chars().any(char::is_control) => Err("must not have control characters"),
+            _ if text.contains(|c: char| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}')) => {
+                Err("must not have control characters")
+            }
             _ if text.contains(char::REPLACEMENT_CHARACTER) => Err("must be UTF-8"),
             _ if text.split('/').any(|segment| matches!(segment, "." | "..")) => {
                 Err("must not have . or .. between slashes")
@@ -153,6 +159,10 @@ mod tests {
     #[test]
     fn err_buckets_of_others_and_names_that_s3_refuses() {
         assert_eq!(Bucket::parse("other-1", "demo-").unwrap_err(), "must begin with demo-");
+        for name in ["demo-a--use1-az4--x-s3", "demo-a-s3alias", "demo-a.mrap"] {
+            let problem = "must not have an ending that S3 keeps to itself";
+            assert_eq!(Bucket::parse(name, "demo-").unwrap_err(), problem, "{name}");
+        }
         let long = format!("demo-{}", "x".repeat(59));
         for name in ["", "de", "demo-", "Demo-1", "demo-a..b", "demo_1", "demo-1/", "demo-é", "demo-1.", &long] {
             assert!(Bucket::parse(name, "demo-").unwrap_err().starts_with("must have 3 to 63"), "{name}");
@@ -168,7 +178,7 @@ mod tests {
 
     #[test]
     fn err_keys_that_would_not_come_back_as_they_went_in() {
-        for key in ["", "../..", "a/./b", ".", "a/..", "a\nb", "\0", "\u{fffd}", &"é".repeat(513)] {
+        for key in ["", "../..", "a/./b", ".", "a/..", "a\nb", "\0", "\u{fffd}", "\u{ffff}", &"é".repeat(513)] {
             assert!(ObjectKey::parse(key).is_err(), "{key:?}");
         }
     }

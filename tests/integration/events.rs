@@ -1,6 +1,6 @@
 //! The sample events of `events/`, replayed against moto: the same files that people invoke by hand.
 
-use crate::support::{Answer, Function, IMAGE, KEY, NO_INSTANCE, file, root};
+use crate::support::{Answer, Function, IMAGE, KEY, NO_INSTANCE, REQUEST_ID, file, root};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -71,7 +71,10 @@ async fn all_events_are_one_story() {
         assert_eq!(replay(action, id, 204).await.body, "");
         for describe in ["instance-describe", "instance-describe-rest"] {
             let shown = replay(describe, id, 200).await.json();
-            assert_eq!(shown["tags"], json!({"start_time": start_time}), "{describe} after {action}");
+            let tags = json!({
+                "ec2-control-api:caller": "demo", "ec2-control-api:request": REQUEST_ID, "start_time": start_time,
+            });
+            assert_eq!(shown["tags"], tags, "{describe} after {action}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! `/instance`: statuses, bodies, order of checks and the tag `start_time`.
 
-use crate::support::{Event2, Function, KEY, NO_INSTANCE, own_region};
+use crate::support::{Event2, Function, KEY, NO_INSTANCE, REQUEST_ID, own_region};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -26,7 +26,8 @@ async fn an_instance_is_started_stopped_rebooted_and_shown() {
     let shown = function.call("GET", &path).await.json();
     assert_eq!(shown["state"], "running");
     assert_eq!(shown["type"], "t3.micro");
-    assert_eq!(shown["tags"], json!({}));
+    let launched_by = json!({"ec2-control-api:caller": "demo", "ec2-control-api:request": REQUEST_ID});
+    assert_eq!(shown["tags"], launched_by);
     assert!(shown["public_ip_address"].is_string() && shown["public_dns_name"].is_string(), "{shown}");
     assert_eq!(shown.as_object().unwrap().len(), 5);
 
@@ -38,7 +39,9 @@ async fn an_instance_is_started_stopped_rebooted_and_shown() {
         assert_eq!(answer.headers.get("content-type"), None);
         assert_eq!(answer.headers.get("warning"), None);
         let shown = function.call("GET", &format!("{path}/")).await.json();
-        assert_eq!(shown["tags"], json!({"start_time": start_time}), "{action}");
+        let mut tags = launched_by.clone();
+        tags["start_time"] = json!(start_time);
+        assert_eq!(shown["tags"], tags, "{action}");
     }
 }
 

@@ -81,6 +81,31 @@ impl Seen {
         lines
     }
 
+    /// The form of a launch without what every launch has: asserts that, too.
+    pub fn launch(&self) -> Vec<String> {
+        let mut form = self.form();
+        let mut always = vec![format!("ClientToken={REQUEST_ID}"), "MetadataOptions.HttpTokens=required".to_owned()];
+        for (n, resource) in [(1, "instance"), (2, "volume")] {
+            always.push(format!("TagSpecification.{n}.ResourceType={resource}"));
+            for (key, value) in [("caller", "demo"), ("request", REQUEST_ID)] {
+                // The caller's own tags come first.
+                let tag = |line: &String| {
+                    let (name, found) = line.split_once('=')?;
+                    let ours = name.starts_with(&format!("TagSpecification.{n}."))
+                        && found == format!("ec2-control-api:{key}");
+                    ours.then(|| name.strip_suffix(".Key").unwrap().to_owned())
+                };
+                let tag = form.iter().find_map(tag).unwrap_or_else(|| panic!("no {resource} tag {key}: {form:#?}"));
+                always.extend([format!("{tag}.Key=ec2-control-api:{key}"), format!("{tag}.Value={value}")]);
+            }
+        }
+        for line in always {
+            let at = form.iter().position(|it| *it == line);
+            form.remove(at.unwrap_or_else(|| panic!("no {line}: {form:#?}")));
+        }
+        form
+    }
+
     /// The EC2 action.
     pub fn action(&self) -> String {
         let action = form_urlencoded::parse(&self.body).find(|(name, _)| name == "Action");
@@ -100,6 +125,8 @@ pub enum Behavior {
     Moto,
     /// Answers these, one after the other; then cuts the connection. A status of 0 is no answer at all, ever.
     Canned(Arc<Mutex<VecDeque<(u16, String)>>>),
+    /// Answers this, again and again.
+    Always(u16, &'static str),
 }
 
 /// A server on a real socket that records what reaches it, and answers itself or lets moto answer.
@@ -117,6 +144,10 @@ impl Wire {
     pub async fn canned(answers: &[(u16, &str)]) -> Self {
         let answers = answers.iter().map(|(status, body)| (*status, (*body).to_owned())).collect();
         Self::start(Behavior::Canned(Arc::new(Mutex::new(answers)))).await
+    }
+
+    pub async fn always(status: u16, body: &'static str) -> Self {
+        Self::start(Behavior::Always(status, body)).await
     }
 
     async fn start(behavior: Behavior) -> Self {
@@ -185,8 +216,12 @@ async fn serve(mut stream: TcpStream, behavior: Behavior, log: Arc<Mutex<Vec<See
                 stream.write_all(&answer).await.ok()?;
                 return None;
             }
-            Behavior::Canned(answers) => {
-                let (status, body) = answers.lock().unwrap().pop_front()?;
+            Behavior::Canned(_) | Behavior::Always(..) => {
+                let (status, body) = match &behavior {
+                    Behavior::Canned(answers) => answers.lock().unwrap().pop_front()?,
+                    Behavior::Always(status, body) => (*status, (*body).to_owned()),
+                    Behavior::Moto => return None,
+                };
                 if status == 0 {
                     return std::future::pending().await;
                 }
@@ -225,6 +260,15 @@ pub fn own_region() -> &'static str {
     REGIONS[NEXT.fetch_add(1, Ordering::Relaxed)]
 }
 
+/// A file with these policies.
+pub fn policy_file(policies: &str) -> String {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let name = format!("{}-{}.cedar", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, policies).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
 /// The function under test.
 pub struct Function {
     pub app: App,
@@ -246,6 +290,14 @@ impl Function {
     /// With nothing behind it: a call to AWS fails the test that asserts on [`Function::quiet`].
     pub async fn alone(variables: &[(&str, &str)]) -> Self {
         Self::new(Wire::canned(&[]).await, variables).await
+    }
+
+    /// With policies.
+    pub async fn governed(wire: Wire, policies: &str, variables: &[(&str, &str)]) -> Self {
+        let file = policy_file(policies);
+        let mut all = vec![("POLICY_FILE", file.as_str())];
+        all.extend(variables);
+        Self::new(wire, &all).await
     }
 
     pub async fn new(wire: Wire, variables: &[(&str, &str)]) -> Self {
@@ -272,6 +324,7 @@ impl Function {
         let log = Arc::clone(&logged);
         let config = config.unwrap();
         let app = App {
+            policies: config.read_policies().unwrap(),
             ec2: Ec2::new(sdk.clone(), config.endpoints.ec2.clone()),
             s3: S3::new(sdk, config.endpoints.s3.clone()),
             config,

@@ -1,6 +1,6 @@
 //! `/v1`: the document's defaults, its statuses and words, the 13 fields and every attribute.
 
-use crate::support::{Event2, Function, NO_INSTANCE, REQUEST_ID, own_region};
+use crate::support::{Event2, Function, NO_INSTANCE, own_region};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
 
@@ -77,10 +77,9 @@ async fn a_launch_has_the_documents_defaults() {
     let seen = function.wire.only();
     assert_eq!(seen.region(), "us-east-1");
     assert_eq!(
-        seen.form(),
+        seen.launch(),
         [
             "Action=RunInstances",
-            &format!("ClientToken={REQUEST_ID}"),
             "EbsOptimized=false",
             "ImageId=ami-abba916a",
             "InstanceInitiatedShutdownBehavior=terminate",
@@ -134,10 +133,9 @@ async fn a_launch_takes_every_parameter_of_the_document() {
     let seen = function.wire.only();
     assert_eq!(seen.region(), "us-west-2");
     assert_eq!(
-        seen.form(),
+        seen.launch(),
         [
             "Action=RunInstances",
-            &format!("ClientToken={REQUEST_ID}"),
             "EbsOptimized=true",
             "ImageId=ami-abba916a",
             "InstanceInitiatedShutdownBehavior=stop",

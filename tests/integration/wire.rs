@@ -57,8 +57,19 @@ async fn a_launch_sends_every_argument_and_the_invocations_id_as_client_token() 
             "InstanceType=t3.small",
             "KeyName=demo",
             "MaxCount=3",
+            "MetadataOptions.HttpTokens=required",
             "MinCount=2",
             "SecurityGroupId.1=sg-0123456789abcdef0",
+            "TagSpecification.1.ResourceType=instance",
+            "TagSpecification.1.Tag.1.Key=ec2-control-api:caller",
+            "TagSpecification.1.Tag.1.Value=demo",
+            "TagSpecification.1.Tag.2.Key=ec2-control-api:request",
+            &format!("TagSpecification.1.Tag.2.Value={REQUEST_ID}"),
+            "TagSpecification.2.ResourceType=volume",
+            "TagSpecification.2.Tag.1.Key=ec2-control-api:caller",
+            "TagSpecification.2.Tag.1.Value=demo",
+            "TagSpecification.2.Tag.2.Key=ec2-control-api:request",
+            &format!("TagSpecification.2.Tag.2.Value={REQUEST_ID}"),
             "Version=2016-11-15",
         ]
     );
@@ -69,10 +80,9 @@ async fn botos_run_instances_needs_no_more_than_the_image() {
     let function = Function::canned(&[(200, &reservation("")), (200, &reservation(""))]).await;
     function.call("POST", &format!("{RUN}&image_id=ami-abba916a")).await;
     assert_eq!(
-        function.wire.only().form(),
+        function.wire.only().launch(),
         [
             "Action=RunInstances",
-            &format!("ClientToken={REQUEST_ID}"),
             "ImageId=ami-abba916a",
             "InstanceType=t3.micro",
             "MaxCount=1",
