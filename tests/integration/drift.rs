@@ -1,6 +1,6 @@
 //! One route table, one table of variables: README, sample events and template say the same, or these tests fail.
 
-use crate::support::file;
+use crate::support::{file, root};
 use ec2_control_api::config::VARIABLES;
 use ec2_control_api::dialects::DIALECTS;
 use ec2_control_api::http::params::Parameter;
@@ -134,4 +134,28 @@ fn every_route_has_a_sample_event_that_leads_to_it() {
         .flat_map(|it| it.routes.iter().map(|route| format!("{} {}", it.name, route.operation)))
         .collect();
     assert_eq!(led_to, all);
+}
+
+#[test]
+fn every_test_that_the_threat_model_names_exists() {
+    let mut sources = String::new();
+    for folder in ["src", "src/http", "src/policy", "src/ec2", "src/s3", "src/dialects", "tests/integration"] {
+        for entry in std::fs::read_dir(root().join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|it| it == "rs") {
+                sources += &std::fs::read_to_string(path).unwrap();
+            }
+        }
+    }
+    let page = file("docs/threat-model.md");
+    let rows: Vec<_> = page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| threat")).collect();
+    assert!(rows.len() > 20, "{rows:?}");
+    for row in rows {
+        let tests = row.rsplit('|').nth(1).unwrap();
+        let names: Vec<_> = tests.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "no test: {row}");
+        for name in names {
+            assert!(sources.contains(&format!("fn {name}()")), "there is no test {name}");
+        }
+    }
 }
