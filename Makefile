@@ -29,7 +29,7 @@ run: .venv/ready ## run the function here, against an emulator of AWS; ports: AR
 	@.venv/bin/python tools/run_local.py $(ARGS)
 
 test: .venv/ready ## run all tests
-	cargo test --locked
+	RUST_TEST_THREADS=8 cargo test --locked  # most of a test's time is waiting for an answer
 	.venv/bin/python tools/test_run_local.py
 
 lint: .venv-sam/ready ## check formatting, lints, docs and the template; what is quick comes first

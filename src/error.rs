@@ -21,6 +21,8 @@ pub enum Kind {
     MethodNotAllowed,
     /// The request is fine, but the resource's state does not allow it.
     Conflict,
+    /// The request repeats an earlier one's key, but not the request.
+    Mismatch,
     /// The body is larger than the route takes.
     TooLarge,
     /// AWS asks to slow down.
@@ -52,6 +54,8 @@ pub struct Error {
     pub by_aws: bool,
     /// The request ID that AWS gave the failed call.
     pub aws_request_id: Option<String>,
+    /// Whether what was asked for may have happened all the same: the answer was lost, not the request.
+    pub uncertain: bool,
     /// For [`Kind::MethodNotAllowed`]: the methods that the path has.
     pub allow: Vec<&'static str>,
 }
@@ -67,6 +71,7 @@ impl Error {
             cause: None,
             by_aws: false,
             aws_request_id: None,
+            uncertain: false,
             allow: Vec::new(),
         }
     }

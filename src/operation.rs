@@ -1,7 +1,9 @@
 //! What the function can do, whoever asks in whatever dialect, and the rules that are common to all.
 
 use crate::App;
-use crate::ec2::{Attribute, Change, Instance, InstanceId, Launch, Page, Query, Region, Reservation, StateChange, Tag};
+use crate::ec2::{
+    Attribute, Change, Filter, Instance, InstanceId, Launch, Page, Query, Region, Reservation, State, StateChange, Tag,
+};
 use crate::error::{Error, Kind};
 use crate::gate::{Decision, Gate};
 use crate::http::auth::Caller;
@@ -11,7 +13,7 @@ use crate::s3::{Bucket, BucketInfo, Object, ObjectInfo, ObjectKey, ObjectQuery, 
 use crate::sdk::Answer;
 use serde::Serialize;
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Something to do.
 #[derive(Debug)]
@@ -126,11 +128,13 @@ pub struct Done {
     pub aws_request_id: Option<String>,
     /// What failed after the change itself had happened: the caller is warned of it, not refused.
     pub incomplete: Option<Error>,
+    /// What the caller should know besides.
+    pub notes: Vec<String>,
 }
 
 impl Done {
     fn new(outcome: Outcome, aws_request_id: Option<String>) -> Self {
-        Self { outcome, aws_request_id, incomplete: None }
+        Self { outcome, aws_request_id, incomplete: None, notes: Vec::new() }
     }
 }
 
@@ -229,10 +233,12 @@ pub struct Asked<'a> {
     pub caller: Option<&'a Caller>,
     /// From where, as API Gateway says.
     pub source_ip: Option<IpAddr>,
-    /// The invocation's ID. It makes a launch that is sent twice happen once.
-    pub request_id: &'a str,
+    /// What makes a launch that is sent twice happen once.
+    pub client_token: &'a str,
     /// Whether a change is to be tried only.
     pub dry_run: bool,
+    /// How long to wait for the state that a change leads to.
+    pub wait: Duration,
     /// When the answer is due.
     pub deadline: Instant,
 }
@@ -252,6 +258,7 @@ pub async fn execute(
     let done = within(asked.deadline, carry_out(app, asked, region, operation, decision)).await;
     let mut done = match done {
         Err(error) if asked.dry_run && operation.changes() => return Err(tried_in_vain(error)),
+        Err(error) if error.uncertain && operation.changes() => return Err(uncertain(error, asked, operation)),
         done => done?,
     };
     // From here on the change has happened: whatever becomes of the tag, this is no failure.
@@ -261,15 +268,28 @@ pub async fn execute(
         let tags = std::slice::from_ref(tag);
         done.incomplete = within(asked.deadline, app.ec2.create_tags(region, instance_ids, tags)).await.err();
     }
+    if !asked.wait.is_zero() && !asked.dry_run {
+        wait(app, asked, region, operation, &mut done).await;
+    }
     Ok(done)
 }
 
 /// What AWS answers before the deadline.
 async fn within<T>(deadline: Instant, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     tokio::time::timeout_at(deadline.into(), answer).await.unwrap_or_else(|_| {
-        let message = "AWS did not answer in time: what was asked for may have happened or not";
-        Err(Error { by_aws: true, ..Error::new(Kind::Unreachable, "RequestTimeout", message) })
+        let error = Error::new(Kind::Unreachable, "RequestTimeout", "AWS did not answer in time");
+        Err(Error { by_aws: true, uncertain: true, ..error })
     })
+}
+
+/// Says of a change whose answer was lost that it is not known whether it happened.
+fn uncertain(error: Error, asked: &Asked<'_>, operation: &Operation) -> Error {
+    let mut message = format!("{}: what was asked for may have happened or not", error.message);
+    if matches!(operation, Operation::Launch(_)) {
+        // No instance has it yet, but one may turn up.
+        message += &format!(". What it launched has the tag {REQUEST_TAG}={}", asked.client_token);
+    }
+    Error { message, ..error }
 }
 
 /// Asks the gate, and then AWS.
@@ -290,9 +310,13 @@ async fn carry_out(
         Operation::Health => Ok(Done::new(Outcome::Health, None)),
         Operation::Launch(launch) => {
             gate.launch(launch, decision)?;
-            let launch = Launch { tags: launch_tags(&launch.tags, caller, asked.request_id), ..launch.clone() };
-            let sent = app.ec2.run_instances(region, &launch, asked.request_id, dry_run).await;
-            sent_or_tried(action, dry_run, sent, |launched| Outcome::Launched(launched.instances))
+            let token = asked.client_token;
+            let launch = Launch { tags: launch_tags(&launch.tags, caller, token), ..launch.clone() };
+            let sent = app.ec2.run_instances(region, &launch, token, dry_run);
+            match within(leaving_time_to_look(asked.deadline), sent).await {
+                Err(error) if error.uncertain && !dry_run => find_launched(app, region, &launch, token, error).await,
+                sent => sent_or_tried(action, dry_run, sent, |launched| Outcome::Launched(launched.instances)),
+            }
         }
         Operation::Change { change, instance_ids, .. } => {
             permit_instances(app, &gate, instance_ids, None, decision).await?;
@@ -317,7 +341,7 @@ async fn carry_out(
         Operation::List { query, write } => {
             gate.list(decision)?;
             let source = Instances { app, gate, query };
-            list(&source, query.max_results, query.next_token.clone(), *write).await
+            list(&source, query.max_results, query.next_token.clone(), *write, asked.deadline).await
         }
         Operation::ListBuckets(prefix) => {
             gate.list(decision)?;
@@ -336,20 +360,20 @@ async fn carry_out(
             if dry_run && operation.changes() {
                 return Ok(Done::new(Outcome::Tried { action, by_aws: false }, None));
             }
-            in_bucket(app, region, operation).await
+            in_bucket(app, asked, region, operation).await
         }
     }
 }
 
 /// Carries out what is permitted in a bucket.
-async fn in_bucket(app: &App, region: &Region, operation: &Operation) -> Result<Done, Error> {
+async fn in_bucket(app: &App, asked: &Asked<'_>, region: &Region, operation: &Operation) -> Result<Done, Error> {
     let s3 = &app.s3;
     let (outcome, aws_request_id) = match operation {
         Operation::CreateBucket(bucket) => (Outcome::Stored, s3.create_bucket(region, bucket).await?.request_id),
         Operation::DeleteBucket(bucket) => (Outcome::Deleted, s3.delete_bucket(region, bucket).await?.request_id),
         Operation::ListObjects { query, write } => {
             let source = Objects { app, region, query };
-            return list(&source, query.max_results, query.next_token.clone(), *write).await;
+            return list(&source, query.max_results, query.next_token.clone(), *write, asked.deadline).await;
         }
         Operation::PutObject(bucket, key, object) => {
             (Outcome::Stored, s3.put_object(region, bucket, key, object).await?.request_id)
@@ -374,6 +398,80 @@ async fn in_bucket(app: &App, region: &Region, operation: &Operation) -> Result<
         _ => return Err(Error::internal("an operation that is in no bucket")),
     };
     Ok(Done::new(outcome, aws_request_id))
+}
+
+/// Kept back to look for what a launch may have launched, if its answer is lost.
+const TIME_TO_LOOK: Duration = Duration::from_secs(4);
+
+/// When a launch must have been answered; at the latest when half of the time has passed.
+fn leaving_time_to_look(deadline: Instant) -> Instant {
+    let now = Instant::now();
+    let left = deadline.saturating_duration_since(now);
+    now + left.saturating_sub(TIME_TO_LOOK).max(left / 2)
+}
+
+/// Looks for what was launched with a token whose answer was lost. EC2 may take seconds to show it.
+///
+/// # Errors
+/// The one that the launch ended with: nothing of the kind is there (yet).
+async fn find_launched(
+    app: &App,
+    region: &Region,
+    launch: &Launch,
+    client_token: &str,
+    lost: Error,
+) -> Result<Done, Error> {
+    let filters = vec![Filter { name: "client-token".to_owned(), values: vec![client_token.to_owned()] }];
+    let query = Query { filters, ..Query::default() };
+    for pause in [0, 500, 1000, 1500].map(Duration::from_millis) {
+        tokio::time::sleep(pause).await;
+        let Ok(answer) = app.ec2.describe_instances(region, &query).await else { continue };
+        let found: Vec<_> = answer.value.reservations.into_iter().flat_map(|it| it.instances).collect();
+        if u32::try_from(found.len()).is_ok_and(|found| found >= launch.min_count) {
+            return Ok(Done::new(Outcome::Launched(found), answer.request_id));
+        }
+    }
+    Err(lost)
+}
+
+/// Waits for the state that a change leads to, as long as the caller wants to and the invocation allows. That it is not reached
+/// is no failure: the caller is told.
+async fn wait(app: &App, asked: &Asked<'_>, region: &Region, operation: &Operation, done: &mut Done) {
+    let goal = match operation {
+        Operation::Launch(_) | Operation::Change { change: Change::Start, .. } => "running",
+        Operation::Change { change: Change::Stop { .. }, .. } => "stopped",
+        Operation::Change { change: Change::Terminate { .. }, .. } => "terminated",
+        _ => return,
+    };
+    let until = asked.deadline.min(Instant::now() + asked.wait);
+    let mut states: Vec<(&str, &mut State)> = match &mut done.outcome {
+        Outcome::Launched(instances) => {
+            instances.iter_mut().map(|it| (it.instance_id.as_str(), &mut it.state)).collect()
+        }
+        Outcome::Changed(changes) => changes.iter_mut().map(|it| (it.instance_id.as_str(), &mut it.current)).collect(),
+        _ => return,
+    };
+    let ids: Vec<_> = states.iter().filter_map(|(id, _)| InstanceId::parse(id)).collect();
+    // What has ended goes nowhere any more.
+    let settled = |state: &State| state.name.as_deref().is_some_and(|name| name == goal || name == "terminated");
+    let mut pause = Duration::from_millis(500);
+    while Instant::now() < until && !states.iter().all(|(_, state)| settled(state)) {
+        tokio::time::sleep_until(until.min(Instant::now() + pause).into()).await;
+        pause = (pause * 2).min(Duration::from_secs(4));
+        // What can't be asked now may be asked later: the change itself has happened.
+        let Ok(Ok(described)) = tokio::time::timeout_at(until.into(), describe(app, region, &ids)).await else {
+            continue;
+        };
+        for (id, state) in &mut states {
+            if let Some(found) = described.value.iter().find(|found| found.instance_id == *id) {
+                state.clone_from(&found.state);
+            }
+        }
+    }
+    let waiting = states.iter().filter(|(_, state)| !settled(state));
+    let note =
+        |(id, state): &(&str, &mut State)| format!("{id} is still {}", state.name.as_deref().unwrap_or("unknown"));
+    done.notes.extend(waiting.map(note));
 }
 
 /// What came of a change that was sent to EC2, or of trying it: EC2 answers a dry run with an error that says whether it would
@@ -513,19 +611,23 @@ impl Source for Objects<'_> {
     }
 }
 
-/// Lists page by page until everything is there or the answer is full. Nothing is dropped: what does not fit begins at the
+/// Lists page by page until everything is there, the answer is full, or the time is nearly over. Nothing is dropped: what does not fit begins at the
 /// token. `one_page` is the size of the only page if the caller pages by hand.
 async fn list<S: Source>(
     source: &S,
     one_page: Option<u32>,
     mut next_token: Option<String>,
     write: WriteRows<S::Item>,
+    deadline: Instant,
 ) -> Result<Done, Error> {
     let mut rows = Rows::default();
     let (smallest, largest) = S::SIZES;
     let mut size = one_page.unwrap_or(largest);
     loop {
+        let asked = Instant::now();
         let Answer { value: (items, after), request_id } = source.page(size, next_token.clone()).await?;
+        // What has been listed so far is worth more than a time-out.
+        let late = Instant::now() + asked.elapsed() * 2 > deadline;
         let before = rows.mark();
         write(&items, &mut rows);
         let fits = rows.weight() <= LARGEST_ANSWER;
@@ -535,7 +637,7 @@ async fn list<S: Source>(
             rows.cut(before);
         }
         let full = !fits && !rows.is_empty();
-        if full || (fits && (one_page.is_some() || next_token.is_none())) {
+        if full || (fits && (one_page.is_some() || next_token.is_none() || late)) {
             let outcome = Outcome::Listed { json: rows.finish(), next_token };
             return Ok(Done::new(outcome, request_id));
         }

@@ -78,8 +78,25 @@ where
     };
     let mut ours = ours.caused_by(cause(error));
     ours.by_aws = true;
+    ours.uncertain = match error {
+        // What can't be read comes as an error of the service, too.
+        SdkError::ServiceError(answer) => match answer.err().code() {
+            Some(_) => answer.raw().status().is_server_error() && ours.kind == Kind::Upstream,
+            None => !answer.raw().status().is_client_error(),
+        },
+        SdkError::ResponseError(_) | SdkError::TimeoutError(_) => true,
+        SdkError::DispatchFailure(it) => (it.is_timeout() || it.is_io() || it.as_other().is_some()) && !refused(error),
+        _ => false,
+    };
     ours.aws_request_id = error.request_id().map(str::to_owned);
     ours
+}
+
+/// Whether nothing listens there: then nothing was sent, either.
+fn refused(error: &dyn std::error::Error) -> bool {
+    std::iter::successors(error.source(), |error| error.source())
+        .filter_map(|error| error.downcast_ref::<std::io::Error>())
+        .any(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
 }
 
 /// What the log is told: what the SDK says went wrong at each level, and AWS's own words. Never the answer itself, which the SDK
@@ -103,12 +120,10 @@ where
 /// In characters: what anybody reads of it.
 const LONGEST_CAUSE: usize = 2000;
 
-fn unreadable(action: &str) -> Error {
-    Error::new(
-        Kind::Upstream,
-        "UnreadableAnswer",
-        format!("AWS answered {action} with something that is not an answer"),
-    )
+/// An answer that does not say what it should.
+pub(crate) fn unreadable(action: &str) -> Error {
+    let message = format!("AWS answered {action} with something that is not an answer");
+    Error { by_aws: true, uncertain: true, ..Error::new(Kind::Upstream, "UnreadableAnswer", message) }
 }
 
 /// A time of the SDK. None that AWS sends is out of range.

@@ -36,6 +36,7 @@ const ROUTES: &[Route] = &[
             MIN_COUNT,
             MAX_COUNT,
             super::LAUNCH_TAG,
+            super::WAIT,
             super::DRY_RUN,
         ],
         body: BodyUse::Parameters,
@@ -92,7 +93,7 @@ const ROUTES: &[Route] = &[
         path: "/ec2/reboot",
         operation: "reboot",
         summary: "Reboots instances.",
-        parameters: CHANGE,
+        parameters: REBOOT,
         body: BodyUse::Parameters,
         actions: &["ec2:RebootInstances", "ec2:DescribeInstances"],
         open: false,
@@ -112,7 +113,8 @@ const ROUTES: &[Route] = &[
 ];
 
 const LIST: &[&Parameter] = &[REGION_NAME, STATE, TAG, INSTANCE_ID_FILTER, MAX_RESULTS, NEXT_TOKEN];
-const CHANGE: &[&Parameter] = &[REGION_NAME, INSTANCE_ID, super::DRY_RUN];
+const CHANGE: &[&Parameter] = &[REGION_NAME, INSTANCE_ID, super::WAIT, super::DRY_RUN];
+const REBOOT: &[&Parameter] = &[REGION_NAME, INSTANCE_ID, super::DRY_RUN];
 
 parameters! {
     REGION_NAME = "region_name", Text, true,

@@ -23,7 +23,7 @@ const ROUTES: &[Route] = &[
         path: "/instance/{region}/{instance_id}/{action}",
         operation: "action",
         summary: "Does `start`, `stop` or `reboot`, and sets the tag `start_time`.",
-        parameters: &[super::DRY_RUN],
+        parameters: &[super::WAIT, super::DRY_RUN],
         body: BodyUse::Parameters, // the JSON member api_key
         actions: &[
             "ec2:StartInstances",

@@ -24,6 +24,18 @@ pub const DRY_RUN: &Parameter = &Parameter {
     summary: "true to learn whether it would be carried out, without doing it.",
 };
 
+/// Every route that starts, stops, terminates or launches has it. Read in one place, too.
+pub const WAIT: &Parameter = &Parameter {
+    name: "wait",
+    aliases: &[],
+    kind: Type::Integer,
+    required: false,
+    summary: "Seconds to wait until the instances run, or have stopped; at most what is left of the invocation.",
+};
+
+/// The longest that may be asked for, in seconds: Lambda's own limit. What is left of an invocation is less.
+pub const LONGEST_WAIT: u32 = 900;
+
 parameters! {
     LAUNCH_TAG = "tag:KEY", Tag, false,
         "A tag of the instances and their volumes, from the start.";

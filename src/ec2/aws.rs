@@ -5,7 +5,7 @@ use super::{
     StateChange, Tag,
 };
 use crate::error::Error;
-use crate::sdk::{Answer, Clients, failure, moment};
+use crate::sdk::{Answer, Clients, failure, moment, unreadable};
 use aws_config::SdkConfig;
 use aws_sdk_ec2::operation::RequestId;
 use aws_sdk_ec2::primitives::Blob;
@@ -77,6 +77,9 @@ impl Ec2 {
             .send()
             .await;
         let output = sent.map_err(|error| failure("ec2:RunInstances", &error))?;
+        if output.instances().len() < launch.min_count as usize {
+            return Err(unreadable("ec2:RunInstances"));
+        }
         Ok(Answer {
             request_id: output.request_id().map(str::to_owned),
             value: Reservation {
@@ -169,6 +172,9 @@ impl Ec2 {
         };
         let asked = ids.unwrap_or_default();
         changes.sort_by_key(|it| asked.iter().position(|id| Some(id.as_str()) == it.instance_id()));
+        if change != Change::Reboot && changes.len() != asked.len() {
+            return Err(unreadable(&format!("ec2:{}", change.action())));
+        }
         Ok(Answer { request_id, value: changes.into_iter().map(state_change).collect() })
     }
 

@@ -50,6 +50,9 @@ pub struct Line<'a> {
     /// What it is done to; the instances that were launched, too.
     #[serde(flatten)]
     pub target: Target,
+    /// What makes a launch that is sent twice happen once: the tag `ec2-control-api:request` of what was launched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_token: Option<String>,
     /// `allow` or `deny`; not there if it did not get as far as that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision: Option<&'static str>,

@@ -7,11 +7,12 @@ pub mod params;
 pub mod route;
 
 use crate::App;
-use crate::dialects::{DIALECTS, DRY_RUN};
+use crate::dialects::{DIALECTS, DRY_RUN, LONGEST_WAIT, WAIT};
 use crate::error::{Error, Kind};
 use crate::gate::Decision;
-use crate::operation::{self, Asked};
-use lambda_http::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use crate::operation::{self, Asked, Operation};
+use auth::Caller;
+use lambda_http::http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use lambda_http::http::{Method, StatusCode};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt, Response};
@@ -19,6 +20,7 @@ use log::Line;
 use params::{LARGEST_BODY, Params};
 use route::{BodyUse, Dialect, Found, Input, Route, find};
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Kept back of an invocation's time to write the answer and the log line.
@@ -37,6 +39,7 @@ fn status(kind: Kind) -> u16 {
         Kind::MethodNotAllowed => 405,
         Kind::Conflict => 409,
         Kind::TooLarge => 413,
+        Kind::Mismatch => 422,
         Kind::Throttled => 429,
         Kind::Internal => 500,
         Kind::Upstream => 502,
@@ -191,7 +194,9 @@ async fn serve(
     if !unknown.is_empty() {
         line.warnings.push(format!("unknown parameters are ignored: {}", unknown.join(" ")));
     }
+    // Read here for all dialects: what they do does not depend on how it is asked for.
     let dry_run = params.boolean(DRY_RUN)?.unwrap_or(false);
+    let wait = Duration::from_secs(params.integer(WAIT, 0, LONGEST_WAIT)?.unwrap_or(0).into());
 
     let body: &[u8] = request.body();
     let input =
@@ -203,11 +208,17 @@ async fn serve(
     line.dry_run = dry_run && call.operation.changes();
 
     let left = time_left(request.lambda_context_ref().map(lambda_http::Context::deadline), SystemTime::now());
+    let client_token = match (&caller, &call.operation) {
+        (Some(caller), Operation::Launch(_)) => Some(client_token(request.headers(), caller, line.request_id)?),
+        _ => None,
+    };
+    line.client_token.clone_from(&client_token);
     let asked = Asked {
         caller: caller.as_ref(),
         source_ip: line.source_ip.and_then(|text| text.parse().ok()),
-        request_id: line.request_id,
+        client_token: client_token.as_deref().unwrap_or(line.request_id),
         dry_run: line.dry_run,
+        wait,
         deadline: Instant::now() + left,
     };
     let mut decision = Decision::default();
@@ -216,6 +227,7 @@ async fn serve(
     let done = done?;
     line.aws_request_id = done.aws_request_id;
     line.target.instance_ids.extend(done.outcome.launched_ids().map(str::to_owned));
+    line.warnings.extend(done.notes);
     if let Some(failed) = &done.incomplete {
         line.failed(failed);
         line.warnings.push(failed.message.clone());
@@ -244,6 +256,28 @@ fn content_type(request: &Request) -> Option<&str> {
 fn time_left(deadline: Option<SystemTime>, now: SystemTime) -> Duration {
     let left = deadline.and_then(|deadline| deadline.duration_since(now).ok());
     left.map_or(DEFAULT_TIME, |left| left.saturating_sub(ANSWER_TIME))
+}
+
+/// What makes a launch that is sent twice happen once: the invocation's ID, or where the caller has sent one, the header
+/// Idempotency-Key, which is the caller's own: no other caller's launch has the same token.
+/// <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>
+fn client_token(headers: &HeaderMap, caller: &Caller, request_id: &str) -> Result<String, Error> {
+    const HEADER: &str = "Idempotency-Key";
+    let mut keys = headers.get_all(HEADER).into_iter().map(HeaderValue::as_bytes);
+    let Some(key) = keys.next() else { return Ok(request_id.to_owned()) };
+    // The draft's form is a quoted string; most clients leave the quotes out.
+    let bare = key.strip_prefix(b"\"").and_then(|key| key.strip_suffix(b"\"")).unwrap_or(key);
+    let valid = (1..=64).contains(&bare.len()) && bare.iter().all(|b| matches!(b, b' '..=b'~'));
+    if !valid || keys.any(|other| other != key) {
+        return Err(Error::invalid(HEADER, "must be one key of 1 to 64 ASCII characters"));
+    }
+    let mut digest = Sha256::new();
+    for part in [caller.authentication.as_str().as_bytes(), caller.name.as_bytes(), bare] {
+        digest.update((part.len() as u64).to_be_bytes());
+        digest.update(part);
+    }
+    // 64 characters, as long as EC2 takes.
+    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn source_ip(context: &RequestContext) -> Option<&str> {

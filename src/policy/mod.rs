@@ -111,12 +111,9 @@ fn cedar(asked: &Question<'_>, schema: Option<&Schema>) -> Result<(Request, Enti
 
     let region_uid = uid("Region", asked.region.as_str())?;
     let region = || ("region", text(asked.region.as_str()));
-    let place = Entity::new(region_uid.clone(), named([region()]), HashSet::new())?;
     let resource = match asked.resource {
-        Resource::Region => None,
-        Resource::Bucket(name) => {
-            Some(Entity::new(uid("Bucket", name)?, named([region()]), HashSet::from([region_uid.clone()]))?)
-        }
+        Resource::Region => Entity::new(region_uid, named([region()]), HashSet::new())?,
+        Resource::Bucket(name) => Entity::new(uid("Bucket", name)?, named([region()]), HashSet::from([region_uid]))?,
         Resource::Instance(it) => {
             let mut attributes = named([
                 region(),
@@ -129,7 +126,7 @@ fn cedar(asked: &Question<'_>, schema: Option<&Schema>) -> Result<(Request, Enti
                 attributes.insert("owner".to_owned(), owner);
             }
             let tags = it.tags.iter().map(|tag| (tag.key.clone(), text(&tag.value)));
-            Some(Entity::new_with_tags(uid("Instance", &it.instance_id)?, attributes, [region_uid.clone()], tags)?)
+            Entity::new_with_tags(uid("Instance", &it.instance_id)?, attributes, [region_uid], tags)?
         }
         Resource::Launch(it) => {
             let groups: Vec<_> = it.security_group_ids.iter().map(|id| id.as_str()).collect();
@@ -143,7 +140,7 @@ fn cedar(asked: &Question<'_>, schema: Option<&Schema>) -> Result<(Request, Enti
                 ("securityGroups", RestrictedExpression::new_set(groups.map(text))),
             ]);
             let tags = it.tags.iter().map(|tag| (tag.key.clone(), text(&tag.value)));
-            Some(Entity::new_with_tags(uid("Launch", "launch")?, attributes, [region_uid.clone()], tags)?)
+            Entity::new_with_tags(uid("Launch", "launch")?, attributes, [region_uid], tags)?
         }
     };
 
@@ -156,9 +153,9 @@ fn cedar(asked: &Question<'_>, schema: Option<&Schema>) -> Result<(Request, Enti
     if let Some(attribute) = asked.attribute {
         context.insert("attribute".to_owned(), text(attribute));
     }
-    let on = resource.as_ref().map_or(region_uid, Entity::uid);
-    let request = Request::new(caller, uid("Action", asked.action)?, on, Context::from_pairs(context)?, schema)?;
-    let entities = Entities::from_entities([principal, place].into_iter().chain(resource), schema)?;
+    let context = Context::from_pairs(context)?;
+    let request = Request::new(caller, uid("Action", asked.action)?, resource.uid(), context, schema)?;
+    let entities = Entities::from_entities([principal, resource], schema)?;
     Ok((request, entities))
 }
 

@@ -5,6 +5,7 @@ use crate::ec2::Region;
 use crate::error::{Error, Kind};
 use crate::sdk::{Answer, Clients, failure, moment};
 use aws_config::SdkConfig;
+use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::operation::RequestId;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
@@ -94,7 +95,8 @@ impl S3 {
                 CreateBucketConfiguration::builder().location_constraint(location).build(),
             );
         }
-        let output = call.send().await.map_err(|error| failure("s3:CreateBucket", &error))?;
+        let sent = call.customize().config_override(once()).send().await;
+        let output = sent.map_err(|error| failure("s3:CreateBucket", &error))?;
         Ok(Answer { request_id: output.request_id().map(str::to_owned), value: () })
     }
 
@@ -103,7 +105,8 @@ impl S3 {
     /// # Errors
     /// What S3 refuses, or that it can't be reached.
     pub async fn delete_bucket(&self, region: &Region, bucket: &Bucket) -> Result<()> {
-        let sent = self.client(region).delete_bucket().bucket(bucket.as_str()).send().await;
+        let call = self.client(region).delete_bucket().bucket(bucket.as_str());
+        let sent = call.customize().config_override(once()).send().await;
         let output = sent.map_err(|error| failure("s3:DeleteBucket", &error))?;
         Ok(Answer { request_id: output.request_id().map(str::to_owned), value: () })
     }
@@ -171,7 +174,7 @@ impl S3 {
             return Ok(Answer { value: Download::TooLarge, request_id });
         }
         let content = output.body.collect().await.map_err(|error| {
-            let message = format!("AWS cut its answer to {action}");
+            let message = format!("AWS's answer to {action} did not arrive whole");
             let error = Error::new(Kind::Unreachable, "IncompleteAnswer", message).caused_by(error.to_string());
             Error { by_aws: true, aws_request_id: request_id.clone(), ..error }
         })?;
@@ -214,4 +217,10 @@ impl S3 {
         };
         Ok(request.uri().to_owned())
     }
+}
+
+/// One attempt only: what answers differently the second time must not be repeated behind the caller's back. A bucket whose
+/// creation was not answered would be "taken" at the next attempt, and one that was deleted "not there".
+fn once() -> aws_sdk_s3::config::Builder {
+    aws_sdk_s3::config::Builder::new().retry_config(RetryConfig::disabled())
 }

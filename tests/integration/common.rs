@@ -209,7 +209,7 @@ async fn health_holds_no_data() {
 
 #[tokio::test]
 async fn each_request_leaves_one_line_that_says_who_did_what_and_how_it_went() {
-    let answer = "<StopInstancesResponse><instancesSet/></StopInstancesResponse>";
+    let answer = "<StopInstancesResponse><instancesSet><item><instanceId>i-abba916a</instanceId></item></instancesSet></StopInstancesResponse>";
     let function = Function::canned(&[(200, answer)]).await;
     let id = "i-abba916a";
     function.call("POST", &format!("/ec2/stop/?region_name=eu-west-1&instance_id={id}")).await;

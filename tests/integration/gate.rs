@@ -9,7 +9,7 @@ use std::process::Command;
 const A: &str = "i-abba916a";
 const B: &str = "i-abba916b";
 const EVERYTHING: &str = "permit (principal, action, resource);";
-const STOPPED: &str = "<StopInstancesResponse><instancesSet/></StopInstancesResponse>";
+const STOPPED: &str = "<StopInstancesResponse><instancesSet><item><instanceId>i-abba916a</instanceId></item></instancesSet></StopInstancesResponse>";
 const LAUNCHED: &str = "<RunInstancesResponse><instancesSet><item><instanceId>i-abba916a</instanceId></item></instancesSet>\
     </RunInstancesResponse>";
 

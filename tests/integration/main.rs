@@ -15,6 +15,7 @@ mod common;
 mod drift;
 mod ec2;
 mod events;
+mod faults;
 mod gate;
 mod instance;
 mod parity;

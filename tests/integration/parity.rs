@@ -19,7 +19,9 @@ async fn sent(method: &str, path: &str, answer: &str, calls: usize) -> Vec<Strin
 #[tokio::test]
 async fn changes_are_the_same_in_every_dialect() {
     for (action, name) in [("start", "Start"), ("stop", "Stop"), ("reboot", "Reboot"), ("terminate", "Terminate")] {
-        let answer = &format!("<{name}InstancesResponse/>");
+        let answer = &format!(
+            "<{name}InstancesResponse><instancesSet><item><instanceId>i-abba916a</instanceId></item></instancesSet></{name}InstancesResponse>"
+        );
         let ec2 = sent("POST", &format!("/ec2/{action}?region_name=us-east-1&instance_id={ID}"), answer, 1).await;
         let v1 = sent("PUT", &format!("/v1/{ID}/{action}"), answer, 1).await;
         assert_eq!(v1, ec2, "{action}");
@@ -48,7 +50,7 @@ async fn descriptions_of_one_instance_are_the_same() {
 
 #[tokio::test]
 async fn launches_differ_in_the_documents_defaults_only() {
-    let answer = "<RunInstancesResponse><instancesSet/></RunInstancesResponse>";
+    let answer = "<RunInstancesResponse><instancesSet><item/><item/></instancesSet></RunInstancesResponse>";
     let common = "instance_type=t3.small&min_count=2&max_count=3&key_name=k&security_groups=web,sg-abba916a";
     let ec2 =
         sent("POST", &format!("/ec2/create?region_name=us-east-1&image_id=ami-abba916a&{common}"), answer, 1).await;

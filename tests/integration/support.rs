@@ -50,6 +50,7 @@ fn moto_port() -> u16 {
                 ("MOTO_ENABLE_KEYPAIR_VALIDATION", "true"),
                 ("MOTO_ENABLE_AMI_VALIDATION", "true"),
                 ("MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION", "true"),
+                ("MOTO_ALLOW_NONEXISTENT_REGION", "true"), // faults.rs: the SDK has an allowance of retries for each region
             ])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -123,10 +124,33 @@ impl Seen {
 pub enum Behavior {
     /// Passes it on to moto.
     Moto,
-    /// Answers these, one after the other; then cuts the connection. A status of 0 is no answer at all, ever.
-    Canned(Arc<Mutex<VecDeque<(u16, String)>>>),
+    /// Answers these, one after the other, each so late; then cuts the connection. A status of 0 is no answer at all, ever.
+    Canned(Arc<Mutex<VecDeque<(u16, String)>>>, Duration),
     /// Answers this, again and again.
     Always(u16, &'static str),
+    /// Does this to so many requests, and lets moto answer the others.
+    Faulty(Fault, Arc<AtomicUsize>),
+}
+
+/// What can happen to a request on its way to AWS, or to the answer on its way back.
+#[derive(Clone, Copy, Debug)]
+pub enum Fault {
+    /// moto answers later than usual.
+    Late(Duration),
+    /// The connection ends before the request gets to moto.
+    Cut,
+    /// The connection ends when moto has done what was asked for.
+    CutAfter,
+    /// The connection is reset.
+    Reset,
+    /// Half of the body of moto's answer gets through.
+    Truncated,
+    /// moto's answer gets through with other characters in its body.
+    Garbled,
+    /// The connection stays open, and nothing comes.
+    Silent,
+    /// Something else than moto answers this.
+    Answer(u16, &'static str),
 }
 
 /// A server on a real socket that records what reaches it, and answers itself or lets moto answer.
@@ -142,8 +166,17 @@ impl Wire {
     }
 
     pub async fn canned(answers: &[(u16, &str)]) -> Self {
+        Self::slow(answers, Duration::ZERO).await
+    }
+
+    pub async fn slow(answers: &[(u16, &str)], each: Duration) -> Self {
         let answers = answers.iter().map(|(status, body)| (*status, (*body).to_owned())).collect();
-        Self::start(Behavior::Canned(Arc::new(Mutex::new(answers)))).await
+        Self::start(Behavior::Canned(Arc::new(Mutex::new(answers)), each)).await
+    }
+
+    pub async fn faulty(fault: Fault, times: usize) -> Self {
+        moto_port();
+        Self::start(Behavior::Faulty(fault, Arc::new(AtomicUsize::new(times)))).await
     }
 
     pub async fn always(status: u16, body: &'static str) -> Self {
@@ -204,40 +237,80 @@ async fn serve(mut stream: TcpStream, behavior: Behavior, log: Arc<Mutex<Vec<See
         }
         let request: Vec<u8> = buffer.drain(..head_end + length).collect();
         let body = request[head_end..].to_vec();
+        let s3 = (method.as_str(), path.as_str()) != ("POST", "/");
         log.lock().unwrap().push(Seen { method, path, headers, body });
-        match &behavior {
-            Behavior::Moto => {
-                let mut moto = TcpStream::connect(("127.0.0.1", moto_port())).await.ok()?;
-                let once = head.replacen("\r\n", "\r\nconnection: close\r\n", 1);
-                moto.write_all(once.as_bytes()).await.ok()?;
-                moto.write_all(&request[head_end..]).await.ok()?;
-                let mut answer = Vec::new();
-                moto.read_to_end(&mut answer).await.ok()?;
+        let fault = match &behavior {
+            Behavior::Faulty(fault, times) => {
+                let left = times.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |times| times.checked_sub(1));
+                left.is_ok().then_some(*fault)
+            }
+            _ => None,
+        };
+        let (status, body) = match (&behavior, fault) {
+            (Behavior::Canned(answers, each), _) => {
+                let answer = answers.lock().unwrap().pop_front()?;
+                tokio::time::sleep(*each).await;
+                answer
+            }
+            (Behavior::Always(status, body), _) => (*status, (*body).to_owned()),
+            // S3 has no list of errors around the one.
+            (_, Some(Fault::Answer(status, body))) if s3 => {
+                let inner =
+                    body.strip_prefix("<Response><Errors>").and_then(|it| it.strip_suffix("</Errors></Response>"));
+                (status, inner.unwrap_or(body).to_owned())
+            }
+            (_, Some(Fault::Answer(status, body))) => (status, body.to_owned()),
+            (_, Some(Fault::Silent)) => (0, String::new()),
+            (_, Some(Fault::Cut)) => return None,
+            (_, Some(Fault::Reset)) => {
+                stream.set_zero_linger().unwrap();
+                return None;
+            }
+            (Behavior::Moto | Behavior::Faulty(..), _) => {
+                if let Some(Fault::Late(time)) = fault {
+                    tokio::time::sleep(time).await;
+                }
+                let mut answer = by_moto(&head, &request[head_end..]).await?;
+                match fault {
+                    Some(Fault::CutAfter) => return None,
+                    Some(Fault::Truncated | Fault::Garbled) => {
+                        let body = answer.windows(4).position(|it| it == b"\r\n\r\n").unwrap() + 4;
+                        match fault {
+                            Some(Fault::Truncated) => answer.truncate(body + (answer.len() - body) / 2),
+                            _ => answer[body..].iter_mut().step_by(3).for_each(|byte| *byte = b'<'),
+                        }
+                    }
+                    _ => {}
+                }
                 stream.write_all(&answer).await.ok()?;
                 return None;
             }
-            Behavior::Canned(_) | Behavior::Always(..) => {
-                let (status, body) = match &behavior {
-                    Behavior::Canned(answers) => answers.lock().unwrap().pop_front()?,
-                    Behavior::Always(status, body) => (*status, (*body).to_owned()),
-                    Behavior::Moto => return None,
-                };
-                if status == 0 {
-                    return std::future::pending().await;
-                }
-                let length = body.len();
-                let answer = format!(
-                    "HTTP/1.1 {status} X\r\ncontent-type: text/xml\r\nx-amzn-requestid: {AWS_REQUEST_ID}\r\ncontent-length: {length}\r\n\r\n{body}"
-                );
-                stream.write_all(answer.as_bytes()).await.ok()?;
-            }
+        };
+        if status == 0 {
+            return std::future::pending().await;
         }
+        let length = body.len();
+        let answer = format!(
+            "HTTP/1.1 {status} X\r\ncontent-type: text/xml\r\nx-amzn-requestid: {AWS_REQUEST_ID}\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
+        stream.write_all(answer.as_bytes()).await.ok()?;
     }
+}
+
+/// What moto answers, to the last byte.
+async fn by_moto(head: &str, body: &[u8]) -> Option<Vec<u8>> {
+    let mut moto = TcpStream::connect(("127.0.0.1", moto_port())).await.ok()?;
+    let once = head.replacen("\r\n", "\r\nconnection: close\r\n", 1);
+    moto.write_all(once.as_bytes()).await.ok()?;
+    moto.write_all(body).await.ok()?;
+    let mut answer = Vec::new();
+    moto.read_to_end(&mut answer).await.ok()?;
+    Some(answer)
 }
 
 /// A region that no other test of this run uses: moto keeps what is in it.
 pub fn own_region() -> &'static str {
-    const REGIONS: [&str; 17] = [
+    const REGIONS: [&str; 23] = [
         "us-east-2",
         "us-west-1",
         "us-west-2",
@@ -255,6 +328,12 @@ pub fn own_region() -> &'static str {
         "ap-southeast-2",
         "sa-east-1",
         "ca-central-1",
+        "ca-west-1",
+        "af-south-1",
+        "me-south-1",
+        "me-central-1",
+        "eu-central-2",
+        "eu-south-2",
     ];
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     REGIONS[NEXT.fetch_add(1, Ordering::Relaxed)]

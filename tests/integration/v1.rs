@@ -157,7 +157,9 @@ async fn a_launch_takes_every_parameter_of_the_document() {
 #[tokio::test]
 async fn stop_and_terminate_take_force_and_the_default_region_is_the_deployments() {
     for (action, sent) in [("stop", "StopInstances"), ("terminate", "TerminateInstances")] {
-        let body = format!("<{sent}Response><instancesSet/></{sent}Response>");
+        let body = format!(
+            "<{sent}Response><instancesSet><item><instanceId>i-abba916a</instanceId></item></instancesSet></{sent}Response>"
+        );
         for (query, force) in [("", None), ("?force=false", None), ("?force=True", Some("Force=true"))] {
             let function = Function::canned(&[(200, &body)]).await;
             function.call("PUT", &format!("/v1/i-abba916a/{action}{query}")).await.is(200, &json!(DONE));
@@ -403,10 +405,12 @@ async fn what_ec2_refuses_is_404_for_the_instance_and_408_for_the_rest() {
     }
     // Cut connections and nonsense are EC2's errors, too.
     let function = Function::canned(&[]).await;
-    function
-        .call("PUT", start)
-        .await
-        .is(408, &json!(format!("{modifying}: AWS could not be reached for ec2:StartInstances")));
+    function.call("PUT", start).await.is(
+        408,
+        &json!(format!(
+            "{modifying}: AWS could not be reached for ec2:StartInstances: what was asked for may have happened or not"
+        )),
+    );
     let throttled = refusal("RequestLimitExceeded", "Request limit exceeded.");
     let function = Function::canned(&[(503, &throttled), (503, &throttled), (503, &throttled)]).await;
     let answer = function.call("PUT", start).await;
