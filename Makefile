@@ -20,7 +20,7 @@ SAM_TOOLS = $(CURDIR)/.venv-sam/bin
 SAM = PATH="$(SAM_TOOLS):$$PATH" .venv-sam/bin/sam
 BUILD = $(NO_AWS) $(SAM) build --parameter-overrides Architecture=
 
-.PHONY: help run test lint build build-local deploy invoke serve-sam e2e clean
+.PHONY: help run test lint build build-local deploy invoke serve-sam e2e load clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ serve-sam: .venv/ready build-local ## serve the function in a Lambda container, 
 
 e2e: .venv/ready build-local ## invoke every sample event in a Lambda container, as one story
 	.venv/bin/python tools/e2e.py --image '$(INVOKE_IMAGE)'
+
+load: build-local ## 100,000 requests through one function, and lists of up to 50,000 instances: memory, descriptors, time
+	$(PYTHON) tools/load.py $(ARGS)
 
 clean: ## delete everything that these targets made
 	cargo clean

@@ -82,7 +82,8 @@ STORY = [
     ("ec2-start-rest", 200, change("pending", "running")),
     ("ec2-reboot", 200, lambda it, ids: it == {"InstanceId": ids["instance"]}),
     ("instance-stop", 204, EMPTY),
-    ("instance-describe", 200, lambda it, ids: described(it, ids) and it["tags"] == {"start_time": ""}),
+    ("instance-describe", 200, lambda it, ids: described(it, ids) and it["tags"]["start_time"] == ""
+     and it["tags"]["ec2-control-api:caller"] == "demo"),
     ("instance-start", 204, EMPTY),
     ("instance-reboot", 204, EMPTY),
     ("instance-describe-rest", 200, lambda it, ids: described(it, ids) and len(it["tags"]["start_time"]) == 26),

@@ -23,6 +23,32 @@ const SCHEMA: &str = include_str!(concat!(env!("OUT_DIR"), "/schema.json"));
 pub struct Policies {
     policies: PolicySet,
     authorizer: Authorizer,
+    types: Types,
+}
+
+/// The names of the schema's types: reading one takes longer than deciding.
+struct Types {
+    action: EntityTypeName,
+    caller: EntityTypeName,
+    group: EntityTypeName,
+    region: EntityTypeName,
+    instance: EntityTypeName,
+    launch: EntityTypeName,
+    bucket: EntityTypeName,
+}
+
+impl Types {
+    fn new() -> Result<Self, cedar_policy::ParseErrors> {
+        Ok(Self {
+            action: "Action".parse()?,
+            caller: "Caller".parse()?,
+            group: "Group".parse()?,
+            region: "Region".parse()?,
+            instance: "Instance".parse()?,
+            launch: "Launch".parse()?,
+            bucket: "Bucket".parse()?,
+        })
+    }
 }
 
 /// A question to the policies.
@@ -74,12 +100,13 @@ impl Policies {
     /// A line for each thing that is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
         let policies = check::policy_set(text, schema()?, |_| ())?;
-        Ok(Self { policies, authorizer: Authorizer::new() })
+        let types = Types::new().map_err(|error| error.to_string())?;
+        Ok(Self { policies, authorizer: Authorizer::new(), types })
     }
 
     /// Whether the policies permit it.
     pub fn decide(&self, question: &Question<'_>) -> Verdict {
-        let (request, entities) = match cedar(question, None) {
+        let (request, entities) = match cedar(&self.types, question, None) {
             Ok(asked) => asked,
             Err(problem) => {
                 return Verdict { permitted: false, policies: Vec::new(), problem: Some(problem.to_string()) };
@@ -103,17 +130,19 @@ fn schema() -> Result<Schema, String> {
 
 /// The question in Cedar's terms. A schema makes Cedar check that the vocabulary is the schema's: for tests, since what is
 /// made here does not depend on what a caller sends.
-fn cedar(asked: &Question<'_>, schema: Option<&Schema>) -> Result<(Request, Entities), Box<dyn Error>> {
-    let caller = uid("Caller", &asked.caller.name)?;
-    let groups: HashSet<_> = asked.caller.groups.iter().map(|name| uid("Group", name)).collect::<Result<_, _>>()?;
+fn cedar(types: &Types, asked: &Question<'_>, schema: Option<&Schema>) -> Result<(Request, Entities), Box<dyn Error>> {
+    let caller = uid(&types.caller, &asked.caller.name);
+    let groups: HashSet<_> = asked.caller.groups.iter().map(|name| uid(&types.group, name)).collect();
     let attributes = [("groups", texts(&asked.caller.groups)), ("scopes", texts(&asked.caller.scopes))];
     let principal = Entity::new(caller.clone(), named(attributes), groups)?;
 
-    let region_uid = uid("Region", asked.region.as_str())?;
+    let region_uid = uid(&types.region, asked.region.as_str());
     let region = || ("region", text(asked.region.as_str()));
     let resource = match asked.resource {
         Resource::Region => Entity::new(region_uid, named([region()]), HashSet::new())?,
-        Resource::Bucket(name) => Entity::new(uid("Bucket", name)?, named([region()]), HashSet::from([region_uid]))?,
+        Resource::Bucket(name) => {
+            Entity::new(uid(&types.bucket, name), named([region()]), HashSet::from([region_uid]))?
+        }
         Resource::Instance(it) => {
             let mut attributes = named([
                 region(),
@@ -122,11 +151,11 @@ fn cedar(asked: &Question<'_>, schema: Option<&Schema>) -> Result<(Request, Enti
                 ("keyName", text(it.key_name.as_deref().unwrap_or_default())),
             ]);
             if let Some(tag) = it.tags.iter().find(|tag| tag.key == OWNER_TAG) {
-                let owner = RestrictedExpression::new_entity_uid(uid("Caller", &tag.value)?);
+                let owner = RestrictedExpression::new_entity_uid(uid(&types.caller, &tag.value));
                 attributes.insert("owner".to_owned(), owner);
             }
             let tags = it.tags.iter().map(|tag| (tag.key.clone(), text(&tag.value)));
-            Entity::new_with_tags(uid("Instance", &it.instance_id)?, attributes, [region_uid], tags)?
+            Entity::new_with_tags(uid(&types.instance, &it.instance_id), attributes, [region_uid], tags)?
         }
         Resource::Launch(it) => {
             let groups: Vec<_> = it.security_group_ids.iter().map(|id| id.as_str()).collect();
@@ -140,7 +169,7 @@ fn cedar(asked: &Question<'_>, schema: Option<&Schema>) -> Result<(Request, Enti
                 ("securityGroups", RestrictedExpression::new_set(groups.map(text))),
             ]);
             let tags = it.tags.iter().map(|tag| (tag.key.clone(), text(&tag.value)));
-            Entity::new_with_tags(uid("Launch", "launch")?, attributes, [region_uid], tags)?
+            Entity::new_with_tags(uid(&types.launch, "launch"), attributes, [region_uid], tags)?
         }
     };
 
@@ -154,13 +183,13 @@ fn cedar(asked: &Question<'_>, schema: Option<&Schema>) -> Result<(Request, Enti
         context.insert("attribute".to_owned(), text(attribute));
     }
     let context = Context::from_pairs(context)?;
-    let request = Request::new(caller, uid("Action", asked.action)?, resource.uid(), context, schema)?;
+    let request = Request::new(caller, uid(&types.action, asked.action), resource.uid(), context, schema)?;
     let entities = Entities::from_entities([principal, resource], schema)?;
     Ok((request, entities))
 }
 
-fn uid(entity_type: &'static str, id: &str) -> Result<EntityUid, cedar_policy::ParseErrors> {
-    Ok(EntityUid::from_type_name_and_id(entity_type.parse::<EntityTypeName>()?, EntityId::new(id)))
+fn uid(entity_type: &EntityTypeName, id: &str) -> EntityUid {
+    EntityUid::from_type_name_and_id(entity_type.clone(), EntityId::new(id))
 }
 
 fn text(value: &str) -> RestrictedExpression {
@@ -245,7 +274,7 @@ mod tests {
 
     #[test]
     fn what_is_asked_is_in_the_words_of_the_schema() {
-        let schema = schema().unwrap();
+        let (schema, types) = (schema().unwrap(), Types::new().unwrap());
         let (caller, region, instance, launch) = (caller(), Region::parse("eu-west-1").unwrap(), instance(), launch());
         for (action, resources) in ACTIONS {
             for resource in resources.split(' ') {
@@ -258,7 +287,7 @@ mod tests {
                 let attribute = (action == "ModifyInstanceAttribute").then_some("userData");
                 for source_ip in [None, Some("2001:db8::1".parse().unwrap())] {
                     let asked = Question { caller: &caller, source_ip, action, attribute, region: &region, resource };
-                    if let Err(problem) = cedar(&asked, Some(&schema)) {
+                    if let Err(problem) = cedar(&types, &asked, Some(&schema)) {
                         panic!("{action}: {problem}");
                     }
                 }
