@@ -5,7 +5,7 @@
 use crate::ec2::{Attribute, Instance, InstanceType, Launch, Region, Tag};
 use crate::error::{Error, Kind};
 use crate::http::auth::Caller;
-use crate::policy::{Policies, Question, Resource};
+use crate::policy::{Action, Policies, Question, Resource};
 use regex_lite::Regex;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -87,8 +87,8 @@ pub struct Gate<'a> {
     pub caller: &'a Caller,
     /// From where.
     pub source_ip: Option<IpAddr>,
-    /// To do what: the name of an AWS operation.
-    pub action: &'static str,
+    /// To do what.
+    pub action: Action,
     /// In which region.
     pub region: &'a Region,
 }
@@ -100,7 +100,8 @@ impl Gate<'_> {
     }
 
     fn is_protected_from(&self) -> bool {
-        ["StopInstances", "TerminateInstances", "ModifyInstanceAttribute"].contains(&self.action)
+        use Action::{ModifyInstanceAttribute, StopInstances, TerminateInstances};
+        matches!(self.action, StopInstances | TerminateInstances | ModifyInstanceAttribute)
     }
 
     /// Decides on a launch.

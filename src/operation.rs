@@ -2,12 +2,13 @@
 
 use crate::App;
 use crate::ec2::{
-    Attribute, Change, Filter, Instance, InstanceId, Launch, Page, Query, Region, Reservation, State, StateChange, Tag,
+    Attribute, Change, Filter, Instance, InstanceId, LONGEST_TAG_VALUE, Launch, Page, Query, Region, Reservation,
+    State, StateChange, Tag,
 };
 use crate::error::{Error, Kind};
 use crate::gate::{Decision, Gate};
 use crate::http::auth::Caller;
-use crate::policy::{OWNER_TAG, Resource};
+use crate::policy::{Action, OWNER_TAG, Resource};
 use crate::s3::aws::Download;
 use crate::s3::{Bucket, BucketInfo, Object, ObjectInfo, ObjectKey, ObjectQuery, PresignedMethod};
 use crate::sdk::Answer;
@@ -95,7 +96,7 @@ pub enum Outcome {
     /// It would be carried out. Nothing was done.
     Tried {
         /// The AWS operation.
-        action: &'static str,
+        action: Action,
         /// Whether AWS says so, too: S3 can't be asked.
         by_aws: bool,
     },
@@ -139,28 +140,30 @@ impl Done {
 }
 
 impl Operation {
-    /// The AWS operation that it is, the name of the action in policies; `None` for what AWS has no part in.
-    pub fn action(&self) -> Option<&'static str> {
+    /// The AWS operation that it is; `None` for what AWS has no part in.
+    pub fn action(&self) -> Option<Action> {
         Some(match self {
             Self::Health => return None,
-            Self::Launch(_) => "RunInstances",
-            Self::Change { change, .. } => change.action(),
-            Self::Describe(_) | Self::List { .. } => "DescribeInstances",
-            Self::Modify(..) => "ModifyInstanceAttribute",
-            Self::ListBuckets(_) => "ListBuckets",
-            Self::CreateBucket(_) => "CreateBucket",
-            Self::DeleteBucket(_) => "DeleteBucket",
-            Self::ListObjects { .. } => "ListObjectsV2",
-            Self::PutObject(..) | Self::Presign(PresignedMethod::Put, ..) => "PutObject",
-            Self::GetObject(..) | Self::Presign(PresignedMethod::Get, ..) => "GetObject",
-            Self::DeleteObject(..) => "DeleteObject",
+            Self::Launch(_) => Action::RunInstances,
+            Self::Change { change: Change::Start, .. } => Action::StartInstances,
+            Self::Change { change: Change::Stop { .. }, .. } => Action::StopInstances,
+            Self::Change { change: Change::Reboot, .. } => Action::RebootInstances,
+            Self::Change { change: Change::Terminate { .. }, .. } => Action::TerminateInstances,
+            Self::Describe(_) | Self::List { .. } => Action::DescribeInstances,
+            Self::Modify(..) => Action::ModifyInstanceAttribute,
+            Self::ListBuckets(_) => Action::ListBuckets,
+            Self::CreateBucket(_) => Action::CreateBucket,
+            Self::DeleteBucket(_) => Action::DeleteBucket,
+            Self::ListObjects { .. } => Action::ListObjectsV2,
+            Self::PutObject(..) | Self::Presign(PresignedMethod::Put, ..) => Action::PutObject,
+            Self::GetObject(..) | Self::Presign(PresignedMethod::Get, ..) => Action::GetObject,
+            Self::DeleteObject(..) => Action::DeleteObject,
         })
     }
 
     /// Whether something is to be different afterwards: then it can be tried without doing it.
     pub fn changes(&self) -> bool {
-        let reads = ["DescribeInstances", "ListBuckets", "ListObjectsV2", "GetObject"];
-        self.action().is_some_and(|action| !reads.contains(&action))
+        self.action().is_some_and(|action| !action.reads())
     }
 
     /// What it is done to, for the log.
@@ -314,13 +317,20 @@ async fn carry_out(
             let launch = Launch { tags: launch_tags(&launch.tags, caller, token), ..launch.clone() };
             let sent = app.ec2.run_instances(region, &launch, token, dry_run);
             match within(leaving_time_to_look(asked.deadline), sent).await {
-                Err(error) if error.uncertain && !dry_run => find_launched(app, region, &launch, token, error).await,
+                Err(lost) if lost.uncertain && !dry_run => {
+                    let found = within(asked.deadline, find_launched(app, region, &launch, token)).await;
+                    found.ok().flatten().ok_or(lost)
+                }
                 sent => sent_or_tried(action, dry_run, sent, |launched| Outcome::Launched(launched.instances)),
             }
         }
         Operation::Change { change, instance_ids, .. } => {
-            permit_instances(app, &gate, instance_ids, None, decision).await?;
-            let sent = app.ec2.change(region, *change, instance_ids, dry_run).await;
+            permit_instances(app, asked, &gate, instance_ids, None, decision).await?;
+            let mut sent = app.ec2.change(region, *change, instance_ids, dry_run).await;
+            if let (Change::Terminate { .. }, [_, _, ..], Err(refused)) = (change, instance_ids.as_slice(), &mut sent) {
+                // A protected instance saves those of its own zone only.
+                refused.uncertain |= refused.kind == Kind::Conflict && !dry_run;
+            }
             sent_or_tried(action, dry_run, sent, |changes| match change {
                 Change::Reboot => Outcome::Rebooted(instance_ids.clone()),
                 _ => Outcome::Changed(changes),
@@ -328,7 +338,7 @@ async fn carry_out(
         }
         Operation::Modify(id, attribute) => {
             gate.attribute(attribute, decision)?;
-            permit_instances(app, &gate, std::slice::from_ref(id), Some(attribute), decision).await?;
+            permit_instances(app, asked, &gate, std::slice::from_ref(id), Some(attribute), decision).await?;
             let sent = app.ec2.modify(region, id, attribute, dry_run).await;
             sent_or_tried(action, dry_run, sent, |()| Outcome::Modified)
         }
@@ -403,35 +413,42 @@ async fn in_bucket(app: &App, asked: &Asked<'_>, region: &Region, operation: &Op
 /// Kept back to look for what a launch may have launched, if its answer is lost.
 const TIME_TO_LOOK: Duration = Duration::from_secs(4);
 
-/// When a launch must have been answered; at the latest when half of the time has passed.
+/// When a launch must have been answered: not before half of the time has passed.
 fn leaving_time_to_look(deadline: Instant) -> Instant {
     let now = Instant::now();
     let left = deadline.saturating_duration_since(now);
     now + left.saturating_sub(TIME_TO_LOOK).max(left / 2)
 }
 
-/// Looks for what was launched with a token whose answer was lost. EC2 may take seconds to show it.
+/// Looks for what was launched with a token whose answer was lost. EC2 may take seconds to show it, and one instance sooner than
+/// another: what is found twice, or is all that was asked for, is what there is.
 ///
 /// # Errors
-/// The one that the launch ended with: nothing of the kind is there (yet).
-async fn find_launched(
-    app: &App,
-    region: &Region,
-    launch: &Launch,
-    client_token: &str,
-    lost: Error,
-) -> Result<Done, Error> {
+/// Never: what can't be asked now may be asked later.
+async fn find_launched(app: &App, region: &Region, launch: &Launch, client_token: &str) -> Result<Option<Done>, Error> {
     let filters = vec![Filter { name: "client-token".to_owned(), values: vec![client_token.to_owned()] }];
     let query = Query { filters, ..Query::default() };
+    // The caller's own key may be that of an earlier launch, which this one is not.
+    let same = |it: &Instance| {
+        it.instance_type.as_deref().is_none_or(|it| it == launch.instance_type.as_str())
+            && it.key_name.as_ref().is_none_or(|it| Some(it) == launch.key_name.as_ref())
+            && !["shutting-down", "terminated"].contains(&it.state.name.as_deref().unwrap_or_default())
+    };
+    let mut before = 0;
     for pause in [0, 500, 1000, 1500].map(Duration::from_millis) {
         tokio::time::sleep(pause).await;
         let Ok(answer) = app.ec2.describe_instances(region, &query).await else { continue };
         let found: Vec<_> = answer.value.reservations.into_iter().flat_map(|it| it.instances).collect();
-        if u32::try_from(found.len()).is_ok_and(|found| found >= launch.min_count) {
-            return Ok(Done::new(Outcome::Launched(found), answer.request_id));
+        let count = u32::try_from(found.len()).unwrap_or(u32::MAX);
+        if !found.iter().all(same) {
+            return Ok(None);
         }
+        if count >= launch.max_count || (count >= launch.min_count && count == before) {
+            return Ok(Some(Done::new(Outcome::Launched(found), answer.request_id)));
+        }
+        before = count;
     }
-    Err(lost)
+    Ok(None)
 }
 
 /// Waits for the state that a change leads to, as long as the caller wants to and the invocation allows. That it is not reached
@@ -468,16 +485,20 @@ async fn wait(app: &App, asked: &Asked<'_>, region: &Region, operation: &Operati
             }
         }
     }
-    let waiting = states.iter().filter(|(_, state)| !settled(state));
-    let note =
-        |(id, state): &(&str, &mut State)| format!("{id} is still {}", state.name.as_deref().unwrap_or("unknown"));
-    done.notes.extend(waiting.map(note));
+    let elsewhere: Vec<_> = states.iter().filter(|(_, state)| state.name.as_deref() != Some(goal)).collect();
+    if !elsewhere.is_empty() {
+        let name = |(id, state): &&(&str, &mut State)| format!("{id} {}", state.name.as_deref().unwrap_or("unknown"));
+        // A header has no room for a thousand.
+        let names: Vec<_> = elsewhere.iter().take(8).map(name).collect();
+        let (count, of) = (elsewhere.len(), states.len());
+        done.notes.push(format!("{count} of {of} not {goal}: {}", names.join(", ")));
+    }
 }
 
 /// What came of a change that was sent to EC2, or of trying it: EC2 answers a dry run with an error that says whether it would
 /// have gone well (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/CommonParameters.html>).
 fn sent_or_tried<T>(
-    action: &'static str,
+    action: Action,
     dry_run: bool,
     sent: Result<Answer<T>, Error>,
     outcome: impl FnOnce(T) -> Outcome,
@@ -496,7 +517,9 @@ fn sent_or_tried<T>(
 fn tried_in_vain(error: Error) -> Error {
     let who = match error.kind {
         Kind::Forbidden => "this deployment",
+        // That AWS can't say is no refusal.
         Kind::Internal | Kind::Throttled | Kind::Unreachable => return error,
+        _ if error.uncertain || ["Unavailable", "ServiceUnavailable"].contains(&&*error.code) => return error,
         _ => "AWS",
     };
     Error { message: format!("Dry run: {who} would refuse this. {}", error.message), ..error }
@@ -505,6 +528,7 @@ fn tried_in_vain(error: Error) -> Error {
 /// Decides on each of the instances before anything happens to any of them.
 async fn permit_instances(
     app: &App,
+    asked: &Asked<'_>,
     gate: &Gate<'_>,
     ids: &[InstanceId],
     attribute: Option<&Attribute>,
@@ -514,7 +538,9 @@ async fn permit_instances(
         decision.permitted = Some(true);
         return Ok(());
     }
-    let described = describe(app, gate.region, ids).await?.value;
+    // Whatever becomes of this, nothing has been changed yet.
+    let described = within(asked.deadline, describe(app, gate.region, ids)).await;
+    let described = described.map_err(|error| Error { uncertain: false, ..error })?.value;
     for id in ids {
         let instance = described.iter().find(|instance| instance.instance_id == id.as_str());
         gate.instance(instance.ok_or_else(|| no_instance(id))?, attribute, decision)?;
@@ -538,9 +564,6 @@ pub const OWN_TAGS: &str = "ec2-control-api:";
 
 /// The tag that says by which request something was launched: the client token of the launch.
 const REQUEST_TAG: &str = "ec2-control-api:request";
-
-/// EC2's limit, in characters: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions>.
-const LONGEST_TAG_VALUE: usize = 256;
 
 /// The caller's tags, and those that say who launched by which request.
 fn launch_tags(tags: &[Tag], caller: &Caller, client_token: &str) -> Vec<Tag> {
@@ -611,8 +634,8 @@ impl Source for Objects<'_> {
     }
 }
 
-/// Lists page by page until everything is there, the answer is full, or the time is nearly over. Nothing is dropped: what does not fit begins at the
-/// token. `one_page` is the size of the only page if the caller pages by hand.
+/// Lists page by page until everything is there, the answer is full, or the time is nearly over. Nothing is dropped: what does
+/// not fit begins at the token. `one_page` is the size of the only page if the caller pages by hand.
 async fn list<S: Source>(
     source: &S,
     one_page: Option<u32>,

@@ -4,12 +4,14 @@ use crate::ec2::{Region, errors};
 use crate::error::{Error, Kind};
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader};
-use aws_sdk_ec2::config::Region as SdkRegion;
-use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_ec2::config::interceptors::FinalizerInterceptorContextRef;
+use aws_sdk_ec2::config::{ConfigBag, Intercept, Region as SdkRegion, RuntimeComponents};
+use aws_sdk_ec2::error::{BoxError, ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::operation::RequestId;
 use aws_sdk_ec2::primitives::DateTime;
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use time::OffsetDateTime;
 
@@ -78,23 +80,60 @@ where
     };
     let mut ours = ours.caused_by(cause(error));
     ours.by_aws = true;
-    ours.uncertain = match error {
-        // What can't be read comes as an error of the service, too.
-        SdkError::ServiceError(answer) => match answer.err().code() {
-            Some(_) => answer.raw().status().is_server_error() && ours.kind == Kind::Upstream,
-            None => !answer.raw().status().is_client_error(),
-        },
-        SdkError::ResponseError(_) | SdkError::TimeoutError(_) => true,
-        SdkError::DispatchFailure(it) => (it.is_timeout() || it.is_io() || it.as_other().is_some()) && !refused(error),
-        _ => false,
-    };
+    ours.uncertain = matches!(error, SdkError::TimeoutError(_));
     ours.aws_request_id = error.request_id().map(str::to_owned);
     ours
 }
 
-/// Whether nothing listens there: then nothing was sent, either.
-fn refused(error: &dyn std::error::Error) -> bool {
-    std::iter::successors(error.source(), |error| error.source())
+/// Whether some attempt of a change may have done it: its answer was lost, or is none. Only the last attempt's error gets to the
+/// caller of the SDK, and a refusal of that says nothing of the one before.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Doubt(Arc<AtomicBool>);
+
+impl Doubt {
+    /// The error with what is known of all attempts.
+    pub(crate) fn about(&self, error: Error) -> Error {
+        Error { uncertain: error.uncertain || self.0.load(Ordering::Relaxed), ..error }
+    }
+}
+
+impl Intercept for Doubt {
+    fn name(&self) -> &'static str {
+        "Doubt"
+    }
+
+    fn read_after_attempt(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let Some(Err(error)) = context.output_or_error() else { return Ok(()) };
+        let doubt = match context.response() {
+            None => !nothing_listened(error),
+            Some(response) => {
+                let status = response.status().as_u16();
+                match error_code(response.body().bytes().unwrap_or_default()) {
+                    Some(code) => status >= 500 && errors::kind(&code, status) == Kind::Upstream,
+                    None => !(400..500).contains(&status),
+                }
+            }
+        };
+        self.0.fetch_or(doubt, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// The code in an error of EC2 or S3.
+fn error_code(body: &[u8]) -> Option<String> {
+    let body = String::from_utf8_lossy(body);
+    let (_, code) = body.split_once("<Code>")?;
+    Some(code.split_once("</Code>")?.0.to_owned())
+}
+
+/// Whether the connection was refused: then nothing was sent, either.
+fn nothing_listened(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source())
         .filter_map(|error| error.downcast_ref::<std::io::Error>())
         .any(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
 }

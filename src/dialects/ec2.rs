@@ -134,7 +134,7 @@ parameters! {
     MAX_COUNT = "MaxCount" / "max_count", Integer, false,
         "Launch up to this many; MinCount if not given.";
     INSTANCE_ID = "instance_id" / "InstanceId" / "instance_ids" / "InstanceIds", List, true,
-        "The instance, or several: comma-separated, repeated, or a JSON array. One call for all: each or none.";
+        "The instance, or several: comma-separated, repeated, or a JSON array. One call for all.";
     INSTANCE_ID_FILTER = "instance_id" / "InstanceId" / "instance_ids" / "InstanceIds", List, false,
         "Only these instances, up to 200.";
     STATE = "state", List, false,

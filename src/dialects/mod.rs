@@ -6,11 +6,12 @@ pub mod meta;
 pub mod s3;
 pub mod v1;
 
-use crate::ec2::{Region, SecurityGroupId, Tag};
+use crate::ec2::{LONGEST_TAG_VALUE, Region, SecurityGroupId, Tag};
 use crate::error::Error;
 use crate::http::params::{Parameter, Type, parameters};
 use crate::http::route::{Dialect, Input};
 use crate::operation::OWN_TAGS;
+use crate::policy::Action;
 
 /// Every dialect. A new one is one file and one line here.
 pub const DIALECTS: &[&Dialect] = &[&ec2::DIALECT, &instance::DIALECT, &v1::DIALECT, &s3::DIALECT, &meta::DIALECT];
@@ -18,7 +19,7 @@ pub const DIALECTS: &[&Dialect] = &[&ec2::DIALECT, &instance::DIALECT, &v1::DIAL
 /// Every route that changes something has it. A constant of its own, since it is read for all of them in one place.
 pub const DRY_RUN: &Parameter = &Parameter {
     name: "dry_run",
-    aliases: &["DryRun", "dryRun", "dry-run"],
+    aliases: &["DryRun"], // and whatever else reads like it: params.rs
     kind: Type::Boolean,
     required: false,
     summary: "true to learn whether it would be carried out, without doing it.",
@@ -42,7 +43,7 @@ parameters! {
 }
 
 /// The IAM actions of a launch.
-const LAUNCH_ACTIONS: &[&str] = &["ec2:RunInstances", "ec2:CreateTags", "ssm:GetParameters"];
+const LAUNCH_ACTIONS: &[&str] = &["ec2:RunInstances", "ec2:CreateTags", "ec2:DescribeInstances", "ssm:GetParameters"];
 
 /// EC2 takes at most this many IDs in a call, and launches fewer
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>).
@@ -62,7 +63,6 @@ fn region(input: &Input<'_>, parameter: &'static Parameter) -> Result<Region, Er
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions>.
 const MOST_TAGS: usize = 48;
 const LONGEST_TAG_KEY: usize = 128;
-const LONGEST_TAG_VALUE: usize = 256;
 
 /// The tags that a launch asks for.
 fn launch_tags(input: &Input<'_>) -> Result<Vec<Tag>, Error> {
@@ -86,13 +86,13 @@ fn launch_tags(input: &Input<'_>) -> Result<Vec<Tag>, Error> {
 }
 
 /// What is said of a change that was tried only.
-fn tried(action: &str, by_aws: bool) -> String {
+fn tried(action: Action, by_aws: bool) -> String {
     let who = if by_aws { "This deployment and AWS" } else { "This deployment (AWS can't be asked)" };
     format!("Dry run: {who} would permit {action}. Nothing was done.")
 }
 
 /// The same as an object, with boto3's name for it.
-fn tried_object(action: &str, by_aws: bool) -> crate::http::Reply {
+fn tried_object(action: Action, by_aws: bool) -> crate::http::Reply {
     crate::http::Reply::json(200, &serde_json::json!({"DryRun": true, "Message": tried(action, by_aws)}))
 }
 

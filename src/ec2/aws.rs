@@ -5,8 +5,9 @@ use super::{
     StateChange, Tag,
 };
 use crate::error::Error;
-use crate::sdk::{Answer, Clients, failure, moment, unreadable};
+use crate::sdk::{Answer, Clients, Doubt, failure, moment, unreadable};
 use aws_config::SdkConfig;
+use aws_sdk_ec2::config::retry::RetryConfig;
 use aws_sdk_ec2::operation::RequestId;
 use aws_sdk_ec2::primitives::Blob;
 use aws_sdk_ec2::types as sdk;
@@ -37,8 +38,9 @@ impl Ec2 {
 
     /// Launches instances, whose metadata can be had by IMDSv2 only: IMDSv1 hands credentials to whoever makes the instance
     /// send a request
-    /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-options.html>). `client_token` makes a repetition of the same launch answer with the same instances: the SDK's
-    /// own retries send it again
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-options.html>).
+    ///
+    /// `client_token` makes a repetition of the same launch answer with the same instances: the SDK's own retries send it again
     /// (<https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html>).
     ///
     /// # Errors
@@ -54,6 +56,7 @@ impl Ec2 {
         let group = launch.placement.group_name.clone();
         let placement = (zone.is_some() || group.is_some())
             .then(|| sdk::Placement::builder().set_availability_zone(zone).set_group_name(group).build());
+        let doubt = Doubt::default();
         let sent = self
             .client(region)
             .run_instances()
@@ -74,9 +77,11 @@ impl Ec2 {
             .set_tag_specifications(tag_specifications(&launch.tags))
             .client_token(client_token)
             .set_dry_run(dry_run.then_some(true))
+            .customize()
+            .interceptor(doubt.clone())
             .send()
             .await;
-        let output = sent.map_err(|error| failure("ec2:RunInstances", &error))?;
+        let output = sent.map_err(|error| doubt.about(failure("ec2:RunInstances", &error)))?;
         if output.instances().len() < launch.min_count as usize {
             return Err(unreadable("ec2:RunInstances"));
         }
@@ -117,8 +122,9 @@ impl Ec2 {
         })
     }
 
-    /// Starts, stops, reboots or terminates instances with one call; all of them or none. The answer is in the order asked
-    /// for. A reboot has no states to answer with.
+    /// Starts, stops, reboots or terminates instances with one call. The answer is in the order asked for. A reboot has no states
+    /// to answer with. All of them or none, but for a termination that a protected instance stops: those of other zones are
+    /// terminated all the same (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html>).
     ///
     /// # Errors
     /// What EC2 refuses, or that it can't be reached. A dry run always ends in an error: `DryRunOperation` if all is well.
@@ -130,50 +136,44 @@ impl Ec2 {
         dry_run: bool,
     ) -> Result<Vec<StateChange>> {
         let client = self.client(region);
-        let (ids, dry_run) = (texts(ids), dry_run.then_some(true));
-        let (mut changes, request_id) = match change {
+        let (ids, dry_run, doubt) = (texts(ids), dry_run.then_some(true), Doubt::default());
+        let (action, mut changes, request_id) = match change {
             Change::Start => {
-                let sent = client.start_instances().set_instance_ids(ids.clone()).set_dry_run(dry_run).send().await;
-                let output = sent.map_err(|error| failure("ec2:StartInstances", &error))?;
+                let call = client.start_instances().set_instance_ids(ids.clone()).set_dry_run(dry_run);
+                let sent = call.customize().interceptor(doubt.clone()).send().await;
+                let output = sent.map_err(|error| doubt.about(failure("ec2:StartInstances", &error)))?;
                 let request_id = output.request_id().map(str::to_owned);
-                (output.starting_instances.unwrap_or_default(), request_id)
+                ("ec2:StartInstances", output.starting_instances.unwrap_or_default(), request_id)
             }
             Change::Stop { force } => {
-                let force = force.then_some(true);
-                let sent = client
-                    .stop_instances()
-                    .set_instance_ids(ids.clone())
-                    .set_dry_run(dry_run)
-                    .set_force(force)
-                    .send()
-                    .await;
-                let output = sent.map_err(|error| failure("ec2:StopInstances", &error))?;
+                let call = client.stop_instances().set_instance_ids(ids.clone()).set_dry_run(dry_run);
+                let call = call.set_force(force.then_some(true));
+                let sent = call.customize().interceptor(doubt.clone()).send().await;
+                let output = sent.map_err(|error| doubt.about(failure("ec2:StopInstances", &error)))?;
                 let request_id = output.request_id().map(str::to_owned);
-                (output.stopping_instances.unwrap_or_default(), request_id)
+                ("ec2:StopInstances", output.stopping_instances.unwrap_or_default(), request_id)
             }
             Change::Terminate { force } => {
-                let force = force.then_some(true);
-                let sent = client
-                    .terminate_instances()
-                    .set_instance_ids(ids.clone())
-                    .set_dry_run(dry_run)
-                    .set_force(force)
-                    .send()
-                    .await;
-                let output = sent.map_err(|error| failure("ec2:TerminateInstances", &error))?;
+                let call = client.terminate_instances().set_instance_ids(ids.clone()).set_dry_run(dry_run);
+                let call = call.set_force(force.then_some(true));
+                let sent = call.customize().interceptor(doubt.clone()).send().await;
+                let output = sent.map_err(|error| doubt.about(failure("ec2:TerminateInstances", &error)))?;
                 let request_id = output.request_id().map(str::to_owned);
-                (output.terminating_instances.unwrap_or_default(), request_id)
+                ("ec2:TerminateInstances", output.terminating_instances.unwrap_or_default(), request_id)
             }
             Change::Reboot => {
-                let sent = client.reboot_instances().set_instance_ids(ids.clone()).set_dry_run(dry_run).send().await;
-                let output = sent.map_err(|error| failure("ec2:RebootInstances", &error))?;
-                (Vec::new(), output.request_id().map(str::to_owned))
+                let call = client.reboot_instances().set_instance_ids(ids.clone()).set_dry_run(dry_run);
+                // Once: the others change nothing the second time, but an instance that is told again boots again.
+                let once = aws_sdk_ec2::config::Builder::new().retry_config(RetryConfig::disabled());
+                let sent = call.customize().interceptor(doubt.clone()).config_override(once).send().await;
+                let output = sent.map_err(|error| doubt.about(failure("ec2:RebootInstances", &error)))?;
+                return Ok(Answer { request_id: output.request_id().map(str::to_owned), value: Vec::new() });
             }
         };
         let asked = ids.unwrap_or_default();
         changes.sort_by_key(|it| asked.iter().position(|id| Some(id.as_str()) == it.instance_id()));
-        if change != Change::Reboot && changes.len() != asked.len() {
-            return Err(unreadable(&format!("ec2:{}", change.action())));
+        if changes.len() != asked.len() {
+            return Err(unreadable(action));
         }
         Ok(Answer { request_id, value: changes.into_iter().map(state_change).collect() })
     }
@@ -216,7 +216,9 @@ impl Ec2 {
             Attribute::SriovNetSupport(value) => call.sriov_net_support(text(value)),
             Attribute::EnaSupport(value) => call.ena_support(flag(value)),
         };
-        let output = call.send().await.map_err(|error| failure("ec2:ModifyInstanceAttribute", &error))?;
+        let doubt = Doubt::default();
+        let sent = call.customize().interceptor(doubt.clone()).send().await;
+        let output = sent.map_err(|error| doubt.about(failure("ec2:ModifyInstanceAttribute", &error)))?;
         Ok(Answer { request_id: output.request_id().map(str::to_owned), value: () })
     }
 }

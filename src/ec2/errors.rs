@@ -23,6 +23,7 @@ const CODES: &[(&str, Kind)] = &[
     ("EntityTooLarge",                      Kind::TooLarge),
     ("ExpiredToken",                        Kind::Upstream),
     ("ExpiredTokenException",               Kind::Upstream),
+    ("IdempotentInstanceTerminated",        Kind::Conflict),
     ("IdempotentParameterMismatch",         Kind::Mismatch),
     ("IncorrectInstanceState",              Kind::Conflict),
     ("IncorrectState",                      Kind::Conflict),

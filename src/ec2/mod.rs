@@ -9,6 +9,6 @@ mod types;
 
 pub use ids::{ImageId, InstanceId, InstanceType, Partition, Region, SecurityGroupId, Zone, resource_id};
 pub use types::{
-    Attribute, Change, Filter, Instance, Launch, Page, Placement, Query, Reservation, SecurityGroup, ShutdownBehavior,
-    State, StateChange, Tag,
+    Attribute, Change, Filter, Instance, LONGEST_TAG_VALUE, Launch, Page, Placement, Query, Reservation, SecurityGroup,
+    ShutdownBehavior, State, StateChange, Tag,
 };

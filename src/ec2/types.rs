@@ -82,18 +82,6 @@ pub enum Change {
     Terminate { force: bool },
 }
 
-impl Change {
-    /// The AWS operation.
-    pub fn action(self) -> &'static str {
-        match self {
-            Self::Start => "StartInstances",
-            Self::Stop { .. } => "StopInstances",
-            Self::Reboot => "RebootInstances",
-            Self::Terminate { .. } => "TerminateInstances",
-        }
-    }
-}
-
 /// An attribute of an instance with its new value: what
 /// [ModifyInstanceAttribute](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyInstanceAttribute.html) takes.
 #[derive(Clone, Debug, PartialEq)]
@@ -218,6 +206,10 @@ pub struct SecurityGroup {
     pub group_id: Option<String>,
     pub group_name: Option<String>,
 }
+
+/// EC2's limit on a tag's value, in characters:
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions>.
+pub const LONGEST_TAG_VALUE: usize = 256;
 
 /// A tag.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -5,6 +5,7 @@ use super::auth::Caller;
 use crate::error::Error;
 use crate::gate::Decision;
 use crate::operation::Target;
+use crate::policy::Action;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -43,7 +44,7 @@ pub struct Line<'a> {
     pub region: Option<String>,
     /// The AWS operation.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub action: Option<&'static str>,
+    pub action: Option<Action>,
     /// Whether it was to be tried only.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,

@@ -66,6 +66,14 @@ impl Parameter {
 const CREDENTIALS: [&str; 4] =
     ["aws_access_key_id", "aws_secret_access_key", "aws_session_token", "aws_security_token"];
 
+/// The parameter under which a dry run is asked for, however it is spelled.
+const DRY_RUN: &str = "dry_run";
+
+fn is_dry_run(name: &str) -> bool {
+    let letters = name.bytes().filter(|byte| !b"-_ .".contains(byte)).map(|byte| byte.to_ascii_lowercase());
+    letters.eq(*b"dryrun")
+}
+
 /// The JSON member that may hold the caller's API key.
 const API_KEY: &str = "api_key";
 
@@ -140,6 +148,12 @@ impl Params {
         }
         if name.len() > LONGEST_NAME {
             return Err(Error::new(Kind::Invalid, "InvalidParameterName", "A parameter's name is too long"));
+        }
+        // Whoever asks for a dry run must not get a real one for a spelling. One that is given no value is asked for.
+        if is_dry_run(&name) {
+            let value = if value.as_str() == Some("") { Value::Bool(true) } else { value };
+            self.given.push((DRY_RUN.to_owned(), value));
+            return Ok(());
         }
         // Decoding has put U+FFFD where bytes were not UTF-8.
         let garbled = |text: &str| text.contains(char::REPLACEMENT_CHARACTER);

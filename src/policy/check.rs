@@ -1,14 +1,14 @@
 //! Reads a policy set and holds it against the schema. The function does so when it starts, the build script before that.
 
-use cedar_policy::{PolicyId, PolicySet, Schema, ValidationMode, Validator};
+use cedar_policy::{PolicyId, PolicySet, Schema, ValidationMode, ValidationWarning, Validator};
 use miette::Diagnostic;
 
-/// Reads a policy set. Each policy is known by its annotation `@id("...")`, or as `policy0`, `policy1`, ... `warn` is told what is
-/// allowed but hardly meant: a policy that never applies, or a name with letters that look like others.
+/// Reads a policy set. Each policy is known by its annotation `@id("...")`, or as `policy0`, `policy1`, ...
 ///
 /// # Errors
-/// A line for each thing that is wrong: what does not parse, does not fit the schema, or has another's name.
-pub(crate) fn policy_set(text: &str, schema: Schema, warn: impl FnMut(String)) -> Result<PolicySet, String> {
+/// A line for each thing that is wrong: what does not parse, does not fit the schema, or has another's name. So is what Cedar
+/// only warns of: a policy that can never apply. It does not forbid what it was written to forbid.
+pub(crate) fn policy_set(text: &str, schema: Schema) -> Result<PolicySet, String> {
     let lines = |problems: Vec<String>| problems.join("\n");
     let parsed: PolicySet = text.parse().map_err(|errors: cedar_policy::ParseErrors| {
         lines(errors.iter().map(|error| format!("{}{error}", place(text, error))).collect())
@@ -22,8 +22,9 @@ pub(crate) fn policy_set(text: &str, schema: Schema, warn: impl FnMut(String)) -
     });
     let policies = PolicySet::from_policies(named).map_err(|error| error.to_string())?;
     let result = Validator::new(schema).validate(&policies, ValidationMode::Strict);
-    result.validation_warnings().map(|warning| format!("{}{warning}", place(text, warning))).for_each(warn);
-    let wrong: Vec<_> = result.validation_errors().map(|error| format!("{}{error}", place(text, error))).collect();
+    let errors = result.validation_errors().map(|error| format!("{}{error}", place(text, error)));
+    let never = result.validation_warnings().filter(|it| matches!(it, ValidationWarning::ImpossiblePolicy(_)));
+    let wrong: Vec<_> = errors.chain(never.map(|warning| format!("{}{warning}", place(text, warning)))).collect();
     if wrong.is_empty() { Ok(policies) } else { Err(lines(wrong)) }
 }
 

@@ -9,8 +9,10 @@ use cedar_policy::{
     Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicySet, Request,
     RestrictedExpression, Schema,
 };
+use serde::Serialize;
 use std::collections::{HashMap, HashSet};
 use std::error::Error;
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// The tag that every launch sets: who launched it.
@@ -18,6 +20,39 @@ pub const OWNER_TAG: &str = "ec2-control-api:caller";
 
 /// The schema, as the build script has written it down.
 const SCHEMA: &str = include_str!(concat!(env!("OUT_DIR"), "/schema.json"));
+
+/// What is done: an AWS operation, and the action of that name in policies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the names are AWS's")]
+pub enum Action {
+    DescribeInstances,
+    StartInstances,
+    StopInstances,
+    RebootInstances,
+    TerminateInstances,
+    ModifyInstanceAttribute,
+    RunInstances,
+    ListBuckets,
+    CreateBucket,
+    DeleteBucket,
+    ListObjectsV2,
+    GetObject,
+    PutObject,
+    DeleteObject,
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+impl Action {
+    /// Whether nothing is different afterwards.
+    pub fn reads(self) -> bool {
+        matches!(self, Self::DescribeInstances | Self::ListBuckets | Self::ListObjectsV2 | Self::GetObject)
+    }
+}
 
 /// A deployment's policies.
 pub struct Policies {
@@ -58,8 +93,8 @@ pub struct Question<'a> {
     pub caller: &'a Caller,
     /// From where, as API Gateway says.
     pub source_ip: Option<IpAddr>,
-    /// To do what: the name of an AWS operation.
-    pub action: &'static str,
+    /// To do what.
+    pub action: Action,
     /// To which attribute, if it is a ModifyInstanceAttribute.
     pub attribute: Option<&'static str>,
     /// In which region.
@@ -99,7 +134,7 @@ impl Policies {
     /// # Errors
     /// A line for each thing that is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let policies = check::policy_set(text, schema()?, |_| ())?;
+        let policies = check::policy_set(text, schema()?)?;
         let types = Types::new().map_err(|error| error.to_string())?;
         Ok(Self { policies, authorizer: Authorizer::new(), types })
     }
@@ -133,16 +168,18 @@ fn schema() -> Result<Schema, String> {
 fn cedar(types: &Types, asked: &Question<'_>, schema: Option<&Schema>) -> Result<(Request, Entities), Box<dyn Error>> {
     let caller = uid(&types.caller, &asked.caller.name);
     let groups: HashSet<_> = asked.caller.groups.iter().map(|name| uid(&types.group, name)).collect();
-    let attributes = [("groups", texts(&asked.caller.groups)), ("scopes", texts(&asked.caller.scopes))];
+    let attributes = [
+        ("name", text(&asked.caller.name)),
+        ("groups", texts(&asked.caller.groups)),
+        ("scopes", texts(&asked.caller.scopes)),
+    ];
     let principal = Entity::new(caller.clone(), named(attributes), groups)?;
 
     let region_uid = uid(&types.region, asked.region.as_str());
     let region = || ("region", text(asked.region.as_str()));
     let resource = match asked.resource {
         Resource::Region => Entity::new(region_uid, named([region()]), HashSet::new())?,
-        Resource::Bucket(name) => {
-            Entity::new(uid(&types.bucket, name), named([region()]), HashSet::from([region_uid]))?
-        }
+        Resource::Bucket(name) => Entity::new(uid(&types.bucket, name), HashMap::new(), HashSet::new())?,
         Resource::Instance(it) => {
             let mut attributes = named([
                 region(),
@@ -151,8 +188,7 @@ fn cedar(types: &Types, asked: &Question<'_>, schema: Option<&Schema>) -> Result
                 ("keyName", text(it.key_name.as_deref().unwrap_or_default())),
             ]);
             if let Some(tag) = it.tags.iter().find(|tag| tag.key == OWNER_TAG) {
-                let owner = RestrictedExpression::new_entity_uid(uid(&types.caller, &tag.value));
-                attributes.insert("owner".to_owned(), owner);
+                attributes.insert("owner".to_owned(), text(&tag.value));
             }
             let tags = it.tags.iter().map(|tag| (tag.key.clone(), text(&tag.value)));
             Entity::new_with_tags(uid(&types.instance, &it.instance_id), attributes, [region_uid], tags)?
@@ -183,7 +219,7 @@ fn cedar(types: &Types, asked: &Question<'_>, schema: Option<&Schema>) -> Result
         context.insert("attribute".to_owned(), text(attribute));
     }
     let context = Context::from_pairs(context)?;
-    let request = Request::new(caller, uid(&types.action, asked.action), resource.uid(), context, schema)?;
+    let request = Request::new(caller, uid(&types.action, &asked.action.to_string()), resource.uid(), context, schema)?;
     let entities = Entities::from_entities([principal, resource], schema)?;
     Ok((request, entities))
 }
@@ -210,20 +246,21 @@ mod tests {
     use crate::ec2::{ImageId, InstanceType, Placement, State, Tag};
     use crate::http::auth::Authentication;
 
-    const ACTIONS: [(&str, &str); 13] = [
-        ("DescribeInstances", "region instance"),
-        ("StartInstances", "instance"),
-        ("StopInstances", "instance"),
-        ("RebootInstances", "instance"),
-        ("TerminateInstances", "instance"),
-        ("ModifyInstanceAttribute", "instance"),
-        ("RunInstances", "launch"),
-        ("ListBuckets", "region bucket"),
-        ("CreateBucket", "bucket"),
-        ("DeleteBucket", "bucket"),
-        ("ListObjectsV2", "bucket"),
-        ("PutObject", "bucket"),
-        ("GetObject", "bucket"),
+    const ACTIONS: [(Action, &str); 14] = [
+        (Action::DescribeInstances, "region instance"),
+        (Action::StartInstances, "instance"),
+        (Action::StopInstances, "instance"),
+        (Action::RebootInstances, "instance"),
+        (Action::TerminateInstances, "instance"),
+        (Action::ModifyInstanceAttribute, "instance"),
+        (Action::RunInstances, "launch"),
+        (Action::ListBuckets, "region bucket"),
+        (Action::CreateBucket, "bucket"),
+        (Action::DeleteBucket, "bucket"),
+        (Action::ListObjectsV2, "bucket"),
+        (Action::PutObject, "bucket"),
+        (Action::GetObject, "bucket"),
+        (Action::DeleteObject, "bucket"),
     ];
 
     fn caller() -> Caller {
@@ -265,7 +302,7 @@ mod tests {
         Instance { instance_id: "i-abba916a".to_owned(), state, tags: tags(), ..Instance::default() }
     }
 
-    fn ask(policies: &str, action: &'static str, resource: Resource<'_>) -> Verdict {
+    fn ask(policies: &str, action: Action, resource: Resource<'_>) -> Verdict {
         let (caller, region) = (caller(), Region::parse("eu-west-1").unwrap());
         let source_ip = Some("::ffff:203.0.113.10".parse().unwrap());
         let question = Question { caller: &caller, source_ip, action, attribute: None, region: &region, resource };
@@ -284,7 +321,7 @@ mod tests {
                     "launch" => Resource::Launch(&launch),
                     _ => Resource::Instance(&instance),
                 };
-                let attribute = (action == "ModifyInstanceAttribute").then_some("userData");
+                let attribute = (action == Action::ModifyInstanceAttribute).then_some("userData");
                 for source_ip in [None, Some("2001:db8::1".parse().unwrap())] {
                     let asked = Question { caller: &caller, source_ip, action, attribute, region: &region, resource };
                     if let Err(problem) = cedar(&types, &asked, Some(&schema)) {
@@ -299,10 +336,10 @@ mod tests {
     fn a_question_that_cannot_be_evaluated_permits_nothing() {
         let overflows = "@id(\"most\") forbid (principal, action == Action::\"RunInstances\", resource)\n\
             when { resource.count * 9223372036854775807 > 5 };\n@id(\"all\") permit (principal, action, resource);";
-        let verdict = ask(overflows, "RunInstances", Resource::Launch(&launch()));
+        let verdict = ask(overflows, Action::RunInstances, Resource::Launch(&launch()));
         assert!(!verdict.permitted);
         assert!(verdict.problem.unwrap().contains("overflow"), "the log says what went wrong");
-        assert!(ask(overflows, "StopInstances", Resource::Instance(&instance())).permitted);
+        assert!(ask(overflows, Action::StopInstances, Resource::Instance(&instance())).permitted);
     }
 
     #[test]
@@ -315,7 +352,7 @@ mod tests {
                 true,
             ),
             (
-                r#"permit (principal, action, resource is Instance) when { resource has owner && resource.owner == Caller::"bob" };"#,
+                r#"permit (principal, action, resource is Instance) when { resource has owner && resource.owner == "bob" && resource.owner != principal.name };"#,
                 true,
             ),
             (
@@ -326,7 +363,7 @@ mod tests {
             (r#"permit (principal, action, resource) when { principal.scopes.contains("write") };"#, false),
             (r#"permit (principal, action, resource == Instance::"i-abba916b");"#, false),
         ] {
-            let verdict = ask(policy, "StopInstances", Resource::Instance(&instance()));
+            let verdict = ask(policy, Action::StopInstances, Resource::Instance(&instance()));
             assert_eq!((verdict.permitted, verdict.problem), (permitted, None), "{policy}");
         }
     }
@@ -336,8 +373,8 @@ mod tests {
         let two = "@id(\"yes\") permit (principal, action, resource);\npermit (principal, action, resource);\n\
             @id(\"no\") forbid (principal, action == Action::\"StopInstances\", resource);";
         let decided = |action| ask(two, action, Resource::Instance(&instance())).policies;
-        assert_eq!(decided("StartInstances"), ["policy1", "yes"]);
-        assert_eq!(decided("StopInstances"), ["no"]);
-        assert_eq!(ask("", "StopInstances", Resource::Instance(&instance())).policies, [""; 0]);
+        assert_eq!(decided(Action::StartInstances), ["policy1", "yes"]);
+        assert_eq!(decided(Action::StopInstances), ["no"]);
+        assert_eq!(ask("", Action::StopInstances, Resource::Instance(&instance())).policies, [""; 0]);
     }
 }

@@ -3,7 +3,7 @@
 use super::{Bucket, BucketInfo, Object, ObjectInfo, ObjectKey, ObjectPage, ObjectQuery, PresignedMethod};
 use crate::ec2::Region;
 use crate::error::{Error, Kind};
-use crate::sdk::{Answer, Clients, failure, moment};
+use crate::sdk::{Answer, Clients, Doubt, failure, moment};
 use aws_config::SdkConfig;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::operation::RequestId;
@@ -95,8 +95,9 @@ impl S3 {
                 CreateBucketConfiguration::builder().location_constraint(location).build(),
             );
         }
-        let sent = call.customize().config_override(once()).send().await;
-        let output = sent.map_err(|error| failure("s3:CreateBucket", &error))?;
+        let doubt = Doubt::default();
+        let sent = call.customize().interceptor(doubt.clone()).config_override(once()).send().await;
+        let output = sent.map_err(|error| doubt.about(failure("s3:CreateBucket", &error)))?;
         Ok(Answer { request_id: output.request_id().map(str::to_owned), value: () })
     }
 
@@ -106,8 +107,9 @@ impl S3 {
     /// What S3 refuses, or that it can't be reached.
     pub async fn delete_bucket(&self, region: &Region, bucket: &Bucket) -> Result<()> {
         let call = self.client(region).delete_bucket().bucket(bucket.as_str());
-        let sent = call.customize().config_override(once()).send().await;
-        let output = sent.map_err(|error| failure("s3:DeleteBucket", &error))?;
+        let doubt = Doubt::default();
+        let sent = call.customize().interceptor(doubt.clone()).config_override(once()).send().await;
+        let output = sent.map_err(|error| doubt.about(failure("s3:DeleteBucket", &error)))?;
         Ok(Answer { request_id: output.request_id().map(str::to_owned), value: () })
     }
 
@@ -141,6 +143,7 @@ impl S3 {
     /// # Errors
     /// What S3 refuses, or that it can't be reached.
     pub async fn put_object(&self, region: &Region, bucket: &Bucket, key: &ObjectKey, object: &Object) -> Result<()> {
+        let doubt = Doubt::default();
         let sent = self
             .client(region)
             .put_object()
@@ -148,9 +151,11 @@ impl S3 {
             .key(key.as_str())
             .set_content_type(object.content_type.clone())
             .body(ByteStream::from(object.content.clone()))
+            .customize()
+            .interceptor(doubt.clone())
             .send()
             .await;
-        let output = sent.map_err(|error| failure("s3:PutObject", &error))?;
+        let output = sent.map_err(|error| doubt.about(failure("s3:PutObject", &error)))?;
         Ok(Answer { request_id: output.request_id().map(str::to_owned), value: () })
     }
 
@@ -187,8 +192,10 @@ impl S3 {
     /// # Errors
     /// What S3 refuses, or that it can't be reached.
     pub async fn delete_object(&self, region: &Region, bucket: &Bucket, key: &ObjectKey) -> Result<()> {
-        let sent = self.client(region).delete_object().bucket(bucket.as_str()).key(key.as_str()).send().await;
-        let output = sent.map_err(|error| failure("s3:DeleteObject", &error))?;
+        let doubt = Doubt::default();
+        let call = self.client(region).delete_object().bucket(bucket.as_str()).key(key.as_str());
+        let sent = call.customize().interceptor(doubt.clone()).send().await;
+        let output = sent.map_err(|error| doubt.about(failure("s3:DeleteObject", &error)))?;
         Ok(Answer { request_id: output.request_id().map(str::to_owned), value: () })
     }
 
