@@ -59,6 +59,8 @@ pub struct Policies {
     policies: PolicySet,
     authorizer: Authorizer,
     types: Types,
+    /// Whether some policy asks for the context. Making an IP address of Cedar's takes as long as deciding.
+    read_context: bool,
 }
 
 /// The names of the schema's types: reading one takes longer than deciding.
@@ -136,12 +138,12 @@ impl Policies {
     pub fn parse(text: &str) -> Result<Self, String> {
         let policies = check::policy_set(text, schema()?)?;
         let types = Types::new().map_err(|error| error.to_string())?;
-        Ok(Self { policies, authorizer: Authorizer::new(), types })
+        Ok(Self { policies, authorizer: Authorizer::new(), types, read_context: text.contains("context") })
     }
 
     /// Whether the policies permit it.
     pub fn decide(&self, question: &Question<'_>) -> Verdict {
-        let (request, entities) = match cedar(&self.types, question, None) {
+        let (request, entities) = match cedar(&self.types, question, self.read_context, None) {
             Ok(asked) => asked,
             Err(problem) => {
                 return Verdict { permitted: false, policies: Vec::new(), problem: Some(problem.to_string()) };
@@ -165,7 +167,12 @@ fn schema() -> Result<Schema, String> {
 
 /// The question in Cedar's terms. A schema makes Cedar check that the vocabulary is the schema's: for tests, since what is
 /// made here does not depend on what a caller sends.
-fn cedar(types: &Types, asked: &Question<'_>, schema: Option<&Schema>) -> Result<(Request, Entities), Box<dyn Error>> {
+fn cedar(
+    types: &Types,
+    asked: &Question<'_>,
+    with_context: bool,
+    schema: Option<&Schema>,
+) -> Result<(Request, Entities), Box<dyn Error>> {
     let caller = uid(&types.caller, &asked.caller.name);
     let groups: HashSet<_> = asked.caller.groups.iter().map(|name| uid(&types.group, name)).collect();
     let attributes = [
@@ -209,6 +216,13 @@ fn cedar(types: &Types, asked: &Question<'_>, schema: Option<&Schema>) -> Result
         }
     };
 
+    let context = if with_context { context(asked)? } else { Context::empty() };
+    let request = Request::new(caller, uid(&types.action, &asked.action.to_string()), resource.uid(), context, schema)?;
+    let entities = Entities::from_entities([principal, resource], schema)?;
+    Ok((request, entities))
+}
+
+fn context(asked: &Question<'_>) -> Result<Context, Box<dyn Error>> {
     // Cedar does not read IPv4 addresses in the form of IPv6.
     let source_ip = asked.source_ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)).to_canonical().to_string();
     let mut context = named([
@@ -218,10 +232,7 @@ fn cedar(types: &Types, asked: &Question<'_>, schema: Option<&Schema>) -> Result
     if let Some(attribute) = asked.attribute {
         context.insert("attribute".to_owned(), text(attribute));
     }
-    let context = Context::from_pairs(context)?;
-    let request = Request::new(caller, uid(&types.action, &asked.action.to_string()), resource.uid(), context, schema)?;
-    let entities = Entities::from_entities([principal, resource], schema)?;
-    Ok((request, entities))
+    Ok(Context::from_pairs(context)?)
 }
 
 fn uid(entity_type: &EntityTypeName, id: &str) -> EntityUid {
@@ -324,7 +335,7 @@ mod tests {
                 let attribute = (action == Action::ModifyInstanceAttribute).then_some("userData");
                 for source_ip in [None, Some("2001:db8::1".parse().unwrap())] {
                     let asked = Question { caller: &caller, source_ip, action, attribute, region: &region, resource };
-                    if let Err(problem) = cedar(&types, &asked, Some(&schema)) {
+                    if let Err(problem) = cedar(&types, &asked, true, Some(&schema)) {
                         panic!("{action}: {problem}");
                     }
                 }
