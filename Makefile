@@ -14,7 +14,7 @@ HERE = $(if $(filter x86_64 amd64,$(shell uname -m)),x86_64,arm64)
 # The image of the Lambda container. Empty: the one that SAM pulls.
 INVOKE_IMAGE =
 EVENT =
-# What is fuzzed (invoke, params, router, policy), and for how many seconds.
+# What is fuzzed (invoke, routes, params, router, policy), and for how many seconds.
 TARGET = invoke
 TIME = 600
 
@@ -70,7 +70,7 @@ load: build-local ## 100,000 requests through one function, and lists of up to 5
 	$(PYTHON) tools/load.py $(ARGS)
 
 # Stable Rust, so without sanitizers; the function has no unsafe code that they would watch.
-fuzz: .venv-sam/ready ## fuzz for ten minutes: TARGET=invoke, params, router or policy; TIME=600; the first build takes long
+fuzz: .venv-sam/ready ## fuzz for ten minutes: TARGET=invoke, routes, params, router or policy; TIME=600; the first build takes long
 	mkdir -p fuzz/corpus/$(TARGET)
 	RUSTC_WRAPPER=$(CURDIR)/fuzz/rustc.sh PATH="$(SAM_TOOLS):$$PATH" cargo fuzz run -s none --features libfuzzer $(TARGET) \
 		fuzz/corpus/$(TARGET) events fuzz/seeds policies/examples -- -dict=fuzz/words.dict -timeout=10 -max_len=8192 \

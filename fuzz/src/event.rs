@@ -2,20 +2,26 @@
 
 use crate::apps::KEY;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use percent_encoding::percent_decode_str;
+use ec2_control_api::dialects::DIALECTS;
+use ec2_control_api::http::params::{Parameter, Type};
+use ec2_control_api::http::route::{BodyUse, Route};
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 
 /// The event of a request: a byte of flags, the method, a space, path and query, a line for each header, an empty line, the
 /// body. Says, too, whether the event has the key where it counts.
 ///
-/// The low bits of the flags: a REST API's; the body base64-encoded; with the key; a stage in the path; with an identity.
+/// The low bits of the flags: a REST API's; the body base64-encoded; with the key; a stage in the path; with an identity; no
+/// text of HTTP, but what [`routed`] makes one of.
 pub(crate) fn of(data: &[u8]) -> (Value, bool) {
     let (flags, data) = data.split_first().unwrap_or((&0, data));
     let flag = |bit: u8| flags >> bit & 1 == 1;
     let (rest, in_base64, with_key, staged, known) = (flag(0), flag(1), flag(2), flag(3), flag(4));
+    let data = if flag(5) { Cow::Owned(routed(data)) } else { Cow::Borrowed(data) };
 
     let end = data.windows(2).position(|it| it == b"\n\n");
-    let (head, body) = end.map_or((data, &b""[..]), |end| (&data[..end], &data[end + 2..]));
+    let (head, body) = end.map_or((&*data, &b""[..]), |end| (&data[..end], &data[end + 2..]));
     let head = String::from_utf8_lossy(head);
     let mut lines = head.split('\n');
     let (method, target) = lines.next().unwrap_or_default().split_once(' ').unwrap_or(("GET", &head));
@@ -65,4 +71,88 @@ pub(crate) fn of(data: &[u8]) -> (Value, bool) {
     event["body"] = json!(body);
     event["isBase64Encoded"] = json!(text.is_none());
     (event, with_key)
+}
+
+/// The text of a request that leads to a route. A byte says to which, and in the rest of its line are the path's named
+/// segments, a space between them. Then a line for each parameter: a byte says which, the rest is its value (for a tag: its
+/// key, `=`, its value). What is empty, or required and not there, is something right. The last line is the content, if any.
+fn routed(data: &[u8]) -> Vec<u8> {
+    let mut lines = data.split(|b| *b == b'\n');
+    let (which, segments) = lines.next().and_then(<[u8]>::split_first).unwrap_or((&0, b""));
+    let routes: Vec<&Route> = DIALECTS.iter().flat_map(|dialect| dialect.routes).collect();
+    let route = routes[usize::from(*which) % routes.len()];
+    let mut segments = segments.split(|b| *b == b' ');
+    let segment = |pattern: &str| match pattern {
+        "{region}" => "us-east-1".to_owned(),
+        "{bucket}" => "demo-bucket".to_owned(),
+        "{action}" => "start".to_owned(),
+        "{field}" => "state".to_owned(),
+        "{id}" | "{instance_id}" => "i-0123456789abcdef0".to_owned(),
+        _ => "x".to_owned(),
+    };
+    let fill = |pattern| match pattern {
+        it if !str::starts_with(it, '{') => it.to_owned(),
+        it => match segments.next().unwrap_or_default() {
+            b"" => segment(it),
+            given => percent_encode(given, NON_ALPHANUMERIC).to_string(),
+        },
+    };
+    let path = route.path.split('/').map(fill).collect::<Vec<_>>().join("/");
+
+    let (mut given, mut content) = (Vec::new(), &b""[..]);
+    for line in lines {
+        content = line;
+        let Some((which, value)) = line.split_first() else { continue };
+        let count = route.parameters.len().max(1);
+        let Some(parameter) = route.parameters.get(usize::from(*which) % count) else { continue };
+        let names: Vec<_> = [parameter.name].iter().chain(parameter.aliases).copied().collect();
+        let name = names[usize::from(*which) / count % names.len()];
+        given.push((*parameter, name, if value.is_empty() { example(parameter).as_bytes() } else { value }));
+    }
+    for parameter in route.parameters.iter().filter(|it| it.required) {
+        if !given.iter().any(|(it, ..)| it.name == parameter.name) {
+            given.push((parameter, parameter.name, example(parameter).as_bytes()));
+        }
+    }
+    let encode = |text: &[u8]| percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let pair = |(parameter, name, value): &(&Parameter, &str, &[u8])| match parameter.kind {
+        Type::Tag => {
+            let at = value.iter().position(|b| *b == b'=').unwrap_or(value.len());
+            let (key, value) = value.split_at(at);
+            format!("tag:{}={}", encode(key), encode(value.get(1..).unwrap_or_default()))
+        }
+        _ => format!("{name}={}", encode(value)),
+    };
+    let pairs = given.iter().map(pair).collect::<Vec<_>>().join("&");
+
+    let method = route.methods[usize::from(*which) / routes.len() % route.methods.len()];
+    let mut text = match route.body {
+        BodyUse::Parameters if method != "GET" => {
+            format!("{method} {path}\ncontent-type: application/x-www-form-urlencoded\n\n{pairs}")
+        }
+        _ => format!("{method} {path}?{pairs}\n\n"),
+    }
+    .into_bytes();
+    if route.body == BodyUse::Content {
+        text.extend_from_slice(content);
+    }
+    text
+}
+
+/// A value that is right.
+fn example(parameter: &Parameter) -> &'static str {
+    let name = parameter.name.to_ascii_lowercase();
+    let has = |part| name.contains(part);
+    match parameter.kind {
+        Type::Integer => "5",
+        Type::Boolean => "true",
+        Type::Tag => "Name=x",
+        _ if has("region") => "us-east-1",
+        _ if has("instance_id") || has("instanceid") => "i-0123456789abcdef0",
+        _ if has("image") => "ami-12345678",
+        _ if has("type") => "t3.micro",
+        _ if has("group") => "sg-12345678",
+        _ if has("attribute") => "instanceType",
+        _ => "x",
+    }
 }

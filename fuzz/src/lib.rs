@@ -54,6 +54,22 @@ pub fn invoke(data: &[u8]) {
     });
 }
 
+/// Calls with the key that lead to a route: deeper than [`invoke`] gets with the same time. The first byte says what AWS
+/// answers, then whether it is an event of a REST API, and the rest is what `event::routed` reads.
+///
+/// # Panics
+/// The function panics, or its answer or its log line is none.
+pub fn routes(data: &[u8]) {
+    let [answers, flags, rest @ ..] = data else { return };
+    let (event, _) = event::of(&[&[flags & 1 | 0x24], rest].concat());
+    let (event, answers) = (event.to_string(), aws::Answers::new(*answers, rest));
+    Apps::with(|apps| {
+        let known = apps.invoke(if answers.governed() { &apps.governed } else { &apps.open }, &event, &answers);
+        check(&known.answer, &event);
+        assert_ne!(known.answer["statusCode"], 401, "the right key was refused: {event}");
+    });
+}
+
 /// Whether the answer is one that API Gateway takes.
 fn check(answer: &Value, event: &str) {
     let context = || format!("{answer} to {event}");

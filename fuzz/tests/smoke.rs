@@ -1,5 +1,6 @@
 //! The fuzz targets on inputs that are the same every time: the sample events, the seeds, and mutations of both.
 
+use ec2_control_api::dialects::DIALECTS;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -28,6 +29,10 @@ const PARTS: &[&[u8]] = &[
     b"\"",
     b"\\u0000",
     b"\\ud800",
+    b"\\u00e9",
+    b"%C3%A9",
+    "\u{e9}".as_bytes(),
+    "\u{1f600}".as_bytes(),
     b"null",
     b"[]",
     b"{}",
@@ -123,7 +128,14 @@ fn inputs() -> Vec<Vec<u8>> {
         files.sort();
         inputs.extend(files.iter().map(|file| fs::read(file).unwrap()));
     }
-    assert!(inputs.len() > 40, "{}", inputs.len());
+    // Each route, with each of its parameters: flags that say so (see src/event.rs), and bytes that choose.
+    let routes = DIALECTS.iter().flat_map(|dialect| dialect.routes);
+    for (route, which) in routes.zip(0..) {
+        let parameters = (0..route.parameters.len()).flat_map(|which| [b'\n', u8::try_from(which).unwrap()]);
+        inputs.extend(
+            [b'0', b'7', 0xb0].map(|answers| [answers, b'd', which].into_iter().chain(parameters.clone()).collect()),
+        );
+    }
     inputs
 }
 
@@ -169,6 +181,11 @@ fn nothing_of_the_function_is_fuzzed_in_another_version_than_it_has() {
 #[test]
 fn whatever_an_event_is_it_gets_an_answer_and_without_authentication_never_reaches_aws() {
     holds(ec2_control_api_fuzz::invoke);
+}
+
+#[test]
+fn whatever_a_known_caller_asks_of_a_route_it_gets_an_answer() {
+    holds(ec2_control_api_fuzz::routes);
 }
 
 #[test]
