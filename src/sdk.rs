@@ -25,6 +25,9 @@ pub fn config() -> ConfigLoader {
     aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts)
 }
 
+/// More regions than AWS has. Where all are allowed, a caller can name any number that there are not.
+const MOST_CLIENTS: usize = 64;
+
 /// One client a region: made when the region is first asked for, and kept with its connections.
 pub(crate) struct Clients<C>(Mutex<HashMap<Region, C>>);
 
@@ -38,6 +41,9 @@ impl<C: Clone> Clients<C> {
     /// The client of the region.
     pub(crate) fn of(&self, region: &Region, make: impl FnOnce(SdkRegion) -> C) -> C {
         let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if clients.len() >= MOST_CLIENTS && !clients.contains_key(region) {
+            clients.clear();
+        }
         let make = || make(SdkRegion::new(region.as_str().to_owned()));
         clients.entry(region.clone()).or_insert_with(make).clone()
     }
@@ -168,4 +174,26 @@ pub(crate) fn unreadable(action: &str) -> Error {
 /// A time of the SDK. None that AWS sends is out of range.
 pub(crate) fn moment(it: DateTime) -> Option<OffsetDateTime> {
     OffsetDateTime::from_unix_timestamp_nanos(it.as_nanos()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_are_kept_but_not_for_any_number_of_regions() {
+        let clients = Clients::default();
+        let mut made = 0;
+        let mut name = |region: &str| {
+            clients.of(&Region::parse(region).unwrap(), |region| {
+                made += 1;
+                region
+            });
+            assert!(clients.0.lock().unwrap().len() <= MOST_CLIENTS);
+            made
+        };
+        assert_eq!((name("us-east-1"), name("us-east-1"), name("eu-west-1")), (1, 1, 2));
+        let letters = ('a'..='z').flat_map(|a| ('a'..='z').map(move |b| format!("us-{a}{b}-1")));
+        assert_eq!(letters.map(|region| name(&region)).last(), Some(2 + 26 * 26));
+    }
 }
