@@ -1,5 +1,5 @@
 //! Refuses to build with a policy in `policies/` that does not fit the schema, and writes the schema down in the form that is
-//! read fastest (a third of the time), since the function reads it when it starts.
+//! read fastest (in little more than half of the time), since the function reads it when it starts.
 
 use cedar_policy::{Schema, SchemaFragment};
 use std::error::Error;
