@@ -16,6 +16,7 @@
 //! - [`ec2`]: identifiers, what goes in and out, the table of EC2's error codes, and the one file that calls the SDK;
 //! - [`s3`]: the same for the few things of S3;
 //! - [`sdk`]: what the two have in common;
+//! - [`pages`]: the console and the API reference;
 //! - [`error`]: the one error type.
 
 pub mod config;
@@ -25,6 +26,7 @@ pub mod error;
 pub mod gate;
 pub mod http;
 pub mod operation;
+pub mod pages;
 pub mod policy;
 pub mod s3;
 pub mod sdk;

@@ -8,6 +8,7 @@ use crate::ec2::{
 use crate::error::{Error, Kind};
 use crate::gate::{Decision, Gate};
 use crate::http::auth::Caller;
+use crate::http::document::Negotiated;
 use crate::policy::{Action, OWNER_TAG, Resource};
 use crate::s3::aws::Download;
 use crate::s3::{Bucket, BucketInfo, Object, ObjectInfo, ObjectKey, ObjectQuery, PresignedMethod};
@@ -21,6 +22,8 @@ use std::time::{Duration, Instant};
 pub enum Operation {
     /// Nothing: say that the function is there.
     Health,
+    /// Nothing: answer with a document.
+    Document(Negotiated),
     /// Launch instances.
     Launch(Launch),
     /// Change the state of instances with one call, and then set a tag on them.
@@ -72,7 +75,7 @@ pub type WriteRows<T> = fn(&[T], &mut Rows);
 /// What came of an operation.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The function is there.
+    /// The function is there: that is all that there was to do.
     Health,
     /// These instances were launched.
     Launched(Vec<Instance>),
@@ -143,7 +146,7 @@ impl Operation {
     /// The AWS operation that it is; `None` for what AWS has no part in.
     pub fn action(&self) -> Option<Action> {
         Some(match self {
-            Self::Health => return None,
+            Self::Health | Self::Document(_) => return None,
             Self::Launch(_) => Action::RunInstances,
             Self::Change { change: Change::Start, .. } => Action::StartInstances,
             Self::Change { change: Change::Stop { .. }, .. } => Action::StopInstances,
@@ -170,7 +173,7 @@ impl Operation {
     pub fn target(&self) -> Target {
         let ids = |ids: &[InstanceId]| ids.iter().map(ToString::to_string).collect();
         match self {
-            Self::Health | Self::ListBuckets(_) => Target::default(),
+            Self::Health | Self::Document(_) | Self::ListBuckets(_) => Target::default(),
             Self::Launch(launch) => Target {
                 image_id: Some(launch.image_id.to_string()),
                 instance_type: Some(launch.instance_type.to_string()),
@@ -310,7 +313,7 @@ async fn carry_out(
     let gate = Gate { limits, policies, caller, source_ip: asked.source_ip, action, region };
     let dry_run = asked.dry_run;
     match operation {
-        Operation::Health => Ok(Done::new(Outcome::Health, None)),
+        Operation::Health | Operation::Document(_) => Ok(Done::new(Outcome::Health, None)),
         Operation::Launch(launch) => {
             gate.launch(launch, decision)?;
             let token = asked.client_token;

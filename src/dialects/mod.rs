@@ -13,7 +13,7 @@ use crate::http::route::{Dialect, Input};
 use crate::operation::OWN_TAGS;
 use crate::policy::Action;
 
-/// Every dialect. A new one is one file and one line here.
+/// Every dialect. A new one is one file and one line here, before the last: that has whatever is left.
 pub const DIALECTS: &[&Dialect] = &[&ec2::DIALECT, &instance::DIALECT, &v1::DIALECT, &s3::DIALECT, &meta::DIALECT];
 
 /// Every route that changes something has it. A constant of its own, since it is read for all of them in one place.
