@@ -2,7 +2,7 @@
 //!
 //! Limits come first: they hold for every caller. Without policies a caller who is known may do what the role may.
 
-use crate::ec2::{Attribute, Instance, InstanceType, Launch, Region, Tag};
+use crate::ec2::{Attribute, Instance, InstanceId, InstanceType, Launch, Region, Tag};
 use crate::error::{Error, Kind};
 use crate::http::auth::Caller;
 use crate::policy::{Action, Policies, Question, Resource};
@@ -74,6 +74,8 @@ pub struct Decision {
     pub permitted: Option<bool>,
     /// The policies that decided, or the variable that limits it.
     pub by: BTreeSet<String>,
+    /// The instances that are meant, which the caller may have called by name.
+    pub instances: Vec<InstanceId>,
 }
 
 /// Decides on one request.
@@ -196,7 +198,8 @@ impl Gate<'_> {
         let verdict = policies.decide(&self.question(resource, attribute));
         if !verdict.permitted {
             // What permitted other instances of the same request does not matter any more.
-            *decision = Decision { permitted: Some(false), by: verdict.policies.into_iter().collect() };
+            decision.permitted = Some(false);
+            decision.by = verdict.policies.into_iter().collect();
             let message = format!("The policy of this deployment does not permit {} of {target}", self.action);
             return Err(Error { cause: verdict.problem, ..Error::new(Kind::Forbidden, "Forbidden", message) });
         }
@@ -212,7 +215,8 @@ impl Gate<'_> {
 }
 
 fn refused(decision: &mut Decision, variable: &str, code: &'static str, message: String) -> Error {
-    *decision = Decision { permitted: Some(false), by: BTreeSet::from([variable.to_owned()]) };
+    decision.permitted = Some(false);
+    decision.by = BTreeSet::from([variable.to_owned()]);
     Error::new(Kind::Forbidden, code, message)
 }
 

@@ -12,6 +12,7 @@
 //! - [`http`]: the handler, who is calling, which route, which parameters, the table of statuses;
 //! - [`dialects`]: one file each, with a table of routes, their decoding and their encoding;
 //! - [`operation`]: what the function can do, and how it is carried out;
+//! - [`listing`]: lists, page by page, in one region or in all of them;
 //! - [`gate`], [`policy`]: what the deployment permits, for all dialects;
 //! - [`ec2`]: identifiers, what goes in and out, the table of EC2's error codes, and the one file that calls the SDK;
 //! - [`s3`]: the same for the few things of S3;
@@ -25,6 +26,7 @@ pub mod ec2;
 pub mod error;
 pub mod gate;
 pub mod http;
+pub mod listing;
 pub mod operation;
 pub mod pages;
 pub mod policy;

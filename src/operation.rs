@@ -2,13 +2,14 @@
 
 use crate::App;
 use crate::ec2::{
-    Attribute, Change, Filter, Instance, InstanceId, LONGEST_TAG_VALUE, Launch, Page, Query, Region, Reservation,
-    State, StateChange, Tag,
+    Attribute, Change, Filter, Instance, InstanceId, InstanceName, InstanceRef, LONGEST_TAG_VALUE, Launch,
+    MOST_FILTER_VALUES, Query, Region, Reservation, State, StateChange, Tag,
 };
 use crate::error::{Error, Kind};
 use crate::gate::{Decision, Gate};
 use crate::http::auth::Caller;
 use crate::http::document::Negotiated;
+use crate::listing::{self, Instances, LARGEST_OBJECT, Objects, RegionInstances, Write};
 use crate::policy::{Action, OWNER_TAG, Resource};
 use crate::s3::aws::Download;
 use crate::s3::{Bucket, BucketInfo, Object, ObjectInfo, ObjectKey, ObjectQuery, PresignedMethod};
@@ -31,21 +32,29 @@ pub enum Operation {
         /// What to do to them.
         change: Change,
         /// To these; at least one.
-        instance_ids: Vec<InstanceId>,
+        instances: Vec<InstanceRef>,
         /// What to set afterwards.
         tag: Option<Tag>,
     },
     /// Describe one instance.
-    Describe(InstanceId),
+    Describe(InstanceRef),
     /// Give one attribute of an instance a new value.
-    Modify(InstanceId, Attribute),
+    Modify(InstanceRef, Attribute),
     /// List instances: all that fit in one answer, or a page if the query says how large.
     List {
+        /// In every region that the deployment allows.
+        everywhere: bool,
+        /// Only these; none: all.
+        instances: Vec<InstanceRef>,
         /// Which.
         query: Query,
-        /// Writes them as elements of a JSON array.
-        write: WriteRows<Reservation>,
+        /// How.
+        write: Write<Reservation>,
     },
+    /// Say what the caller may do to instances: to these, or to all.
+    Permissions(Vec<InstanceRef>),
+    /// Say how many instances there are in each region.
+    Regions,
     /// List the buckets whose names begin with this.
     ListBuckets(String),
     /// Create a bucket.
@@ -56,8 +65,8 @@ pub enum Operation {
     ListObjects {
         /// Which.
         query: ObjectQuery,
-        /// Writes them as elements of a JSON array.
-        write: WriteRows<ObjectInfo>,
+        /// How.
+        write: Write<ObjectInfo>,
     },
     /// Store an object.
     PutObject(Bucket, ObjectKey, Object),
@@ -68,9 +77,6 @@ pub enum Operation {
     /// Make a URL by which its holder may put or get an object.
     Presign(PresignedMethod, Bucket, ObjectKey),
 }
-
-/// Writes the items of a page as elements of a JSON array.
-pub type WriteRows<T> = fn(&[T], &mut Rows);
 
 /// What came of an operation.
 #[derive(Debug)]
@@ -87,13 +93,17 @@ pub enum Outcome {
     Described(Box<Instance>),
     /// The attribute has its new value.
     Modified,
-    /// A JSON array.
+    /// A list.
     Listed {
-        /// The array.
-        json: String,
+        /// As it was to be written.
+        text: String,
         /// Where the rest begins, if there is more.
         next_token: Option<String>,
     },
+    /// This is what the caller may do.
+    Permissions(Vec<Permissions>),
+    /// This is what there is.
+    Regions(Vec<RegionInstances>),
     /// These are the buckets.
     Buckets(Vec<BucketInfo>),
     /// It would be carried out. Nothing was done.
@@ -123,6 +133,17 @@ pub enum Outcome {
     },
 }
 
+/// What a caller may do to an instance, as far as limits and policies say it: AWS is not asked.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Permissions {
+    /// The instance.
+    pub instance_id: String,
+    /// What is permitted.
+    pub permitted: Vec<Action>,
+    /// What is not, and why.
+    pub refused: Vec<(Action, String)>,
+}
+
 /// What came of an operation that was carried out.
 #[derive(Debug)]
 pub struct Done {
@@ -137,7 +158,7 @@ pub struct Done {
 }
 
 impl Done {
-    fn new(outcome: Outcome, aws_request_id: Option<String>) -> Self {
+    pub(crate) fn new(outcome: Outcome, aws_request_id: Option<String>) -> Self {
         Self { outcome, aws_request_id, incomplete: None, notes: Vec::new() }
     }
 }
@@ -152,7 +173,7 @@ impl Operation {
             Self::Change { change: Change::Stop { .. }, .. } => Action::StopInstances,
             Self::Change { change: Change::Reboot, .. } => Action::RebootInstances,
             Self::Change { change: Change::Terminate { .. }, .. } => Action::TerminateInstances,
-            Self::Describe(_) | Self::List { .. } => Action::DescribeInstances,
+            Self::Describe(_) | Self::List { .. } | Self::Permissions(_) | Self::Regions => Action::DescribeInstances,
             Self::Modify(..) => Action::ModifyInstanceAttribute,
             Self::ListBuckets(_) => Action::ListBuckets,
             Self::CreateBucket(_) => Action::CreateBucket,
@@ -171,21 +192,21 @@ impl Operation {
 
     /// What it is done to, for the log.
     pub fn target(&self) -> Target {
-        let ids = |ids: &[InstanceId]| ids.iter().map(ToString::to_string).collect();
         match self {
-            Self::Health | Self::Document(_) | Self::ListBuckets(_) => Target::default(),
+            Self::Health | Self::Document(_) | Self::Regions | Self::ListBuckets(_) => Target::default(),
             Self::Launch(launch) => Target {
                 image_id: Some(launch.image_id.to_string()),
                 instance_type: Some(launch.instance_type.to_string()),
                 max_count: Some(launch.max_count),
                 ..Target::default()
             },
-            Self::Change { instance_ids, .. } => Target { instance_ids: ids(instance_ids), ..Target::default() },
-            Self::Describe(id) => Target { instance_ids: vec![id.to_string()], ..Target::default() },
-            Self::Modify(id, attribute) => {
-                Target { instance_ids: vec![id.to_string()], attribute: Some(attribute.name()), ..Target::default() }
+            Self::Change { instances, .. } | Self::List { instances, .. } | Self::Permissions(instances) => {
+                Target::instances(instances)
             }
-            Self::List { query, .. } => Target { instance_ids: ids(&query.instance_ids), ..Target::default() },
+            Self::Describe(instance) => Target::instances(std::slice::from_ref(instance)),
+            Self::Modify(instance, attribute) => {
+                Target { attribute: Some(attribute.name()), ..Target::instances(std::slice::from_ref(instance)) }
+            }
             Self::CreateBucket(bucket)
             | Self::DeleteBucket(bucket)
             | Self::ListObjects { query: ObjectQuery { bucket, .. }, .. } => {
@@ -206,6 +227,8 @@ impl Operation {
 #[expect(missing_docs, reason = "the names are AWS's")]
 pub struct Target {
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub instance_names: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub instance_ids: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attribute: Option<&'static str>,
@@ -219,6 +242,19 @@ pub struct Target {
     pub bucket: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+}
+
+impl Target {
+    fn instances(instances: &[InstanceRef]) -> Self {
+        let mut target = Self::default();
+        for instance in instances {
+            match instance {
+                InstanceRef::Id(id) => target.instance_ids.push(id.to_string()),
+                InstanceRef::Name(name) => target.instance_names.push(name.to_string()),
+            }
+        }
+        target
+    }
 }
 
 impl Outcome {
@@ -268,11 +304,11 @@ pub async fn execute(
         done => done?,
     };
     // From here on the change has happened: whatever becomes of the tag, this is no failure.
-    if let Operation::Change { instance_ids, tag: Some(tag), .. } = operation
+    if let Operation::Change { tag: Some(tag), .. } = operation
         && !asked.dry_run
     {
-        let tags = std::slice::from_ref(tag);
-        done.incomplete = within(asked.deadline, app.ec2.create_tags(region, instance_ids, tags)).await.err();
+        let (ids, tags) = (&decision.instances, std::slice::from_ref(tag));
+        done.incomplete = within(asked.deadline, app.ec2.create_tags(region, ids, tags)).await.err();
     }
     if !asked.wait.is_zero() && !asked.dry_run {
         wait(app, asked, region, operation, &mut done).await;
@@ -281,7 +317,7 @@ pub async fn execute(
 }
 
 /// What AWS answers before the deadline.
-async fn within<T>(deadline: Instant, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+pub(crate) async fn within<T>(deadline: Instant, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     tokio::time::timeout_at(deadline.into(), answer).await.unwrap_or_else(|_| {
         let error = Error::new(Kind::Unreachable, "RequestTimeout", "AWS did not answer in time");
         Err(Error { by_aws: true, uncertain: true, ..error })
@@ -327,34 +363,51 @@ async fn carry_out(
                 sent => sent_or_tried(action, dry_run, sent, |launched| Outcome::Launched(launched.instances)),
             }
         }
-        Operation::Change { change, instance_ids, .. } => {
-            permit_instances(app, asked, &gate, instance_ids, None, decision).await?;
-            let mut sent = app.ec2.change(region, *change, instance_ids, dry_run).await;
-            if let (Change::Terminate { .. }, [_, _, ..], Err(refused)) = (change, instance_ids.as_slice(), &mut sent) {
+        Operation::Change { change, instances, .. } => {
+            let ids = identify(app, asked, &gate, instances, decision).await?;
+            permit_instances(app, asked, &gate, &ids, None, decision).await?;
+            let mut sent = app.ec2.change(region, *change, &ids, dry_run).await;
+            if let (Change::Terminate { .. }, [_, _, ..], Err(refused)) = (change, ids.as_slice(), &mut sent) {
                 // A protected instance saves those of its own zone only.
                 refused.uncertain |= refused.kind == Kind::Conflict && !dry_run;
             }
             sent_or_tried(action, dry_run, sent, |changes| match change {
-                Change::Reboot => Outcome::Rebooted(instance_ids.clone()),
+                Change::Reboot => Outcome::Rebooted(ids),
                 _ => Outcome::Changed(changes),
             })
         }
-        Operation::Modify(id, attribute) => {
+        Operation::Modify(instance, attribute) => {
             gate.attribute(attribute, decision)?;
-            permit_instances(app, asked, &gate, std::slice::from_ref(id), Some(attribute), decision).await?;
-            let sent = app.ec2.modify(region, id, attribute, dry_run).await;
+            let id = identify_one(app, asked, &gate, instance, decision).await?;
+            permit_instances(app, asked, &gate, std::slice::from_ref(&id), Some(attribute), decision).await?;
+            let sent = app.ec2.modify(region, &id, attribute, dry_run).await;
             sent_or_tried(action, dry_run, sent, |()| Outcome::Modified)
         }
-        Operation::Describe(id) => {
-            let answer = describe(app, region, std::slice::from_ref(id)).await?;
-            let instance = answer.value.into_iter().next().ok_or_else(|| no_instance(id))?;
+        Operation::Describe(instance) => {
+            let id = identify_one(app, asked, &gate, instance, decision).await?;
+            let answer = describe(app, region, std::slice::from_ref(&id)).await?;
+            let instance = answer.value.into_iter().next().ok_or_else(|| no_instance(&id))?;
             gate.instance(&instance, None, decision)?;
             Ok(Done::new(Outcome::Described(Box::new(instance)), answer.request_id))
         }
-        Operation::List { query, write } => {
+        Operation::List { everywhere: true, query, write, .. } => {
+            listing::everywhere(app, &gate, query, write, asked.deadline, decision).await
+        }
+        Operation::List { instances, query, write, .. } => {
             gate.list(decision)?;
-            let source = Instances { app, gate, query };
-            list(&source, query.max_results, query.next_token.clone(), *write, asked.deadline).await
+            let query = with_instances(query, &identify(app, asked, &gate, instances, decision).await?);
+            listing::list(&Instances { app, gate, query: &query }, write, asked.deadline).await
+        }
+        Operation::Permissions(instances) => {
+            gate.list(decision)?;
+            let query = with_instances(&Query::default(), &identify(app, asked, &gate, instances, decision).await?);
+            let instances = listing::all(&Instances { app, gate, query: &query }).await?;
+            let permissions = instances.value.iter().flat_map(|it| &it.instances).map(|it| permissions(&gate, it));
+            Ok(Done::new(Outcome::Permissions(permissions.collect()), instances.request_id))
+        }
+        Operation::Regions => {
+            let regions = listing::regions(app, &gate, asked.deadline, decision).await?;
+            Ok(Done::new(Outcome::Regions(regions), None))
         }
         Operation::ListBuckets(prefix) => {
             gate.list(decision)?;
@@ -385,8 +438,7 @@ async fn in_bucket(app: &App, asked: &Asked<'_>, region: &Region, operation: &Op
         Operation::CreateBucket(bucket) => (Outcome::Stored, s3.create_bucket(region, bucket).await?.request_id),
         Operation::DeleteBucket(bucket) => (Outcome::Deleted, s3.delete_bucket(region, bucket).await?.request_id),
         Operation::ListObjects { query, write } => {
-            let source = Objects { app, region, query };
-            return list(&source, query.max_results, query.next_token.clone(), *write, asked.deadline).await;
+            return listing::list(&Objects { app, region, query }, write, asked.deadline).await;
         }
         Operation::PutObject(bucket, key, object) => {
             (Outcome::Stored, s3.put_object(region, bucket, key, object).await?.request_id)
@@ -528,6 +580,109 @@ fn tried_in_vain(error: Error) -> Error {
     Error { message: format!("Dry run: {who} would refuse this. {}", error.message), ..error }
 }
 
+/// The instances that are meant, each once, in the order asked for. A name is that of the only instance that has it, among those
+/// that the caller may see. One that is terminated, or about to be, has lost its name: what replaces it may be called the same.
+///
+/// # Errors
+/// No instance has a name, or several have it: [`Kind::NotFound`], [`Kind::Conflict`].
+async fn identify(
+    app: &App,
+    asked: &Asked<'_>,
+    gate: &Gate<'_>,
+    instances: &[InstanceRef],
+    decision: &mut Decision,
+) -> Result<Vec<InstanceId>, Error> {
+    let name = |it: &'_ InstanceRef| if let InstanceRef::Name(name) = it { Some(name.clone()) } else { None };
+    let names: Vec<_> = instances.iter().filter_map(name).collect();
+    let named = within(asked.deadline, find_named(app, gate, &names)).await;
+    // Whatever becomes of this, nothing has been changed yet.
+    let named = named.map_err(|error| Error { uncertain: false, ..error })?;
+    let mut ids = Vec::with_capacity(instances.len());
+    for instance in instances {
+        let id = match instance {
+            InstanceRef::Id(id) => id.clone(),
+            InstanceRef::Name(name) => only(name, &named)?,
+        };
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    decision.instances.clone_from(&ids);
+    Ok(ids)
+}
+
+async fn identify_one(
+    app: &App,
+    asked: &Asked<'_>,
+    gate: &Gate<'_>,
+    instance: &InstanceRef,
+    decision: &mut Decision,
+) -> Result<InstanceId, Error> {
+    let ids = identify(app, asked, gate, std::slice::from_ref(instance), decision).await?;
+    ids.into_iter().next().ok_or_else(|| Error::internal("an instance that is none"))
+}
+
+/// The instances that have one of these names and are there to stay.
+async fn find_named(app: &App, gate: &Gate<'_>, names: &[InstanceName]) -> Result<Vec<Instance>, Error> {
+    const STATES: [&str; 4] = ["pending", "running", "stopping", "stopped"];
+    let mut found = Vec::new();
+    for names in names.chunks(MOST_FILTER_VALUES - STATES.len()) {
+        let names = Filter::exactly("tag:Name", names.iter().map(InstanceName::as_str));
+        let filters = vec![names, Filter::exactly("instance-state-name", STATES)];
+        let query = Query { filters, ..Query::default() };
+        let gate = Gate { action: Action::DescribeInstances, ..*gate };
+        let reservations = listing::all(&Instances { app, gate, query: &query }).await?.value;
+        found.extend(reservations.into_iter().flat_map(|it| it.instances));
+    }
+    Ok(found)
+}
+
+/// The most candidates that an error names.
+const MOST_CANDIDATES: usize = 10;
+
+fn only(name: &InstanceName, named: &[Instance]) -> Result<InstanceId, Error> {
+    let candidates: Vec<_> = named.iter().filter(|it| it.name() == Some(name.as_str())).collect();
+    match candidates.as_slice() {
+        [] => {
+            Err(Error::new(Kind::NotFound, "InvalidInstanceID.NotFound", format!("There is no instance named {name}")))
+        }
+        [one] => InstanceId::parse(&one.instance_id).ok_or_else(|| Error::internal("EC2 named an ID that is none")),
+        several => {
+            let one =
+                |it: &&Instance| format!("{} ({})", it.instance_id, it.state.name.as_deref().unwrap_or("unknown"));
+            let mut which: Vec<_> = several.iter().take(MOST_CANDIDATES).map(one).collect();
+            if several.len() > MOST_CANDIDATES {
+                which.push("...".to_owned());
+            }
+            let message =
+                format!("{} instances are named {name}: {}. Give an ID instead", several.len(), which.join(", "));
+            Err(Error::new(Kind::Conflict, "AmbiguousInstanceName", message))
+        }
+    }
+}
+
+/// The query, for these instances only if there are any. A filter, not DescribeInstances' own list of IDs: that can't be paged,
+/// and fails when one of them is gone.
+fn with_instances(query: &Query, ids: &[InstanceId]) -> Query {
+    let mut query = query.clone();
+    if !ids.is_empty() {
+        query.filters.push(Filter::exactly("instance-id", ids.iter().map(InstanceId::as_str)));
+    }
+    query
+}
+
+/// What limits and policies say of each change of an instance's state.
+fn permissions(gate: &Gate<'_>, instance: &Instance) -> Permissions {
+    let (mut permitted, mut refused) = (Vec::new(), Vec::new());
+    for action in [Action::StartInstances, Action::StopInstances, Action::RebootInstances, Action::TerminateInstances] {
+        match (Gate { action, ..*gate }).instance(instance, None, &mut Decision::default()) {
+            Ok(()) => permitted.push(action),
+            Err(error) => refused.push((action, error.message)),
+        }
+    }
+    Permissions { instance_id: instance.instance_id.clone(), permitted, refused }
+}
+
 /// Decides on each of the instances before anything happens to any of them.
 async fn permit_instances(
     app: &App,
@@ -574,185 +729,4 @@ fn launch_tags(tags: &[Tag], caller: &Caller, client_token: &str) -> Vec<Tag> {
     let own =
         own.map(|(key, value)| Tag { key: key.to_owned(), value: value.chars().take(LONGEST_TAG_VALUE).collect() });
     tags.iter().cloned().chain(own).collect()
-}
-
-/// Something that AWS lists page by page.
-trait Source {
-    /// What is listed.
-    type Item;
-    /// The smallest page that can be asked for, and the largest.
-    const SIZES: (u32, u32);
-    /// A page that begins at the token, and where the next begins.
-    fn page(&self, size: u32, next_token: Option<String>) -> impl Future<Output = FetchedPage<Self::Item>> + Send;
-}
-
-type FetchedPage<T> = Result<Answer<(Vec<T>, Option<String>)>, Error>;
-
-struct Instances<'a> {
-    app: &'a App,
-    gate: Gate<'a>,
-    query: &'a Query,
-}
-
-/// The smallest page of instances, and the largest
-/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html>).
-pub const INSTANCE_PAGE_SIZES: (u32, u32) = (5, 1000);
-
-impl Source for Instances<'_> {
-    type Item = Reservation;
-    const SIZES: (u32, u32) = INSTANCE_PAGE_SIZES;
-
-    async fn page(&self, size: u32, next_token: Option<String>) -> FetchedPage<Reservation> {
-        let query = Query { max_results: Some(size), next_token, ..self.query.clone() };
-        let answer = self.app.ec2.describe_instances(self.gate.region, &query).await?;
-        let Page { mut reservations, next_token } = answer.value;
-        if self.gate.policies.is_some() {
-            for reservation in &mut reservations {
-                reservation.instances.retain(|instance| self.gate.shows(Resource::Instance(instance)));
-            }
-            reservations.retain(|reservation| !reservation.instances.is_empty());
-        }
-        Ok(Answer { value: (reservations, next_token), request_id: answer.request_id })
-    }
-}
-
-struct Objects<'a> {
-    app: &'a App,
-    region: &'a Region,
-    query: &'a ObjectQuery,
-}
-
-/// The smallest page of objects, and the largest
-/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>).
-pub const OBJECT_PAGE_SIZES: (u32, u32) = (1, 1000);
-
-impl Source for Objects<'_> {
-    type Item = ObjectInfo;
-    const SIZES: (u32, u32) = OBJECT_PAGE_SIZES;
-
-    async fn page(&self, size: u32, next_token: Option<String>) -> FetchedPage<ObjectInfo> {
-        let query = ObjectQuery { max_results: Some(size), next_token, ..self.query.clone() };
-        let answer = self.app.s3.list_objects(self.region, &query).await?;
-        Ok(Answer { value: (answer.value.objects, answer.value.next_token), request_id: answer.request_id })
-    }
-}
-
-/// Lists page by page until everything is there, the answer is full, or the time is nearly over. Nothing is dropped: what does
-/// not fit begins at the token. `one_page` is the size of the only page if the caller pages by hand.
-async fn list<S: Source>(
-    source: &S,
-    one_page: Option<u32>,
-    mut next_token: Option<String>,
-    write: WriteRows<S::Item>,
-    deadline: Instant,
-) -> Result<Done, Error> {
-    let mut rows = Rows::default();
-    let (smallest, largest) = S::SIZES;
-    let mut size = one_page.unwrap_or(largest);
-    loop {
-        let asked = Instant::now();
-        let Answer { value: (items, after), request_id } = source.page(size, next_token.clone()).await?;
-        // What has been listed so far is worth more than a time-out.
-        let late = Instant::now() + asked.elapsed() * 2 > deadline;
-        let before = rows.mark();
-        write(&items, &mut rows);
-        let fits = rows.weight() <= LARGEST_ANSWER;
-        if fits {
-            next_token = after;
-        } else {
-            rows.cut(before);
-        }
-        let full = !fits && !rows.is_empty();
-        if full || (fits && (one_page.is_some() || next_token.is_none() || late)) {
-            let outcome = Outcome::Listed { json: rows.finish(), next_token };
-            return Ok(Done::new(outcome, request_id));
-        }
-        if !fits {
-            // Not even one page fits into an empty answer: a smaller one does.
-            size /= 2;
-            if size < smallest {
-                return Err(Error::internal("the smallest page does not fit in an answer"));
-            }
-        }
-    }
-}
-
-/// The largest list in an answer, in bytes as the answer counts them: Lambda's limit of 6 MB
-/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>) less room for headers and the like.
-pub const LARGEST_ANSWER: usize = 6 * 1024 * 1024 - 64 * 1024;
-
-/// The largest object in an answer, in bytes: base64 makes four of three.
-pub const LARGEST_OBJECT: usize = LARGEST_ANSWER / 4 * 3;
-
-/// The elements of a JSON array, written once, with their weight in Lambda's answer.
-///
-/// Lambda's answer is JSON that has this JSON in it as a string, where every quote and backslash takes two bytes.
-#[derive(Debug, Default)]
-pub struct Rows {
-    json: Vec<u8>,
-    escapes: usize,
-}
-
-/// An end of [`Rows`] to go back to.
-struct Mark(usize, usize);
-
-impl Rows {
-    /// Adds an element.
-    pub fn push(&mut self, row: &impl Serialize) {
-        let start = self.json.len();
-        if start > 0 {
-            self.json.push(b',');
-        }
-        if serde_json::to_writer(&mut self.json, row).is_err() {
-            // Writing to memory fails for maps with keys that are no strings only, and no row has one.
-            self.json.truncate(start);
-        }
-        self.escapes += self.json.iter().skip(start).filter(|b| matches!(b, b'"' | b'\\')).count();
-    }
-
-    fn weight(&self) -> usize {
-        self.json.len() + self.escapes
-    }
-
-    fn is_empty(&self) -> bool {
-        self.json.is_empty()
-    }
-
-    fn mark(&self) -> Mark {
-        Mark(self.json.len(), self.escapes)
-    }
-
-    fn cut(&mut self, Mark(len, escapes): Mark) {
-        self.json.truncate(len);
-        self.escapes = escapes;
-    }
-
-    /// The whole array.
-    pub fn finish(mut self) -> String {
-        self.json.insert(0, b'[');
-        self.json.push(b']');
-        // serde_json writes UTF-8.
-        String::from_utf8(self.json).unwrap_or_default()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_are_an_array_and_weigh_what_lambda_counts() {
-        let mut rows = Rows::default();
-        rows.push(&serde_json::json!({"a": "x\"y"}));
-        let mark = rows.mark();
-        rows.push(&"dropped");
-        rows.cut(mark);
-        rows.push(&7);
-        let weight = rows.weight();
-        let json = rows.finish();
-        assert_eq!(json, r#"[{"a":"x\"y"},7]"#);
-        let in_answer = serde_json::to_string(&json).unwrap();
-        assert_eq!(weight, in_answer.len() - r#""[]""#.len());
-        assert_eq!(Rows::default().finish(), "[]");
-    }
 }

@@ -83,6 +83,8 @@ STORY = [
     ("ec2-list", 200, listed),
     ("ec2-list-rest", 200, listed),
     ("ec2-reservations", 200, lambda it, ids: it[0]["Instances"][0]["InstanceId"] == ids["instance"]),
+    ("ec2-permissions", 200, lambda it, ids: [(row["id"], row["refused"]) for row in it] == [(ids["instance"], {})]),
+    ("regions-list", 200, lambda it, ids: {"name": "us-east-1", "instances": {"running": 1}} in it),
     ("ec2-stop", 200, change("stopping", "running")),
     ("ec2-start", 200, change("pending", "stopped")),
     ("ec2-start-rest", 200, change("pending", "running")),

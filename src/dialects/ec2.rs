@@ -2,17 +2,21 @@
 //!
 //! Parameters come from the query string, a JSON object or a form. Instances are described as boto3 does it.
 
+use super::table::{Cell, Column, Table};
 use crate::ec2::{
-    Change, Filter, ImageId, Instance, InstanceId, InstanceType, Launch, Placement, Query, Reservation, SecurityGroup,
-    State, StateChange, Tag,
+    Change, Filter, ImageId, Instance, InstanceRef, InstanceType, Launch, MOST_FILTER_VALUES, Placement, Query, Region,
+    Reservation, SecurityGroup, State, StateChange, Tag,
 };
 use crate::error::Error;
 use crate::http::Reply;
 use crate::http::params::{Parameter, parameters};
 use crate::http::route::{BodyUse, Call, Dialect, Input, Route};
-use crate::operation::{INSTANCE_PAGE_SIZES, Operation, Outcome, Rows};
+use crate::listing::{INSTANCE_PAGE_SIZES, Rows, Write};
+use crate::operation::{Operation, Outcome, Permissions};
+use crate::policy::Action;
 use serde::Serialize;
 use serde_json::json;
+use std::collections::BTreeMap;
 use time::OffsetDateTime;
 
 // ---------------------------------------------------------------------------------------------------------------- routes
@@ -48,23 +52,37 @@ const ROUTES: &[Route] = &[
         methods: &["GET"],
         path: "/ec2/list",
         operation: "list",
-        summary: "Lists the instances of a region, nine members each.",
-        parameters: LIST,
+        summary: "Lists the instances of a region, or of all (`region_name=all`): nine members each, or those of `fields`.",
+        parameters: &[REGION_NAME_OR_ALL, STATE, TAG, INSTANCE_ID_FILTER, FIELDS, MAX_RESULTS, NEXT_TOKEN],
         body: BodyUse::Parameters,
-        actions: &["ec2:DescribeInstances"],
+        actions: &["ec2:DescribeInstances", "ec2:DescribeRegions"],
         open: false,
-        decode: |input| list(input, flat_rows),
+        decode: flat_list,
     },
     Route {
         methods: &["GET"],
         path: "/ec2/reservations",
         operation: "reservations",
         summary: "Lists the instances of a region as boto's get_all_reservations does.",
-        parameters: LIST,
+        parameters: &[REGION_NAME, STATE, TAG, INSTANCE_ID_FILTER, MAX_RESULTS, NEXT_TOKEN],
         body: BodyUse::Parameters,
         actions: &["ec2:DescribeInstances"],
         open: false,
-        decode: |input| list(input, reservation_rows),
+        decode: |input| list(input, false, Write::json(reservation_rows)),
+    },
+    Route {
+        methods: &["GET"],
+        path: "/ec2/permissions",
+        operation: "permissions",
+        summary: "Says which changes of state the deployment permits the caller, for each instance.",
+        parameters: &[REGION_NAME, INSTANCE_ID_FILTER],
+        body: BodyUse::Parameters,
+        actions: &["ec2:DescribeInstances"],
+        open: false,
+        decode: |input| {
+            let instances = super::instances(input, INSTANCE_ID_FILTER, MOST_FILTER_VALUES)?;
+            Ok(Call::new(super::region(input, REGION_NAME)?, Operation::Permissions(instances)))
+        },
     },
     Route {
         methods: &["POST"],
@@ -112,13 +130,14 @@ const ROUTES: &[Route] = &[
     },
 ];
 
-const LIST: &[&Parameter] = &[REGION_NAME, STATE, TAG, INSTANCE_ID_FILTER, MAX_RESULTS, NEXT_TOKEN];
 const CHANGE: &[&Parameter] = &[REGION_NAME, INSTANCE_ID, super::WAIT, super::DRY_RUN];
 const REBOOT: &[&Parameter] = &[REGION_NAME, INSTANCE_ID, super::DRY_RUN];
 
 parameters! {
     REGION_NAME = "region_name", Text, true,
         "The region, such as us-east-1.";
+    REGION_NAME_OR_ALL = "region_name", Text, true,
+        "The region, such as us-east-1, or all for every region that the deployment allows.";
     KEY_NAME = "KeyName" / "key_name", Text, true,
         "The SSH key pair. Optional where `image_id` is given (boto's run_instances).";
     SECURITY_GROUP_ID = "SecurityGroupId" / "SecurityGroupIds" / "security_group_ids", List, true,
@@ -134,21 +153,20 @@ parameters! {
     MAX_COUNT = "MaxCount" / "max_count", Integer, false,
         "Launch up to this many; MinCount if not given.";
     INSTANCE_ID = "instance_id" / "InstanceId" / "instance_ids" / "InstanceIds", List, true,
-        "The instance, or several: comma-separated, repeated, or a JSON array. One call for all.";
+        "The instance's ID, or its name if no other has it; or several: comma-separated, repeated, or a JSON array. One call for all.";
     INSTANCE_ID_FILTER = "instance_id" / "InstanceId" / "instance_ids" / "InstanceIds", List, false,
-        "Only these instances, up to 200.";
+        "Only these instances, by ID or name, up to 200.";
     STATE = "state", List, false,
         "Only instances in one of these states: pending, running, shutting-down, terminated, stopping, stopped.";
     TAG = "tag:KEY", Tag, false,
         "Only instances whose tag KEY has this value; repeated: one of these values. EC2's wildcards * and ? work.";
+    FIELDS = "fields", List, false,
+        "The members of each row, instead of the nine, in this order.";
     MAX_RESULTS = "max_results", Integer, false,
         "One page of at most this many, 5 to 1000, instead of all that fits.";
     NEXT_TOKEN = "next_token", Text, false,
         "Go on where an earlier answer's header x-next-token says.";
 }
-
-/// EC2 takes at most this many values in a filter.
-const MOST_FILTER_VALUES: usize = 200;
 
 // ---------------------------------------------------------------------------------------------------------------- decode
 
@@ -193,31 +211,28 @@ fn create(input: &Input<'_>) -> Result<Call, Error> {
     Ok(Call::new(region, Operation::Launch(launch)))
 }
 
-fn instance_ids(input: &Input<'_>, parameter: &'static Parameter, most: usize) -> Result<Vec<InstanceId>, Error> {
-    let wrong = || Error::invalid(parameter.name, "must be an instance's ID: i- and 8 or 17 hex digits");
-    let mut ids = Vec::new();
-    for text in input.params.list(parameter, most)? {
-        let id = InstanceId::parse(text).ok_or_else(wrong)?;
-        // The same in upper case is the same.
-        if !ids.contains(&id) {
-            ids.push(id);
-        }
-    }
-    Ok(ids)
-}
-
 fn change(input: &Input<'_>, change: Change) -> Result<Call, Error> {
     let region = super::region(input, REGION_NAME)?;
-    let instance_ids = instance_ids(input, INSTANCE_ID, super::MOST_INSTANCES as usize)?;
-    if instance_ids.is_empty() {
+    let instances = super::instances(input, INSTANCE_ID, super::MOST_INSTANCES as usize)?;
+    if instances.is_empty() {
         return Err(Error::missing(INSTANCE_ID.name));
     }
-    Ok(Call::new(region, Operation::Change { change, instance_ids, tag: None }))
+    Ok(Call::new(region, Operation::Change { change, instances, tag: None }))
 }
 
-fn list(input: &Input<'_>, write: fn(&[Reservation], &mut Rows)) -> Result<Call, Error> {
+fn flat_list(input: &Input<'_>) -> Result<Call, Error> {
+    let everywhere = input.params.text(REGION_NAME_OR_ALL)? == Some(super::ALL_REGIONS);
+    // Where there are several regions, a row without its own is of little use.
+    let region = MEMBERS.iter().filter(|it| everywhere && it.name == "region");
+    let default = region.chain(MEMBERS.iter().take(DOCUMENTED_MEMBERS)).collect();
+    let table = Table::chosen(input, FIELDS, &MEMBERS, default)?;
+    let write = table.write(|reservation: &Reservation| &reservation.instances);
+    Ok(Call { csv: input.prefers_csv(), ..list(input, everywhere, write)? })
+}
+
+fn list(input: &Input<'_>, everywhere: bool, write: Write<Reservation>) -> Result<Call, Error> {
     let params = &input.params;
-    let region = super::region(input, REGION_NAME)?;
+    let region = if everywhere { input.config.regions.default.clone() } else { super::region(input, REGION_NAME)? };
     let mut filters = Vec::new();
     let mut filter = |name: String, values: Vec<String>| {
         if !values.is_empty() {
@@ -229,30 +244,34 @@ fn list(input: &Input<'_>, write: fn(&[Reservation], &mut Rows)) -> Result<Call,
         return Err(Error::invalid(STATE.name, format!("must be of {}", State::NAMES.join(", "))));
     }
     filter("instance-state-name".to_owned(), states.into_iter().map(str::to_owned).collect());
-    // A filter, not DescribeInstances' own list of IDs: that can't be paged, and fails when one of them is gone.
-    let ids = instance_ids(input, INSTANCE_ID_FILTER, MOST_FILTER_VALUES)?;
-    filter("instance-id".to_owned(), ids.into_iter().map(String::from).collect());
     for (key, values) in params.tags(TAG)? {
         filter(format!("tag:{key}"), values.into_iter().map(str::to_owned).collect());
     }
-    let query = Query {
-        instance_ids: Vec::new(),
-        filters,
-        max_results: params.integer(MAX_RESULTS, INSTANCE_PAGE_SIZES.0, INSTANCE_PAGE_SIZES.1)?,
-        next_token: params.text(NEXT_TOKEN)?.map(str::to_owned),
-    };
-    Ok(Call::new(region, Operation::List { query, write }))
+    let instances = super::instances(input, INSTANCE_ID_FILTER, MOST_FILTER_VALUES)?;
+    if everywhere && instances.iter().any(|it| matches!(it, InstanceRef::Name(_))) {
+        return Err(Error::invalid(INSTANCE_ID_FILTER.name, "must be an ID where region_name is all: use tag:Name"));
+    }
+    let max_results = params.integer(MAX_RESULTS, INSTANCE_PAGE_SIZES.0, INSTANCE_PAGE_SIZES.1)?;
+    if everywhere && max_results.is_some() {
+        return Err(Error::invalid(MAX_RESULTS.name, "can't be given where region_name is all"));
+    }
+    let next_token = params.text(NEXT_TOKEN)?.map(str::to_owned);
+    let query = Query { instance_ids: Vec::new(), filters, max_results, next_token };
+    Ok(Call::new(region, Operation::List { everywhere, instances, query, write }))
 }
 
 // ---------------------------------------------------------------------------------------------------------------- encode
 
-fn encode(_call: Call, outcome: Outcome) -> Reply {
+fn encode(call: Call, outcome: Outcome) -> Reply {
     match outcome {
         Outcome::Launched(instances) => one_or_all(instances.iter().map(Boto3Instance::from).collect()),
         Outcome::Changed(changes) => one_or_all(changes.iter().map(Boto3Change::from).collect()),
         Outcome::Rebooted(ids) => one_or_all(ids.iter().map(|id| json!({"InstanceId": id.as_str()})).collect()),
         Outcome::Tried { action, by_aws } => super::tried_object(action, by_aws),
-        Outcome::Listed { json, next_token } => super::listed(json, next_token),
+        Outcome::Listed { text, next_token } => super::listed(text, call.csv, next_token),
+        Outcome::Permissions(permissions) => {
+            Reply::json(200, &permissions.iter().map(Boto3Permissions::from).collect::<Vec<_>>())
+        }
         other => super::unexpected(&other),
     }
 }
@@ -270,48 +289,38 @@ pub fn error(error: &Error, status: u16, _route: Option<&Route>) -> Reply {
     Reply::json(status, &json!({"Message": error.message, "Error": error.code}))
 }
 
-fn flat_rows(reservations: &[Reservation], rows: &mut Rows) {
-    for instance in reservations.iter().flat_map(|it| &it.instances) {
-        rows.push(&FlatInstance::from(instance));
-    }
-}
-
-fn reservation_rows(reservations: &[Reservation], rows: &mut Rows) {
+fn reservation_rows(reservations: &[Reservation], _: &Region, rows: &mut Rows) {
     for reservation in reservations {
         rows.push(&Boto3Reservation::from(reservation));
     }
 }
 
-/// The nine members of `/ec2/list`; what EC2 does not have is `null`.
-#[derive(Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct FlatInstance<'a> {
-    id: &'a str,
-    instance_type: Option<&'a str>,
-    instance_state: Option<&'a str>,
-    private_ip: Option<&'a str>,
-    key_name: Option<&'a str>,
-    image_id: Option<&'a str>,
-    vpc_id: Option<&'a str>,
-    subnet_id: Option<&'a str>,
-    security_group_ids: Vec<Boto3Group<'a>>,
-}
+/// How many of [`MEMBERS`] a row of `/ec2/list` has unless asked for others: those of the document.
+const DOCUMENTED_MEMBERS: usize = 9;
 
-impl<'a> From<&'a Instance> for FlatInstance<'a> {
-    fn from(it: &'a Instance) -> Self {
-        Self {
-            id: &it.instance_id,
-            instance_type: it.instance_type.as_deref(),
-            instance_state: it.state.name.as_deref(),
-            private_ip: it.private_ip_address.as_deref(),
-            key_name: it.key_name.as_deref(),
-            image_id: it.image_id.as_deref(),
-            vpc_id: it.vpc_id.as_deref(),
-            subnet_id: it.subnet_id.as_deref(),
-            security_group_ids: it.security_groups.iter().map(Boto3Group::from).collect(),
-        }
-    }
-}
+/// Every member that a row of `/ec2/list` can have; what EC2 does not have is `null`.
+#[rustfmt::skip]
+const MEMBERS: [Column<Instance>; 19] = [
+    Column { name: "id", summary: "The instance's ID.", of: |it, _| Some(it.instance_id.as_str()).into() },
+    Column { name: "instance-type", summary: "Its type.", of: |it, _| it.instance_type.as_deref().into() },
+    Column { name: "instance-state", summary: "Its state.", of: |it, _| it.state.name.as_deref().into() },
+    Column { name: "private-ip", summary: "Its private IPv4 address.", of: |it, _| it.private_ip_address.as_deref().into() },
+    Column { name: "key-name", summary: "Its SSH key pair.", of: |it, _| it.key_name.as_deref().into() },
+    Column { name: "image-id", summary: "Its image.", of: |it, _| it.image_id.as_deref().into() },
+    Column { name: "vpc-id", summary: "Its VPC.", of: |it, _| it.vpc_id.as_deref().into() },
+    Column { name: "subnet-id", summary: "Its subnet.", of: |it, _| it.subnet_id.as_deref().into() },
+    Column { name: "security-group-ids", summary: "Its security groups.", of: |it, _| Cell::Groups(&it.security_groups) },
+    Column { name: "name", summary: "Its name: the tag Name.", of: |it, _| it.name().into() },
+    Column { name: "region", summary: "Its region.", of: |_, region| Some(region.as_str()).into() },
+    Column { name: "availability-zone", summary: "Its Availability Zone.", of: |it, _| it.availability_zone.as_deref().into() },
+    Column { name: "public-ip", summary: "Its public IPv4 address.", of: |it, _| it.public_ip_address.as_deref().into() },
+    Column { name: "public-dns-name", summary: "Its public DNS name.", of: |it, _| it.public_dns_name.as_deref().into() },
+    Column { name: "private-dns-name", summary: "Its private DNS name.", of: |it, _| it.private_dns_name.as_deref().into() },
+    Column { name: "launch-time", summary: "When it was started last: RFC 3339.", of: |it, _| it.launch_time.map(rfc3339).into() },
+    Column { name: "architecture", summary: "The architecture of its image.", of: |it, _| it.architecture.as_deref().into() },
+    Column { name: "platform", summary: "`windows`, or nothing.", of: |it, _| it.platform.as_deref().into() },
+    Column { name: "tags", summary: "All of its tags.", of: |it, _| Cell::Tags(&it.tags) },
+];
 
 /// A reservation as boto3's `describe_instances` has it.
 #[derive(Serialize)]
@@ -450,7 +459,7 @@ struct Boto3Placement<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Boto3Group<'a> {
+pub(super) struct Boto3Group<'a> {
     group_id: Option<&'a str>,
     group_name: Option<&'a str>,
 }
@@ -499,6 +508,21 @@ impl<'a> From<&'a StateChange> for Boto3Change<'a> {
     }
 }
 
+/// What limits and policies permit the caller to do to an instance, and why not the rest.
+#[derive(Serialize)]
+struct Boto3Permissions<'a> {
+    id: &'a str,
+    permitted: &'a [Action],
+    refused: BTreeMap<String, &'a str>,
+}
+
+impl<'a> From<&'a Permissions> for Boto3Permissions<'a> {
+    fn from(it: &'a Permissions) -> Self {
+        let refused = it.refused.iter().map(|(action, reason)| (action.to_string(), reason.as_str())).collect();
+        Self { id: &it.instance_id, permitted: &it.permitted, refused }
+    }
+}
+
 /// RFC 3339 in UTC, with the offset that boto3's `isoformat()` writes. EC2 knows launch times to the second.
 fn rfc3339(it: OffsetDateTime) -> String {
     let (date, time) = (it.date(), it.time());
@@ -532,11 +556,10 @@ mod tests {
 
     #[test]
     fn an_instance_of_which_ec2_says_nothing_is_listed_with_nulls() {
-        let mut rows = Rows::default();
-        let reservation = Reservation { instances: vec![Instance::default()], ..Reservation::default() };
-        flat_rows(std::slice::from_ref(&reservation), &mut rows);
+        let region = Region::parse("us-east-1").unwrap();
+        let table = Table::new(&MEMBERS[..DOCUMENTED_MEMBERS], false);
         assert_eq!(
-            rows.finish(),
+            table.whole(&[Instance::default()], &region),
             "[{\"id\":\"\",\"instance-type\":null,\"instance-state\":null,\"private-ip\":null,\"key-name\":null,\"image-id\":null,\
              \"vpc-id\":null,\"subnet-id\":null,\"security-group-ids\":[]}]"
         );

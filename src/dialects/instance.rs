@@ -1,7 +1,7 @@
 //! `/instance/*`: the dialect of workwork, which starts, stops and reboots instances and keeps in the tag `start_time` since
 //! when each has been running.
 
-use crate::ec2::{Change, Instance, InstanceId, Region, Tag};
+use crate::ec2::{Change, Instance, InstanceRef, Region, Tag};
 use crate::error::{Error, Kind};
 use crate::http::Reply;
 use crate::http::route::{BodyUse, Call, Dialect, Input, Route};
@@ -55,12 +55,12 @@ fn region(input: &Input<'_>) -> Result<Region, Error> {
     input.config.regions.allow(input.segment("region")).ok_or_else(wrong)
 }
 
-fn instance_id(input: &Input<'_>) -> Result<InstanceId, Error> {
+fn instance(input: &Input<'_>) -> Result<InstanceRef, Error> {
     let wrong = || Error {
         parameter: Some("instance_id".into()),
         ..Error::new(Kind::NotFound, "InvalidInstanceID.Malformed", "instance_id not found")
     };
-    InstanceId::parse(input.segment("instance_id")).ok_or_else(wrong)
+    InstanceRef::parse(input.segment("instance_id")).ok_or_else(wrong)
 }
 
 fn action(input: &Input<'_>) -> Result<Call, Error> {
@@ -72,13 +72,13 @@ fn action(input: &Input<'_>) -> Result<Call, Error> {
         "stop" => (Change::Stop { force: false }, String::new()),
         _ => return Err(Error::invalid("action", "is none of start, stop, reboot")),
     };
-    let instance_ids = vec![instance_id(input)?];
+    let instances = vec![instance(input)?];
     let tag = Some(Tag { key: "start_time".to_owned(), value: start_time });
-    Ok(Call::new(region, Operation::Change { change, instance_ids, tag }))
+    Ok(Call::new(region, Operation::Change { change, instances, tag }))
 }
 
 fn describe(input: &Input<'_>) -> Result<Call, Error> {
-    Ok(Call::new(region(input)?, Operation::Describe(instance_id(input)?)))
+    Ok(Call::new(region(input)?, Operation::Describe(instance(input)?)))
 }
 
 /// What Python's `datetime.utcnow().isoformat()` writes, always with microseconds.

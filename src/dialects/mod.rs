@@ -3,7 +3,9 @@
 pub mod ec2;
 pub mod instance;
 pub mod meta;
+pub mod regions;
 pub mod s3;
+pub mod table;
 pub mod v1;
 
 use crate::ec2::{LONGEST_TAG_VALUE, Region, SecurityGroupId, Tag};
@@ -14,7 +16,8 @@ use crate::operation::OWN_TAGS;
 use crate::policy::Action;
 
 /// Every dialect. A new one is one file and one line here, before the last: that has whatever is left.
-pub const DIALECTS: &[&Dialect] = &[&ec2::DIALECT, &instance::DIALECT, &v1::DIALECT, &s3::DIALECT, &meta::DIALECT];
+pub const DIALECTS: &[&Dialect] =
+    &[&ec2::DIALECT, &instance::DIALECT, &v1::DIALECT, &s3::DIALECT, &regions::DIALECT, &meta::DIALECT];
 
 /// Every route that changes something has it. A constant of its own, since it is read for all of them in one place.
 pub const DRY_RUN: &Parameter = &Parameter {
@@ -36,6 +39,9 @@ pub const WAIT: &Parameter = &Parameter {
 
 /// The longest that may be asked for, in seconds: Lambda's own limit. What is left of an invocation is less.
 pub const LONGEST_WAIT: u32 = 900;
+
+/// What stands for all regions where a list takes it, and in the log.
+pub const ALL_REGIONS: &str = "all";
 
 parameters! {
     LAUNCH_TAG = "tag:KEY", Tag, false,
@@ -117,9 +123,24 @@ fn unexpected(outcome: &crate::operation::Outcome) -> crate::http::Reply {
     crate::http::Reply::empty(500)
 }
 
-/// A list, and in a header where the rest of it begins.
-fn listed(json: String, next_token: Option<String>) -> crate::http::Reply {
-    let reply = crate::http::Reply { status: 200, headers: Vec::new(), body: json.into() };
+/// Instances by ID or name.
+fn instances(
+    input: &Input<'_>,
+    parameter: &'static Parameter,
+    most: usize,
+) -> Result<Vec<crate::ec2::InstanceRef>, Error> {
+    let wrong = || {
+        let problem = "must be an instance's ID, i- and 8 or 17 hex digits, or its name, which does not begin with i-";
+        Error::invalid(parameter.name, problem)
+    };
+    let parse = |text| crate::ec2::InstanceRef::parse(text).ok_or_else(wrong);
+    input.params.list(parameter, most)?.into_iter().map(parse).collect()
+}
+
+/// A list, JSON or CSV, and in a header where the rest of it begins.
+fn listed(text: String, csv: bool, next_token: Option<String>) -> crate::http::Reply {
+    let reply = crate::http::Reply { status: 200, headers: Vec::new(), body: text.into() }.with("vary", "accept");
+    let reply = if csv { reply.with("content-type", "text/csv; charset=utf-8; header=present") } else { reply };
     next_token.into_iter().fold(reply, |reply, token| reply.with("x-next-token", token))
 }
 

@@ -1,15 +1,16 @@
 //! `/s3/*`: what boto's tutorial does with S3, for the buckets of the deployment's prefix. Without a prefix there is no such
 //! dialect.
 
+use super::table::{Cell, Column, Table};
 use crate::error::Error;
 use crate::http::Reply;
 use crate::http::params::parameters;
 use crate::http::route::{BodyUse, Call, Dialect, Input, Route};
-use crate::operation::{OBJECT_PAGE_SIZES, Operation, Outcome, Rows};
+use crate::listing::OBJECT_PAGE_SIZES;
+use crate::operation::{Operation, Outcome};
 use crate::s3::aws::PRESIGNED_FOR;
-use crate::s3::{Bucket, Object, ObjectInfo, ObjectKey, ObjectQuery, PresignedMethod};
+use crate::s3::{Bucket, BucketInfo, Object, ObjectInfo, ObjectKey, ObjectQuery, PresignedMethod};
 use lambda_http::Body;
-use serde::Serialize;
 use serde_json::json;
 
 // ---------------------------------------------------------------------------------------------------------------- routes
@@ -35,7 +36,8 @@ const ROUTES: &[Route] = &[
         actions: &["s3:ListAllMyBuckets"],
         open: false,
         decode: |input| {
-            Ok(Call::new(super::region(input, REGION_NAME)?, Operation::ListBuckets(prefix(input).to_owned())))
+            let operation = Operation::ListBuckets(prefix(input).to_owned());
+            Ok(Call { csv: input.prefers_csv(), ..Call::new(super::region(input, REGION_NAME)?, operation) })
         },
     },
     Route {
@@ -144,7 +146,9 @@ fn list_objects(input: &Input<'_>) -> Result<Call, Error> {
         max_results: params.integer(MAX_RESULTS, OBJECT_PAGE_SIZES.0, OBJECT_PAGE_SIZES.1)?,
         next_token: params.text(NEXT_TOKEN)?.map(str::to_owned),
     };
-    Ok(Call::new(super::region(input, REGION_NAME)?, Operation::ListObjects { query, write: object_rows }))
+    let csv = input.prefers_csv();
+    let write = Table::new(&OBJECT, csv).write(std::slice::from_ref);
+    Ok(Call { csv, ..Call::new(super::region(input, REGION_NAME)?, Operation::ListObjects { query, write }) })
 }
 
 /// `presign=1`, as boto's own flags are written, or `true`.
@@ -182,11 +186,10 @@ fn get_object(input: &Input<'_>) -> Result<Call, Error> {
 fn encode(call: Call, outcome: Outcome) -> Reply {
     match outcome {
         Outcome::Buckets(buckets) => {
-            let bucket = |it: &crate::s3::BucketInfo| json!({"name": it.name, "creation_date": it.creation_date.map(super::rfc3339_milliseconds)});
-            Reply::json(200, &buckets.iter().map(bucket).collect::<Vec<_>>())
+            super::listed(Table::new(&BUCKET, call.csv).whole(&buckets, &call.region), call.csv, None)
         }
         Outcome::Tried { action, by_aws } => super::tried_object(action, by_aws),
-        Outcome::Listed { json, next_token } => super::listed(json, next_token),
+        Outcome::Listed { text, next_token } => super::listed(text, call.csv, next_token),
         Outcome::Stored => match &call.operation {
             Operation::PutObject(_, key, _) => Reply::json(201, &json!({"name": key.as_str()})),
             Operation::CreateBucket(bucket) => Reply::json(201, &json!({"name": bucket.as_str()})),
@@ -211,19 +214,26 @@ fn encode(call: Call, outcome: Outcome) -> Reply {
     }
 }
 
-fn object_rows(objects: &[ObjectInfo], rows: &mut Rows) {
-    #[derive(Serialize)]
-    struct Row<'a> {
-        name: &'a str,
-        size: Option<i64>,
-        last_modified: Option<String>,
-    }
+/// What is shown of a bucket.
+const BUCKET: [Column<BucketInfo>; 2] = [
+    Column { name: "name", summary: "The bucket's name.", of: |it, _| Some(it.name.as_str()).into() },
+    Column {
+        name: "creation_date",
+        summary: "When it was created: RFC 3339, UTC, with milliseconds.",
+        of: |it, _| it.creation_date.map(super::rfc3339_milliseconds).into(),
+    },
+];
 
-    for object in objects {
-        let last_modified = object.last_modified.map(super::rfc3339_milliseconds);
-        rows.push(&Row { name: &object.key, size: object.size, last_modified });
-    }
-}
+/// What is shown of an object.
+const OBJECT: [Column<ObjectInfo>; 3] = [
+    Column { name: "name", summary: "The object's key.", of: |it, _| Some(it.key.as_str()).into() },
+    Column { name: "size", summary: "Its size in bytes.", of: |it, _| it.size.map_or(Cell::Nothing, Cell::Number) },
+    Column {
+        name: "last_modified",
+        summary: "When it was stored: RFC 3339, UTC, with milliseconds.",
+        of: |it, _| it.last_modified.map(super::rfc3339_milliseconds).into(),
+    },
+];
 
 // ----------------------------------------------------------------------------------------------------------------- tests
 

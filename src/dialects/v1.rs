@@ -3,7 +3,7 @@
 //! Its document knows the statuses 200, 400, 404 and 408 only; 401, 403 and 405 come before any action.
 
 use crate::ec2::{
-    Attribute, Change, ImageId, Instance, InstanceId, InstanceType, Launch, Placement, ShutdownBehavior, Zone,
+    Attribute, Change, ImageId, Instance, InstanceRef, InstanceType, Launch, Placement, ShutdownBehavior, Zone,
     resource_id,
 };
 use crate::error::{Error, Kind};
@@ -169,10 +169,10 @@ const LARGEST_USER_DATA: usize = 16 * 1024;
 // ---------------------------------------------------------------------------------------------------------------- decode
 
 /// A malformed ID never named an instance.
-fn instance_id(input: &Input<'_>) -> Result<InstanceId, Error> {
-    let message = "An instance's ID is i- and 8 or 17 hex digits";
+fn instance(input: &Input<'_>) -> Result<InstanceRef, Error> {
+    let message = "An instance's ID is i- and 8 or 17 hex digits, its name does not begin with i-";
     let wrong = || Error::new(Kind::NotFound, "InvalidInstanceID.Malformed", message);
-    InstanceId::parse(input.segment("id")).ok_or_else(wrong)
+    InstanceRef::parse(input.segment("id")).ok_or_else(wrong)
 }
 
 fn force(input: &Input<'_>) -> Result<bool, Error> {
@@ -180,8 +180,8 @@ fn force(input: &Input<'_>) -> Result<bool, Error> {
 }
 
 fn change(input: &Input<'_>, change: Change) -> Result<Call, Error> {
-    let instance_ids = vec![instance_id(input)?];
-    Ok(Call::new(super::region(input, REGION)?, Operation::Change { change, instance_ids, tag: None }))
+    let instances = vec![instance(input)?];
+    Ok(Call::new(super::region(input, REGION)?, Operation::Change { change, instances, tag: None }))
 }
 
 fn launch(input: &Input<'_>) -> Result<Call, Error> {
@@ -247,16 +247,16 @@ fn user_data(parameter: &'static Parameter, text: &str) -> Result<Vec<u8>, Error
 }
 
 fn attributes(input: &Input<'_>) -> Result<Call, Error> {
-    let id = instance_id(input)?;
+    let instance = instance(input)?;
     let asked = input.params.list(FILTER, FIELDS.len())?;
     let fields = asked.into_iter().map(|field| known(FILTER.name, field)).collect::<Result<_, _>>()?;
-    Ok(Call { fields, ..Call::new(super::region(input, REGION)?, Operation::Describe(id)) })
+    Ok(Call { fields, ..Call::new(super::region(input, REGION)?, Operation::Describe(instance)) })
 }
 
 fn attribute(input: &Input<'_>) -> Result<Call, Error> {
-    let id = instance_id(input)?;
+    let instance = instance(input)?;
     let fields = vec![known("field", input.segment("field"))?];
-    Ok(Call { fields, ..Call::new(super::region(input, REGION)?, Operation::Describe(id)) })
+    Ok(Call { fields, ..Call::new(super::region(input, REGION)?, Operation::Describe(instance)) })
 }
 
 fn known(parameter: &'static str, field: &str) -> Result<&'static str, Error> {
@@ -302,12 +302,12 @@ const ATTRIBUTES: [(&str, ReadAttribute); 12] = [
 ];
 
 fn modify(input: &Input<'_>) -> Result<Call, Error> {
-    let instance_id = instance_id(input)?;
+    let instance = instance(input)?;
     let asked = input.params.required(ATTRIBUTE)?;
     let found = ATTRIBUTES.iter().find(|(name, _)| *name == asked || snake_case(name) == asked);
     let names = || ATTRIBUTES.map(|(name, _)| name).join(", ");
     let (_, read) = found.ok_or_else(|| Error::invalid(ATTRIBUTE.name, format!("must be one of {}", names())))?;
-    Ok(Call::new(super::region(input, REGION)?, Operation::Modify(instance_id, read(input)?)))
+    Ok(Call::new(super::region(input, REGION)?, Operation::Modify(instance, read(input)?)))
 }
 
 fn value<T>(input: &Input<'_>, expected: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, Error> {
@@ -378,7 +378,8 @@ fn error(error: &Error, status: u16, route: Option<&Route>) -> Reply {
         Kind::Unauthenticated | Kind::Forbidden | Kind::MethodNotAllowed => (status, ""),
         // No such path.
         Kind::NotFound if !error.by_aws => (404, ""),
-        Kind::Invalid | Kind::TooLarge if !error.by_aws => (400, "Required arguments not provided"),
+        // A conflict of ours is a name that several instances have: not 404, lest somebody launches one more.
+        Kind::Invalid | Kind::TooLarge | Kind::Conflict if !error.by_aws => (400, "Required arguments not provided"),
         _ if launching => (408, "Error while running via EC2 API"),
         _ => (408, "Error while modifying via EC2 API"),
     };

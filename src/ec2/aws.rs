@@ -122,6 +122,20 @@ impl Ec2 {
         })
     }
 
+    /// The regions that the account has enabled.
+    ///
+    /// # Errors
+    /// What EC2 refuses, or that it can't be reached.
+    pub async fn describe_regions(&self, region: &Region) -> Result<Vec<Region>> {
+        let sent = self.client(region).describe_regions().send().await;
+        let output = sent.map_err(|error| failure("ec2:DescribeRegions", &error))?;
+        let request_id = output.request_id().map(str::to_owned);
+        let mut regions: Vec<_> =
+            output.regions().iter().filter_map(|it| Region::parse(it.region_name().unwrap_or_default())).collect();
+        regions.sort_unstable();
+        Ok(Answer { value: regions, request_id })
+    }
+
     /// Starts, stops, reboots or terminates instances with one call. The answer is in the order asked for. A reboot has no states
     /// to answer with. All of them or none, but for a termination that a protected instance stops: those of other zones are
     /// terminated all the same (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html>).

@@ -1,5 +1,6 @@
 //! Identifiers. Each can be made only by parsing, so whoever holds one holds a valid one.
 
+use super::LONGEST_TAG_VALUE;
 use std::fmt;
 
 macro_rules! text_type {
@@ -36,6 +37,11 @@ text_type! {
 }
 
 text_type! {
+    /// What people call an instance: the value of its tag `Name`, 1 to 256 characters. What begins like an ID is none.
+    InstanceName
+}
+
+text_type! {
     /// `sg-` and 8 or 17 hex digits.
     SecurityGroupId
 }
@@ -69,6 +75,31 @@ impl InstanceId {
     /// Reads an instance ID. Hex digits may be upper case; EC2 writes them in lower case, and so does the result.
     pub fn parse(text: &str) -> Option<Self> {
         resource_id("i-", text).map(Self)
+    }
+}
+
+impl InstanceName {
+    /// Reads a name.
+    pub fn parse(text: &str) -> Option<Self> {
+        let ok = (1..=LONGEST_TAG_VALUE).contains(&text.chars().count())
+            && !text.starts_with("i-")
+            && !text.chars().any(char::is_control);
+        ok.then(|| Self(text.to_owned()))
+    }
+}
+
+/// An instance that a caller means: by its ID, or by its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum InstanceRef {
+    Id(InstanceId),
+    Name(InstanceName),
+}
+
+impl InstanceRef {
+    /// Reads an ID or a name. What begins with `i-` is an ID or nothing: a mistyped ID never becomes a name.
+    pub fn parse(text: &str) -> Option<Self> {
+        InstanceId::parse(text).map(Self::Id).or_else(|| InstanceName::parse(text).map(Self::Name))
     }
 }
 
@@ -193,6 +224,21 @@ mod tests {
             assert_eq!(InstanceId::parse(id).unwrap().as_str(), id);
         }
         assert_eq!(InstanceId::parse("i-ABBA916A").unwrap().as_str(), "i-abba916a");
+    }
+
+    #[test]
+    fn ok_what_does_not_begin_like_an_id_is_a_name() {
+        assert_eq!(InstanceRef::parse("i-ABBA916A"), InstanceId::parse("i-abba916a").map(InstanceRef::Id));
+        for name in ["web", "web 1", "*", "I-abba916a", "ami-abba916a", "🦀", &"é".repeat(256)] {
+            assert!(matches!(InstanceRef::parse(name), Some(InstanceRef::Name(it)) if it.as_str() == name), "{name}");
+        }
+    }
+
+    #[test]
+    fn err_what_begins_like_an_id_is_never_a_name() {
+        for text in ["", "i-", "i-web", "i-abba916", "i-abba916a ", "a\nb", "\0", &"é".repeat(257)] {
+            assert_eq!(InstanceRef::parse(text), None, "{text:?}");
+        }
     }
 
     #[test]

@@ -7,8 +7,10 @@ pub mod errors;
 mod ids;
 mod types;
 
-pub use ids::{ImageId, InstanceId, InstanceType, Partition, Region, SecurityGroupId, Zone, resource_id};
+pub use ids::{
+    ImageId, InstanceId, InstanceName, InstanceRef, InstanceType, Partition, Region, SecurityGroupId, Zone, resource_id,
+};
 pub use types::{
-    Attribute, Change, Filter, Instance, LONGEST_TAG_VALUE, Launch, Page, Placement, Query, Reservation, SecurityGroup,
-    ShutdownBehavior, State, StateChange, Tag,
+    Attribute, Change, Filter, Instance, LONGEST_TAG_VALUE, Launch, MOST_FILTER_VALUES, Page, Placement, Query,
+    Reservation, SecurityGroup, ShutdownBehavior, State, StateChange, Tag,
 };

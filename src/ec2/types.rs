@@ -145,6 +145,27 @@ pub struct Filter {
     pub values: Vec<String>,
 }
 
+impl Filter {
+    /// A filter for exactly these values: `*`, `?` and backslashes in them are those characters and nothing else
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html#advanced-filtering>).
+    pub fn exactly<'a>(name: &str, values: impl IntoIterator<Item = &'a str>) -> Self {
+        let escaped = |value: &str| {
+            let mut text = String::with_capacity(value.len());
+            for c in value.chars() {
+                if matches!(c, '*' | '?' | '\\') {
+                    text.push('\\');
+                }
+                text.push(c);
+            }
+            text
+        };
+        Self { name: name.to_owned(), values: values.into_iter().map(escaped).collect() }
+    }
+}
+
+/// EC2 takes at most this many values in all filters of a call together.
+pub const MOST_FILTER_VALUES: usize = 200;
+
 /// A page of a description, and where the next begins.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[expect(missing_docs, reason = "the names say it")]
@@ -197,6 +218,14 @@ pub struct Instance {
     pub source_dest_check: Option<bool>,
     pub tags: Vec<Tag>,
     pub virtualization_type: Option<String>,
+}
+
+impl Instance {
+    /// What people call it: its tag `Name`.
+    pub fn name(&self) -> Option<&str> {
+        let tag = self.tags.iter().find(|tag| tag.key == "Name")?;
+        Some(tag.value.as_str())
+    }
 }
 
 /// A security group that an instance has.

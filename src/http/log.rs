@@ -93,6 +93,9 @@ impl Line<'_> {
     pub fn decided(&mut self, decision: Decision) {
         self.decision = decision.permitted.map(|permitted| if permitted { "allow" } else { "deny" });
         self.decided_by = decision.by;
+        let known = &mut self.target.instance_ids;
+        let new: Vec<_> = decision.instances.into_iter().map(String::from).filter(|id| !known.contains(id)).collect();
+        known.extend(new);
     }
 
     /// Takes over what the log is to know of an error.

@@ -8,12 +8,12 @@ pub mod params;
 pub mod route;
 
 use crate::App;
-use crate::dialects::{DIALECTS, DRY_RUN, LONGEST_WAIT, WAIT};
+use crate::dialects::{ALL_REGIONS, DIALECTS, DRY_RUN, LONGEST_WAIT, WAIT};
 use crate::error::{Error, Kind};
 use crate::gate::Decision;
 use crate::operation::{self, Asked, Operation};
 use auth::Caller;
-use lambda_http::http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use lambda_http::http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use lambda_http::http::{Method, StatusCode};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt, Response};
@@ -207,11 +207,13 @@ async fn serve(
         path,
         params,
         headers: request.headers(),
-        content_type: content_type(request),
+        content_type: header(request, &CONTENT_TYPE),
+        accept: header(request, &ACCEPT),
         body,
     };
     let call = (route.decode)(&input)?;
-    line.region = Some(call.region.to_string());
+    let everywhere = matches!(call.operation, Operation::Regions | Operation::List { everywhere: true, .. });
+    line.region = Some(if everywhere { ALL_REGIONS.to_owned() } else { call.region.to_string() });
     line.action = call.operation.action();
     line.target = call.operation.target();
     line.dry_run = dry_run && call.operation.changes();
@@ -253,12 +255,12 @@ fn read_params(request: &Request, route: &Route) -> Result<Params, Error> {
             let message = format!("The request body is larger than {LARGEST_BODY} bytes");
             Err(Error::new(Kind::TooLarge, "RequestEntityTooLarge", message))
         }
-        BodyUse::Parameters => Params::read(query, content_type(request), body),
+        BodyUse::Parameters => Params::read(query, header(request, &CONTENT_TYPE), body),
     }
 }
 
-fn content_type(request: &Request) -> Option<&str> {
-    request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok())
+fn header<'a>(request: &'a Request, name: &HeaderName) -> Option<&'a str> {
+    request.headers().get(name).and_then(|value| value.to_str().ok())
 }
 
 /// What is left of the invocation for AWS to answer. cargo-lambda's emulator knows no deadlines: its are in the year 1970.

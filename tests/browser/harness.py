@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import sys
+import threading
 import urllib.request
 from pathlib import Path
 
@@ -46,8 +47,8 @@ def chromium():
 class Local:
     """What runs, and the instances in it."""
 
-    def __init__(self, processes, port, moto):
-        self.processes, self.url, self.moto = processes, f"http://{run_local.HOST}:{port}", moto
+    def __init__(self, port, moto):
+        self.url, self.moto = f"http://{run_local.HOST}:{port}", moto
 
     @staticmethod
     def ec2(region):
@@ -69,9 +70,20 @@ class Local:
         return described["Reservations"][0]["Instances"][0]["State"]["Name"]
 
     def reset(self):
-        """No instances: a test finds only its own. Fails if something that was started has ended."""
-        self.processes.pause(0)
+        """No instances: a test finds only its own."""
         urllib.request.urlopen(f"{self.moto}/moto-api/reset", data=b"").close()
+
+
+def watch(processes):
+    """What `make run` does while it runs."""
+    try:
+        while True:
+            processes.pause(0.2)
+    except run_local.Stopped:
+        pass
+    except run_local.Failed as error:
+        print(f"harness: {error}", file=sys.stderr, flush=True)
+        os._exit(1)
 
 
 @contextlib.contextmanager
@@ -79,10 +91,16 @@ def local():
     """Everything started; stopped at the end."""
     processes = run_local.Processes()
     port, moto_port = free_ports(2)
+    watching = None
     try:
         moto, _ = run_local.start(processes, port, moto_port, POLICY_FILE=POLICY, ALLOWED_REGIONS=f"{HERE},{THERE}")
-        yield Local(processes, port, moto)
+        watching = threading.Thread(target=watch, args=[processes], daemon=True)
+        watching.start()
+        yield Local(port, moto)
     finally:
+        processes.stop_asked.set()
+        if watching:
+            watching.join()
         processes.stop()
 
 

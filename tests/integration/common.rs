@@ -229,7 +229,7 @@ async fn each_request_leaves_one_line_that_says_who_did_what_and_how_it_went() {
             "action": "StopInstances", "instance_ids": [id], "decision": "allow", "aws_request_id": AWS_REQUEST_ID, "status": 200,
         })
     );
-    function.call("POST", "/ec2/stop?region_name=eu-west-1&instance_id=web").await;
+    function.call("POST", "/ec2/stop?region_name=eu-west-1&instance_id=i-web").await;
     let line = function.log_line();
     assert_eq!(
         (&line["level"], &line["code"], &line["status"]),

@@ -187,7 +187,7 @@ async fn ec2s_own_refusals_come_back_with_their_codes() {
 async fn bad_input_is_refused_by_name_and_never_reaches_aws() {
     let function = Function::alone(&[]).await;
     let region = "region_name=us-east-1";
-    let id = "must be an instance's ID: i- and 8 or 17 hex digits";
+    let id = "must be an instance's ID, i- and 8 or 17 hex digits, or its name, which does not begin with i-";
     let long = "a".repeat(10_000);
     let many = vec![NO_INSTANCE; 2000].join(",");
     let place = "must be a region that this deployment allows";
@@ -221,7 +221,7 @@ async fn bad_input_is_refused_by_name_and_never_reaches_aws() {
         ("start", format!("{region}&instance_id=i-{long}"), format!("instance_id {id}")),
         ("start", format!("{region}&instance_id=i-abba916a%00"), "instance_id has a control character".into()),
         ("start", format!("{region}&instance_id=,,"), "instance_id has an empty item".into()),
-        ("start", format!("{region}&instance_id={NO_INSTANCE},web"), format!("instance_id {id}")),
+        ("start", format!("{region}&instance_id={NO_INSTANCE},i-web"), format!("instance_id {id}")),
         ("start", format!("{region}&instance_id={many}"), "instance_id has more than 1000 items".into()),
         ("start", format!("{}=x", long), "A parameter's name is too long".into()),
         ("create", format!("{region}&SecurityGroupId=sg-abba916a"), "KeyName is required".into()),

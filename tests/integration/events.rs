@@ -65,6 +65,12 @@ async fn all_events_are_one_story() {
         assert_eq!(replay(list, id, 200).await.json()[0]["id"], id, "{list}");
     }
     assert_eq!(replay("ec2-reservations", id, 200).await.json()[0]["Instances"][0]["InstanceId"], id);
+    let changes = ["StartInstances", "StopInstances", "RebootInstances", "TerminateInstances"];
+    let permissions = json!([{"id": id, "permitted": changes, "refused": {}}]);
+    replay("ec2-permissions", id, 200).await.is(200, &permissions);
+    let regions = replay("regions-list", "", 200).await.json();
+    let here = regions.as_array().unwrap().iter().find(|it| it["name"] == "us-east-1");
+    assert_eq!(here.unwrap()["instances"], json!({"running": 1}));
     assert_eq!(replay("ec2-stop", id, 200).await.json()["CurrentState"]["Name"], "stopping");
     let started = replay("ec2-start", id, 200).await;
     assert_eq!(started.json()["CurrentState"]["Name"], "pending");

@@ -17,6 +17,7 @@ mod ec2;
 mod events;
 mod faults;
 mod gate;
+mod habits;
 mod instance;
 mod pages;
 mod parity;

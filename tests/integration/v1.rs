@@ -355,7 +355,7 @@ async fn bad_input_is_400_in_the_documents_words_and_never_reaches_aws() {
         let event = Event2::new("PUT", "/v1/launch").key().body("application/json", body);
         function.invoke(&event.json()).await.is(400, &json!(format!("Required arguments not provided: {detail}")));
     }
-    for path in ["/v1/i-xyz/start", "/v1/web/stop", "/v1/i-abba916a%00/reboot", "/v1/launch/start"] {
+    for path in ["/v1/i-xyz/start", "/v1/i-/stop", "/v1/i-abba916a%00/reboot", "/v1/i-launch/start"] {
         let answer = function.call("PUT", path).await;
         assert_eq!(answer.status, 404, "{answer:?}");
         assert!(answer.json().as_str().unwrap().starts_with("Instance ID not found: "), "{answer:?}");
