@@ -47,15 +47,12 @@ class Processes:
     def __init__(self):
         self.children = {}  # name -> Popen
         self.logs = {}  # name -> the output of a child that is silent while all is well
-        self.again = {}  # name -> with which status a child ends that is started again, and how
         self.stop_asked = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # ignored: by nohup
                 signal.signal(number, lambda *_: self.stop_asked.set())
 
-    def start(self, name, *command, silent=False, again=None):
-        if again is not None:
-            self.again[name] = (again, command)
+    def start(self, name, *command, silent=False):
         log = self.logs[name] = tempfile.TemporaryFile() if silent else None
         try:
             self.children[name] = subprocess.Popen(
@@ -75,14 +72,8 @@ class Processes:
         """Waits, while everything runs as it should."""
         if self.stop_asked.wait(seconds):
             raise Stopped
-        for name, child in list(self.children.items()):
-            if child.poll() is None:
-                continue
-            status, command = self.again.get(name, (None, None))
-            if child.returncode == status:
-                print(f"{name} is started again.", file=sys.stderr, flush=True)
-                self.start(name, *command)
-            else:
+        for name, child in self.children.items():
+            if child.poll() is not None:
                 if log := self.logs[name]:
                     log.seek(0)
                     sys.stderr.write(log.read().decode(errors="replace")[-2000:])
@@ -226,13 +217,11 @@ def start(processes, port, moto_port, **settings):
         "cargo-lambda", BIN / "cargo-lambda", "lambda", "watch", "--invoke-address", HOST, "--invoke-port", str(port),
         "--only-lambda-apis",  # it would go on serving without a function that failed; so that is started here
         "--disable-cors",  # its answers to OPTIONS would hide the function's own
-        "--timeout", "30",  # as an HTTP API
+        # No --timeout: that would also end the function's waiting for a request, and with it the function.
         silent=True,
     )  # fmt: skip
     wait_until(listens, port, "cargo-lambda", processes)
-    # cargo finds all built, and becomes the function. Lambda starts one that panics anew. cargo-lambda makes the runtime panic when
-    # a browser gives up a request, as it does when its tab is closed: its next answer to the runtime has no request ID then.
-    processes.start("the function", "cargo", "run", "--locked", "--quiet", again=101)
+    processes.start("the function", "cargo", "run", "--locked", "--quiet")  # cargo finds all built, and becomes the function
     wait_until(is_healthy, port, "the function", processes)
     return moto, group
 
