@@ -1,7 +1,7 @@
-//! What operators see: the metrics in each line of the log.
+//! What operators see: the metrics in each line of the log, and that README, dashboard and alarms speak of those and no others.
 
-use crate::support::{Event2, Function, KEY, SERVICE, Wire};
-use ec2_control_api::http::metrics::{DIMENSIONS, METRICS};
+use crate::support::{Event2, Function, KEY, SERVICE, Wire, file};
+use ec2_control_api::http::metrics::{DIMENSIONS, METRICS, NAMESPACE};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -241,5 +241,94 @@ async fn nothing_of_a_caller_gets_into_a_dimension() {
     let line = function.measured_line();
     for dimension in DIMENSIONS.iter().copied().flatten() {
         assert!(!line[dimension].as_str().unwrap().contains("evil"), "{line}");
+    }
+}
+
+#[test]
+fn the_readme_has_a_row_for_every_metric_and_no_other() {
+    let readme = file("README.md");
+    let section = readme.split("\n## Metrics, traces, alarms").nth(1).unwrap().split("\n**Traces**").next().unwrap();
+    let rows: Vec<_> = section.lines().filter(|line| line.starts_with("| `")).collect();
+    let expected: Vec<_> =
+        METRICS.iter().map(|it| format!("| `{}` | {} | {} |", it.name, it.unit, it.summary)).collect();
+    assert_eq!(rows, expected);
+}
+
+/// Whether there is such a metric: ours, or one of AWS's that the template uses.
+fn exists(namespace: &str, name: &str, dimensions: &[&str]) -> bool {
+    match namespace {
+        NAMESPACE => METRICS.iter().any(|it| it.name == name) && DIMENSIONS.contains(&dimensions),
+        "AWS/Lambda" => {
+            let names = ["ConcurrentExecutions", "Duration", "Errors", "Invocations", "Throttles"];
+            names.contains(&name) && dimensions == ["FunctionName"]
+        }
+        "AWS/ApiGateway" => ["4xx", "5xx", "Count", "Latency"].contains(&name) && dimensions == ["ApiId"],
+        _ => false,
+    }
+}
+
+#[test]
+fn every_metric_of_the_dashboard_exists_and_every_metric_is_on_it() {
+    let template = file("template.yaml");
+    let body = template.split("      DashboardBody: !Sub |\n").nth(1).unwrap();
+    let body: String = body.lines().take_while(|line| line.starts_with("        ") || line.is_empty()).collect();
+    let body: Value = serde_json::from_str(&body).unwrap();
+    let mut shown = BTreeSet::new();
+    for widget in body["widgets"].as_array().unwrap() {
+        for row in widget["properties"]["metrics"].as_array().into_iter().flatten() {
+            if let Some(search) = row[0]["expression"].as_str() {
+                let (_, name) = search.split_once("MetricName=\"").unwrap();
+                let name = name.split('"').next().unwrap();
+                let schema = format!("SEARCH('{{\"{NAMESPACE}\",{}}} ", DIMENSIONS[1].join(","));
+                assert!(search.starts_with(&schema), "{search}");
+                assert!(search.contains("service=\"${Ec2ControlApi}\""), "{search}");
+                assert!(exists(NAMESPACE, name, DIMENSIONS[1]), "{search}");
+                continue;
+            }
+            let texts: Vec<_> = row.as_array().unwrap().iter().filter_map(Value::as_str).collect();
+            let [namespace, name, dimension, value] = texts.as_slice() else { panic!("{row}") };
+            assert!(exists(namespace, name, &[dimension]), "{row}");
+            assert!(["${Ec2ControlApi}", "${HttpApi}"].contains(value), "{row}");
+            if *namespace == NAMESPACE {
+                shown.insert((*name).to_owned());
+            }
+        }
+        if widget["type"] == "log" {
+            // Members that a refused request's line has, and what CloudWatch adds.
+            let query = widget["properties"]["query"].as_str().unwrap();
+            let fields = query.split("| fields ").nth(1).unwrap().split(" |").next().unwrap();
+            let known = ["@timestamp", "status", "code", "caller", "source_ip", "method", "route", "region", "message"];
+            assert!(fields.split(", ").all(|field| known.contains(&field)), "{query}");
+        }
+    }
+    assert_eq!(shown, METRICS.iter().map(|it| it.name.to_owned()).collect());
+}
+
+#[test]
+fn every_alarm_is_of_a_metric_that_exists_and_rests_when_there_is_nothing() {
+    let template = file("template.yaml");
+    let alarms: Vec<_> = template.split("    Type: AWS::CloudWatch::Alarm\n").skip(1).collect();
+    assert!(alarms.len() >= 5);
+    let mut of = BTreeSet::new();
+    for alarm in alarms {
+        let lines: Vec<_> = alarm.lines().take_while(|line| line.starts_with("    ")).collect();
+        let value = |name: &str| {
+            let found = lines
+                .iter()
+                .find_map(|line| line.trim().trim_start_matches("- ").strip_prefix(name)?.strip_prefix(": "));
+            found.unwrap_or_else(|| panic!("no {name}: {lines:#?}"))
+        };
+        let dimensions: Vec<_> = lines.iter().filter_map(|line| line.trim().strip_prefix("- Name: ")).collect();
+        assert!(exists(value("Namespace"), value("MetricName"), &dimensions), "{lines:#?}");
+        assert_eq!(value("TreatMissingData"), "notBreaching");
+        assert_eq!(value("Value"), "!Ref Ec2ControlApi");
+        assert_eq!(value("AlarmActions"), "!If [HasAlarmTopic, [!Ref AlarmTopicArn], []]");
+        of.insert(value("MetricName"));
+        // README says what it is and when it rings.
+        let row = format!("| `{}` | {} | {} |", value("MetricName"), value("Threshold"), value("AlarmDescription"));
+        assert!(file("README.md").contains(&row), "README.md has no row\n{row}");
+    }
+    for needed in ["ServerErrors", "Throttled", "Refused", "Errors", "Throttles"] {
+        assert!(of.contains(needed), "no alarm for {needed}");
     }
 }
