@@ -30,7 +30,7 @@ fn counted(function: &Function) -> (String, Value) {
 /// AWS's schema of the format, and what its text says besides:
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>.
 #[track_caller]
-fn is_valid(line: &Value) {
+pub fn is_valid(line: &Value) {
     let only = |object: &Value, names: &[&str]| {
         let object = object.as_object().unwrap();
         assert_eq!(
