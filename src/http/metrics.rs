@@ -6,7 +6,7 @@ use super::status;
 use crate::error::Kind;
 use crate::trace::Calls;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -86,8 +86,8 @@ impl Boot {
 /// The metrics of a request.
 #[derive(Debug, Default)]
 pub struct Metrics {
-    timestamp: i128,
-    values: Vec<(&'static Metric, f64)>,
+    timestamp: i64,
+    values: Vec<(&'static Metric, Value)>,
 }
 
 impl Metrics {
@@ -101,9 +101,9 @@ impl Metrics {
         calls: &Calls,
         boot: &Boot,
     ) -> Self {
-        let mut values = vec![(REQUESTS, 1.0), (LATENCY, milliseconds(latency))];
+        let mut values = vec![(REQUESTS, json!(1)), (LATENCY, milliseconds(latency))];
         if calls.count() > 0 {
-            values.extend([(AWS_LATENCY, milliseconds(calls.time())), (AWS_CALLS, calls.count() as f64)]);
+            values.extend([(AWS_LATENCY, milliseconds(calls.time())), (AWS_CALLS, json!(calls.count()))]);
         }
         // What failed after the change itself had happened is answered as a success.
         let status = if answered < 400 { answered } else { failed.map_or(answered, status) };
@@ -119,17 +119,17 @@ impl Metrics {
             Some(Kind::Unreachable) => Some(UNREACHABLE),
             _ => None,
         };
-        values.extend(errors.into_iter().chain(kind).map(|metric| (metric, 1.0)));
+        values.extend(errors.into_iter().chain(kind).map(|metric| (metric, json!(1))));
         if let Some(took) = boot.first() {
-            values.extend([(COLD_START, 1.0), (INIT, milliseconds(took))]);
+            values.extend([(COLD_START, json!(1)), (INIT, milliseconds(took))]);
         }
-        Self { timestamp: now.unix_timestamp_nanos() / 1_000_000, values }
+        Self { timestamp: now.unix_timestamp() * 1_000 + i64::from(now.millisecond()), values }
     }
 }
 
 /// To the microsecond.
-fn milliseconds(it: Duration) -> f64 {
-    (it.as_secs_f64() * 1e6).round() / 1e3
+fn milliseconds(it: Duration) -> Value {
+    json!((it.as_secs_f64() * 1e6).round() / 1e3)
 }
 
 impl Serialize for Metrics {
@@ -142,7 +142,7 @@ impl Serialize for Metrics {
         map.serialize_entry(
             "_aws",
             &json!({
-                "Timestamp": i64::try_from(self.timestamp).unwrap_or_default(),
+                "Timestamp": self.timestamp,
                 "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": DIMENSIONS, "Metrics": metrics}],
             }),
         )?;

@@ -201,7 +201,7 @@ async fn the_process_that_lambda_starts_is_measured_and_passes_the_trace_on() {
     let [first, second] = lines.as_slice() else { panic!("{output}") };
     is_valid(first);
     is_valid(second);
-    assert_eq!((&first["service"], &first["ColdStart"], second.get("ColdStart")), (&json!(SERVICE), &json!(1.0), None));
+    assert_eq!((&first["service"], &first["ColdStart"], second.get("ColdStart")), (&json!(SERVICE), &json!(1), None));
     assert!(first["InitDuration"].as_f64().unwrap() > 0.0, "{first}");
     let headers: Vec<_> = wire.seen().into_iter().map(|call| call.headers.get("x-amzn-trace-id").cloned()).collect();
     assert_eq!(headers, [Some(SAMPLED.to_owned()), None]);
