@@ -293,6 +293,22 @@ struct Aws<'a> {
 mod tests {
     use super::*;
 
+    #[tokio::test]
+    async fn what_is_waited_for_side_by_side_adds_up_and_what_is_given_up_counts_until_then() {
+        let wait = |milliseconds| async move {
+            let _waiting = waiting();
+            tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+        };
+        let calls = Calls::new(None);
+        let work = async {
+            tokio::join!(wait(50), wait(50));
+            tokio::time::timeout(Duration::from_millis(50), wait(60_000)).await.unwrap_err();
+        };
+        calls.of(work).await;
+        assert!((Duration::from_millis(150)..Duration::from_secs(20)).contains(&calls.time()), "{calls:?}");
+        assert!(waiting().is_none(), "nobody asks any more");
+    }
+
     #[test]
     fn a_trace_is_one_that_is_sampled_and_has_somebody_to_tell() {
         let daemon = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 2000)));

@@ -98,7 +98,7 @@ async fn a_refused_call_is_an_error_and_an_unreadable_answer_a_fault() {
 async fn a_call_that_is_given_up_is_a_fault_without_an_answer() {
     let (daemon, function) = traced(Wire::always(0, "").await, Some(SAMPLED)).await;
     let list = Event2::new("GET", LIST).key().json();
-    assert_eq!(function.invoke_within(&list, Duration::from_millis(1_400)).await.status, 504);
+    assert_eq!(function.invoke_within(&list, Duration::from_millis(2_400)).await.status, 504);
     let [document] = told(&daemon).try_into().unwrap();
     let aws = json!({"operation": "DescribeInstances", "region": "eu-west-1", "retries": 0});
     let mut expected = describe(json!({"aws": aws, "fault": true}));
