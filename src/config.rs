@@ -7,6 +7,7 @@ use crate::gate::{InstanceTypes, Limits, ProtectedTag};
 use crate::http::auth::{ApiKeys, Authentication, Callers, parse_groups};
 use crate::policy::Policies;
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Canonical's public parameter for its current Ubuntu LTS
@@ -91,6 +92,8 @@ pub struct Config {
     pub bucket_prefix: Option<String>,
     /// Where EC2 and S3 are, if not at AWS: an emulator's address.
     pub endpoints: Endpoints,
+    /// Where X-Ray is told of calls. Lambda sets it (`AWS_XRAY_DAEMON_ADDRESS`); what is no address is none.
+    pub xray_daemon: Option<SocketAddr>,
 }
 
 /// Where callers may work.
@@ -243,6 +246,7 @@ impl Config {
                 prefix => prefix,
             },
             endpoints: Endpoints { ec2: endpoint("AWS_ENDPOINT_URL_EC2")?, s3: endpoint("AWS_ENDPOINT_URL_S3")? },
+            xray_daemon: set("AWS_XRAY_DAEMON_ADDRESS").and_then(|address| address.parse().ok()),
             regions,
         })
     }

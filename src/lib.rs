@@ -17,6 +17,7 @@
 //! - [`ec2`]: identifiers, what goes in and out, the table of EC2's error codes, and the one file that calls the SDK;
 //! - [`s3`]: the same for the few things of S3;
 //! - [`sdk`]: what the two have in common;
+//! - [`trace`]: what calls of AWS take, for the metrics and for X-Ray;
 //! - [`pages`]: the console and the API reference;
 //! - [`error`]: the one error type.
 
@@ -32,10 +33,12 @@ pub mod pages;
 pub mod policy;
 pub mod s3;
 pub mod sdk;
+pub mod trace;
 
 use config::{Config, ConfigError};
 use ec2::aws::Ec2;
 use http::event::Event;
+use http::metrics::Boot;
 use lambda_http::lambda_runtime::{self, LambdaEvent};
 use lambda_http::tower::ServiceExt as _;
 use lambda_http::{Adapter, Body, IntoResponse, Response, service_fn};
@@ -45,6 +48,7 @@ use serde::Serialize;
 use std::convert::Infallible;
 use std::future::ready;
 use std::pin::Pin;
+use std::time::Instant;
 use time::OffsetDateTime;
 
 /// The function: what it was configured with and what it reaches AWS by.
@@ -59,6 +63,8 @@ pub struct App {
     pub s3: S3,
     /// What time it is.
     pub clock: fn() -> OffsetDateTime,
+    /// How the process came to be.
+    pub boot: Boot,
     /// Takes one line of JSON for each request.
     pub log: Box<dyn Fn(&str) + Send + Sync>,
 }
@@ -69,6 +75,7 @@ impl App {
     /// # Errors
     /// The first environment variable that can't be right, the policy file's included.
     pub async fn from_env() -> Result<Self, ConfigError> {
+        let started = Instant::now();
         let config = Config::read(|name| std::env::var(name).ok())?;
         let policies = config.read_policies()?;
         #[expect(clippy::print_stdout, reason = "this is the log")]
@@ -76,7 +83,8 @@ impl App {
         let sdk = sdk::config().load().await;
         let ec2 = Ec2::new(sdk.clone(), config.endpoints.ec2.clone());
         let s3 = S3::new(sdk, config.endpoints.s3.clone());
-        Ok(Self { config, policies, ec2, s3, clock: OffsetDateTime::now_utc, log })
+        let boot = Boot::took(started.elapsed());
+        Ok(Self { config, policies, ec2, s3, clock: OffsetDateTime::now_utc, boot, log })
     }
 }
 

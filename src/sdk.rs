@@ -131,7 +131,7 @@ impl Intercept for Doubt {
 }
 
 /// The code in an error of EC2 or S3.
-fn error_code(body: &[u8]) -> Option<String> {
+pub(crate) fn error_code(body: &[u8]) -> Option<String> {
     let body = String::from_utf8_lossy(body);
     let (_, code) = body.split_once("<Code>")?;
     Some(code.split_once("</Code>")?.0.to_owned())

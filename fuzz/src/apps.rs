@@ -11,6 +11,7 @@ use ec2_control_api::App;
 use ec2_control_api::config::Config;
 use ec2_control_api::ec2::aws::Ec2;
 use ec2_control_api::http::event::Event;
+use ec2_control_api::http::metrics::Boot;
 use ec2_control_api::policy::Policies;
 use ec2_control_api::s3::aws::S3;
 use lambda_http::Context;
@@ -132,6 +133,7 @@ impl Bench {
             ec2: Ec2::new(sdk.clone(), None),
             s3: S3::new(sdk, None),
             clock: || OffsetDateTime::UNIX_EPOCH,
+            boot: Boot::default(),
             log: Box::new(move |line| log.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_owned())),
         };
         Self { app, aws, logged }

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::error::Error;
 use crate::sdk::{Answer, Clients, Doubt, failure, moment, unreadable};
+use crate::trace::Watch;
 use aws_config::SdkConfig;
 use aws_sdk_ec2::config::retry::RetryConfig;
 use aws_sdk_ec2::operation::RequestId;
@@ -32,7 +33,7 @@ impl Ec2 {
         self.clients.of(region, |region| {
             let mut config = aws_sdk_ec2::config::Builder::from(&self.config);
             config.set_endpoint_url(self.endpoint.clone());
-            aws_sdk_ec2::Client::from_conf(config.region(region).build())
+            aws_sdk_ec2::Client::from_conf(config.region(region).interceptor(Watch).build())
         })
     }
 

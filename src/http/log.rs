@@ -1,8 +1,9 @@
 //! The one line of JSON that every request leaves in the log. For a change it is the audit record, too: who attempted what, from
-//! where, what was decided and why, and what AWS said.
+//! where, what was decided and why, and what AWS said. CloudWatch makes metrics of it, too.
 
 use super::auth::Caller;
-use crate::error::Error;
+use super::metrics::Metrics;
+use crate::error::{Error, Kind};
 use crate::gate::Decision;
 use crate::operation::Target;
 use crate::policy::Action;
@@ -14,6 +15,8 @@ use std::collections::BTreeSet;
 pub struct Line<'a> {
     /// `INFO`, `WARN` for what the caller got wrong, `ERROR` for what the caller did not.
     pub level: &'static str,
+    /// The function's name.
+    pub service: &'a str,
     /// Lambda's ID of the invocation; the caller has it in the header `x-request-id`.
     pub request_id: &'a str,
     /// Where the request came from, as API Gateway says.
@@ -34,11 +37,9 @@ pub struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub route: Option<&'static str>,
     /// Which dialect the route belongs to.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub dialect: Option<&'static str>,
+    pub dialect: &'static str,
     /// The route's operation.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub operation: Option<&'static str>,
+    pub operation: &'static str,
     /// Where the operation works.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
@@ -77,8 +78,12 @@ pub struct Line<'a> {
     pub warnings: Vec<String>,
     /// The answer's status.
     pub status: u16,
-    /// From the start of the handler to the answer.
-    pub milliseconds: f64,
+    /// What kind of error it was.
+    #[serde(skip)]
+    pub kind: Option<Kind>,
+    /// How long it took, and what there is to count.
+    #[serde(flatten)]
+    pub metrics: Metrics,
 }
 
 impl Line<'_> {
@@ -100,6 +105,7 @@ impl Line<'_> {
 
     /// Takes over what the log is to know of an error.
     pub fn failed(&mut self, error: &Error) {
+        self.kind = Some(error.kind);
         self.code = Some(error.code.clone().into_owned());
         self.message = Some(error.message.clone());
         self.cause = error.cause.clone();

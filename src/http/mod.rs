@@ -4,6 +4,7 @@ pub mod auth;
 pub mod document;
 pub mod event;
 pub mod log;
+pub mod metrics;
 pub mod params;
 pub mod route;
 
@@ -12,12 +13,14 @@ use crate::dialects::{ALL_REGIONS, DIALECTS, DRY_RUN, LONGEST_WAIT, WAIT};
 use crate::error::{Error, Kind};
 use crate::gate::Decision;
 use crate::operation::{self, Asked, Operation};
+use crate::trace::{Calls, Trace};
 use auth::Caller;
 use lambda_http::http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use lambda_http::http::{Method, StatusCode};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt, Response};
 use log::Line;
+use metrics::Metrics;
 use params::{LARGEST_BODY, Params};
 use route::{BodyUse, Dialect, Found, Input, Route, find};
 use serde::Serialize;
@@ -89,14 +92,20 @@ pub async fn handle(app: &App, request: Request) -> Response<Body> {
     let context = request.lambda_context_ref();
     let request_id = context.map_or("", |context| context.request_id.as_str());
     let gateway = request.request_context_ref();
+    let service = context.map(|context| context.env_config.function_name.as_str()).filter(|name| !name.is_empty());
     let mut line = Line {
+        service: service.unwrap_or(metrics::NAMESPACE),
         request_id,
         source_ip: gateway.and_then(source_ip),
         method: request.method().as_str(),
+        dialect: metrics::NONE,
+        operation: metrics::NONE,
         ..Line::default()
     };
 
-    let mut reply = answer(app, &request, gateway, &mut line).await;
+    let header = context.and_then(|context| context.xray_trace_id.as_deref());
+    let calls = Calls::new(Trace::sampled(header, app.config.xray_daemon));
+    let mut reply = calls.of(answer(app, &request, gateway, &mut line)).await;
     if request.method() == Method::HEAD {
         reply.body = Body::Empty;
     }
@@ -107,7 +116,7 @@ pub async fn handle(app: &App, request: Request) -> Response<Body> {
         _ if line.cause.is_some() => "WARN",
         _ => "INFO",
     };
-    line.milliseconds = (started.elapsed().as_secs_f64() * 1e6).round() / 1e3;
+    line.metrics = Metrics::of((app.clock)(), line.kind, reply.status, started.elapsed(), &calls, &app.boot);
     (app.log)(&serde_json::to_string(&line).unwrap_or_default());
     let warnings = std::mem::take(&mut line.warnings);
     respond(reply, request_id, &warnings)
@@ -125,8 +134,8 @@ async fn answer(app: &App, request: &Request, gateway: Option<&RequestContext>, 
     }
     let (dialect, route, result) = match found {
         Found::Route(dialect, route, segments) => {
-            line.dialect = Some(dialect.name);
-            line.operation = Some(route.operation);
+            line.dialect = dialect.name;
+            line.operation = route.operation;
             line.route = Some(route.path);
             (dialect, Some(route), serve(app, request, gateway, line, dialect, route, segments).await)
         }

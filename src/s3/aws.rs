@@ -4,6 +4,7 @@ use super::{Bucket, BucketInfo, Object, ObjectInfo, ObjectKey, ObjectPage, Objec
 use crate::ec2::Region;
 use crate::error::{Error, Kind};
 use crate::sdk::{Answer, Clients, Doubt, failure, moment};
+use crate::trace::{Watch, waiting};
 use aws_config::SdkConfig;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::operation::RequestId;
@@ -47,7 +48,7 @@ impl S3 {
             config.set_endpoint_url(self.endpoint.clone());
             // An emulator has one host name for all buckets.
             config.set_force_path_style(Some(self.endpoint.is_some()));
-            aws_sdk_s3::Client::from_conf(config.region(region).build())
+            aws_sdk_s3::Client::from_conf(config.region(region).interceptor(Watch).build())
         })
     }
 
@@ -178,6 +179,7 @@ impl S3 {
         if length.is_none_or(|length| length > largest) {
             return Ok(Answer { value: Download::TooLarge, request_id });
         }
+        let _waiting = waiting(); // the call as the SDK sees it ends where the body begins
         let content = output.body.collect().await.map_err(|error| {
             let message = format!("AWS's answer to {action} did not arrive whole");
             let error = Error::new(Kind::Unreachable, "IncompleteAnswer", message).caused_by(error.to_string());

@@ -684,12 +684,10 @@ async fn what_aws_answers_stays_out_of_the_log_when_it_cant_be_read() {
 async fn a_change_leaves_one_line_for_an_audit() {
     let function = governed(&[(200, &described(&[(A, &[])])), (200, STOPPED)], EVERYTHING).await;
     function.call("POST", &format!("/ec2/stop?region_name=eu-west-1&instance_id={A}")).await;
-    let mut line = function.log_line();
-    line.as_object_mut().unwrap().remove("milliseconds");
     assert_eq!(
-        line,
+        function.log_line(),
         json!({
-            "level": "INFO", "request_id": crate::support::REQUEST_ID, "source_ip": "203.0.113.10", "caller": "demo",
+            "level": "INFO", "service": crate::support::SERVICE, "request_id": crate::support::REQUEST_ID, "source_ip": "203.0.113.10", "caller": "demo",
             "authentication": "key", "method": "POST", "route": "/ec2/stop", "dialect": "ec2", "operation": "stop",
             "region": "eu-west-1", "action": "StopInstances", "instance_ids": [A], "decision": "allow",
             "decided_by": ["policy0"], "aws_request_id": AWS_REQUEST_ID, "status": 200,

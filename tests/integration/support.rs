@@ -4,8 +4,9 @@ use ec2_control_api::App;
 use ec2_control_api::config::Config;
 use ec2_control_api::ec2::aws::Ec2;
 use ec2_control_api::http::event::Event;
+use ec2_control_api::http::metrics::{Boot, METRICS};
 use ec2_control_api::s3::aws::S3;
-use lambda_http::lambda_runtime::{Context, LambdaEvent};
+use lambda_http::lambda_runtime::{self, Context, LambdaEvent};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, VecDeque};
@@ -23,6 +24,8 @@ use tokio::net::{TcpListener, TcpStream};
 pub const KEY: &str = "local-only-key";
 /// The ID of every invocation, and so the client token of every launch.
 pub const REQUEST_ID: &str = "8f5e8b6c-0f4d-4a3c-9d6e-2b1a7c9e4f10";
+/// The function's name.
+pub const SERVICE: &str = "ec2-control-api-tests";
 /// AWS's ID of every canned answer.
 pub const AWS_REQUEST_ID: &str = "59dbff89-35bd-4eac-99ed-be587EXAMPLE";
 /// An instance ID that no server has given out.
@@ -352,6 +355,8 @@ pub fn policy_file(policies: &str) -> String {
 pub struct Function {
     pub app: App,
     pub wire: Wire,
+    /// The trace's header that Lambda hands over with each invocation.
+    pub trace: Option<String>,
     logged: Arc<Mutex<Vec<String>>>,
 }
 
@@ -408,9 +413,10 @@ impl Function {
             s3: S3::new(sdk, config.endpoints.s3.clone()),
             config,
             clock: || OffsetDateTime::from_unix_timestamp_nanos(1_455_645_849_006_739_000).unwrap(),
+            boot: Boot::took(Duration::from_millis(7)),
             log: Box::new(move |line| log.lock().unwrap().push(line.to_owned())),
         };
-        Self { app, wire, logged }
+        Self { app, wire, trace: None, logged }
     }
 
     /// Sends an event as Lambda does, and reads the answer as API Gateway does.
@@ -423,6 +429,9 @@ impl Function {
         let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + time;
         let mut context = Context::default();
         context.request_id = REQUEST_ID.to_owned();
+        context.env_config =
+            Arc::new(lambda_runtime::Config { function_name: SERVICE.to_owned(), ..lambda_runtime::Config::default() });
+        context.xray_trace_id = self.trace.clone();
         context.deadline = u64::try_from(deadline.as_millis()).unwrap();
         let event: Event = serde_json::from_str(&event.to_string()).unwrap();
         let response = ec2_control_api::invoke(&self.app, LambdaEvent::new(event, context)).await;
@@ -458,8 +467,16 @@ impl Function {
         assert!(seen.is_empty(), "{seen:#?}");
     }
 
-    /// Takes out the only log line so far.
+    /// Takes out the only log line so far, without what is in it for the metrics.
     pub fn log_line(&self) -> Value {
+        let mut line = self.measured_line();
+        let measured = |name: &String| name == "_aws" || METRICS.iter().any(|metric| metric.name == name);
+        line.as_object_mut().unwrap().retain(|name, _| !measured(name));
+        line
+    }
+
+    /// Takes out the only log line so far, all of it.
+    pub fn measured_line(&self) -> Value {
         let mut lines = std::mem::take(&mut *self.logged.lock().unwrap());
         assert_eq!(lines.len(), 1, "{lines:#?}");
         serde_json::from_str(&lines.remove(0)).unwrap()

@@ -1,0 +1,318 @@
+//! What operators see: the metrics in each line of the log, and that README, dashboard and alarms speak of those and no others.
+
+use crate::support::{Event2, Function, KEY, SERVICE, Wire, file};
+use ec2_control_api::http::metrics::{DIMENSIONS, METRICS, NAMESPACE};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+const EMPTY: &str = "<DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse>";
+const LAUNCHED: &str = "<RunInstancesResponse><instancesSet><item><instanceId>i-abba916a</instanceId></item></instancesSet></RunInstancesResponse>";
+const THROTTLED: &str = "<Response><Errors><Error><Code>RequestLimitExceeded</Code><Message>Request limit exceeded.</Message></Error></Errors></Response>";
+const ROLE: &str =
+    "<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>No.</Message></Error></Errors></Response>";
+const LIST: &str = "/ec2/list?region_name=us-east-1";
+const LAUNCH: &str = "/ec2/create?region_name=us-east-1&KeyName=demo&SecurityGroupId=sg-12345678";
+
+/// What the only line so far counts, and under which dialect and operation. The times are looked at apart, and so is the cold start.
+fn counted(function: &Function) -> (String, Value) {
+    let mut line = function.measured_line();
+    is_valid(&line);
+    assert_eq!(line["service"], SERVICE);
+    let of = format!("{} {}", line["dialect"].as_str().unwrap(), line["operation"].as_str().unwrap());
+    let line = line.as_object_mut().unwrap();
+    line.retain(|name, _| {
+        METRICS.iter().any(|metric| metric.name == name && metric.unit == "Count") && name != "ColdStart"
+    });
+    (of, json!(line))
+}
+
+/// AWS's schema of the format, and what its text says besides:
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>.
+#[track_caller]
+pub fn is_valid(line: &Value) {
+    let only = |object: &Value, names: &[&str]| {
+        let object = object.as_object().unwrap();
+        assert_eq!(
+            object.keys().map(String::as_str).collect::<BTreeSet<_>>(),
+            names.iter().copied().collect(),
+            "{line}"
+        );
+    };
+    let text = |value: &Value, longest: usize| (1..=longest).contains(&value.as_str().unwrap().len());
+    only(&line["_aws"], &["Timestamp", "CloudWatchMetrics"]);
+    assert!(line["_aws"]["Timestamp"].is_u64(), "{line}");
+    let directives = line["_aws"]["CloudWatchMetrics"].as_array().unwrap();
+    assert_eq!(directives.len(), 1, "{line}");
+    for directive in directives {
+        only(directive, &["Namespace", "Dimensions", "Metrics"]);
+        assert!(text(&directive["Namespace"], 1024), "{line}");
+        let sets = directive["Dimensions"].as_array().unwrap();
+        assert!(!sets.is_empty());
+        for set in sets {
+            let set = set.as_array().unwrap();
+            assert!((1..=30).contains(&set.len()));
+            for dimension in set {
+                assert!(text(dimension, 250) && text(&line[dimension.as_str().unwrap()], 1024), "{dimension}: {line}");
+            }
+        }
+        let metrics = directive["Metrics"].as_array().unwrap();
+        assert!((1..=100).contains(&metrics.len()));
+        for metric in metrics {
+            only(metric, &["Name", "Unit"]);
+            assert!(text(&metric["Name"], 1024));
+            assert!(["Count", "Milliseconds"].contains(&metric["Unit"].as_str().unwrap()), "{metric}");
+            assert!(line[metric["Name"].as_str().unwrap()].as_f64().unwrap() >= 0.0, "{metric}: {line}");
+        }
+    }
+    assert!(line.to_string().len() < 256 * 1024);
+}
+
+#[tokio::test]
+async fn a_launch_counts_as_a_request_of_its_operation_with_one_call_of_ec2() {
+    let function = Function::canned(&[(200, LAUNCHED)]).await;
+    assert_eq!(function.call("POST", LAUNCH).await.status, 200);
+    let line = function.measured_line();
+    is_valid(&line);
+    assert_eq!(
+        line["_aws"],
+        json!({
+            "Timestamp": 1_455_645_849_006_u64,
+            "CloudWatchMetrics": [{
+                "Namespace": "ec2-control-api",
+                "Dimensions": [["service"], ["service", "dialect", "operation"]],
+                "Metrics": [
+                    {"Name": "Requests", "Unit": "Count"}, {"Name": "Latency", "Unit": "Milliseconds"},
+                    {"Name": "AwsLatency", "Unit": "Milliseconds"}, {"Name": "AwsCalls", "Unit": "Count"},
+                    {"Name": "ColdStart", "Unit": "Count"}, {"Name": "InitDuration", "Unit": "Milliseconds"},
+                ],
+            }],
+        })
+    );
+    assert_eq!(
+        (&line["service"], &line["dialect"], &line["operation"]),
+        (&json!(SERVICE), &json!("ec2"), &json!("create"))
+    );
+    assert_eq!((&line["Requests"], &line["AwsCalls"]), (&json!(1), &json!(1)));
+    let (latency, aws) = (line["Latency"].as_f64().unwrap(), line["AwsLatency"].as_f64().unwrap());
+    assert!(0.0 < aws && aws < latency, "{line}");
+}
+
+#[tokio::test]
+async fn the_first_request_is_a_cold_start_and_the_second_is_not() {
+    let function = Function::alone(&[]).await;
+    function.call("GET", "/health").await;
+    let line = function.measured_line();
+    assert_eq!((&line["ColdStart"], &line["InitDuration"]), (&json!(1), &json!(7.0)));
+    function.call("GET", "/health").await;
+    let line = function.measured_line();
+    is_valid(&line);
+    assert_eq!((line.get("ColdStart"), line.get("InitDuration")), (None, None));
+    let names: Vec<_> =
+        line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap().iter().map(|it| &it["Name"]).collect();
+    assert_eq!(names, ["Requests", "Latency"]);
+}
+
+#[tokio::test]
+async fn every_kind_of_failure_has_a_count_of_its_own() {
+    let limits = [("ALLOWED_INSTANCE_TYPES", "t4g.*")];
+    let throttled = [(503, THROTTLED); 3];
+    let health = "/health";
+    for (answers, variables, method, path, status, of, counts) in [
+        (&[][..], &[][..], "GET", health, 200, "meta health", json!({})),
+        (&[(200, EMPTY)], &[], "GET", LIST, 200, "ec2 list", json!({"AwsCalls": 1})),
+        // The HEAD of a GET is that operation, too.
+        (&[(200, EMPTY)], &[], "HEAD", LIST, 200, "ec2 list", json!({"AwsCalls": 1})),
+        (&[], &[], "GET", "/ec2/list", 400, "ec2 list", json!({"ClientErrors": 1})),
+        (&[], &[("API_KEYS", "")], "GET", LIST, 401, "ec2 list", json!({"ClientErrors": 1, "Refused": 1})),
+        (&[], &limits, "POST", LAUNCH, 403, "ec2 create", json!({"ClientErrors": 1, "Refused": 1})),
+        (&throttled, &[], "GET", LIST, 429, "ec2 list", json!({"AwsCalls": 1, "ClientErrors": 1, "Throttled": 1})),
+        (&[(403, ROLE)], &[], "GET", LIST, 502, "ec2 list", json!({"AwsCalls": 1, "ServerErrors": 1, "Upstream": 1})),
+        (&[], &[], "GET", LIST, 504, "ec2 list", json!({"AwsCalls": 1, "ServerErrors": 1, "Unreachable": 1})),
+        // The same in the words of a document that knows no such status.
+        (
+            &[],
+            &[],
+            "GET",
+            "/v1/i-abba916a/attributes",
+            408,
+            "v1 attributes",
+            json!({"AwsCalls": 1, "ServerErrors": 1, "Unreachable": 1}),
+        ),
+        // What leads nowhere has no name that a caller could choose.
+        (&[], &[], "GET", "/no/such/place", 404, "none none", json!({"ClientErrors": 1})),
+        (&[], &[], "GET", "/ec2/no-such-route", 404, "none none", json!({"ClientErrors": 1})),
+        (&[], &[], "PATCH", "/ec2/list", 405, "none none", json!({"ClientErrors": 1})),
+        // A URL is signed here; S3 is not called for it.
+        (&[], &[], "GET", "/s3/demo-b/k?presign=1", 200, "s3 get-object", json!({})),
+    ] {
+        let function = Function::new(Wire::canned(answers).await, variables).await;
+        let answer = function.call(method, path).await;
+        assert_eq!(answer.status, status, "{method} {path}: {answer:?}");
+        let mut expected = counts;
+        expected["Requests"] = json!(1);
+        assert_eq!(counted(&function), (of.to_owned(), expected), "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_counts_too() {
+    let function = Function::alone(&[]).await;
+    function.invoke(&json!({"hello": "world"})).await;
+    assert_eq!(counted(&function), ("none none".to_owned(), json!({"Requests": 1, "ClientErrors": 1})));
+}
+
+#[tokio::test]
+async fn a_change_whose_tag_failed_counts_as_done() {
+    let stopped = "<StopInstancesResponse><instancesSet><item><instanceId>i-abba916a</instanceId></item></instancesSet></StopInstancesResponse>";
+    let function = Function::canned(&[(200, stopped), (403, ROLE)]).await;
+    assert_eq!(function.call("POST", "/instance/us-east-1/i-abba916a/stop").await.status, 204);
+    let expected = json!({"Requests": 1, "AwsCalls": 2, "Upstream": 1});
+    assert_eq!(counted(&function), ("instance action".to_owned(), expected));
+}
+
+#[tokio::test]
+async fn the_time_that_aws_takes_is_measured_with_every_attempt() {
+    let each = Duration::from_millis(200);
+    let wire = Wire::slow(&[(503, THROTTLED), (200, EMPTY)], each).await;
+    let function = Function::new(wire, &[]).await;
+    assert_eq!(function.call("GET", LIST).await.status, 200);
+    let line = function.measured_line();
+    let (latency, aws) = (line["Latency"].as_f64().unwrap(), line["AwsLatency"].as_f64().unwrap());
+    assert!((400.0..=latency).contains(&aws) && latency < 20_000.0, "{line}");
+    assert_eq!(line["AwsCalls"], 1);
+}
+
+#[tokio::test]
+async fn a_call_that_is_given_up_took_the_time_until_then() {
+    let function = Function::new(Wire::always(0, "").await, &[]).await;
+    let list = Event2::new("GET", LIST).key().json();
+    assert_eq!(function.invoke_within(&list, Duration::from_millis(2_400)).await.status, 504);
+    let line = function.measured_line();
+    let (latency, aws) = (line["Latency"].as_f64().unwrap(), line["AwsLatency"].as_f64().unwrap());
+    assert!((300.0..=latency).contains(&aws) && latency < 10_000.0, "{line}");
+    assert_eq!((&line["AwsCalls"], &line["Unreachable"]), (&json!(1), &json!(1)));
+}
+
+#[tokio::test]
+async fn an_objects_bytes_are_waited_for_as_well() {
+    let function = Function::canned(&[(200, "hello")]).await;
+    assert_eq!(function.call("GET", "/s3/demo-b/k").await.status, 200);
+    assert_eq!(counted(&function), ("s3 get-object".to_owned(), json!({"Requests": 1, "AwsCalls": 1})));
+}
+
+#[tokio::test]
+async fn requests_side_by_side_have_figures_of_their_own() {
+    let function =
+        Function::new(Wire::slow(&[(200, EMPTY), (200, EMPTY)], Duration::from_millis(100)).await, &[]).await;
+    tokio::join!(function.call("GET", LIST), function.call("GET", "/health"), function.call("GET", LIST));
+    let mut calls: Vec<_> = function
+        .log_lines()
+        .iter()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .map(|line| (line["operation"].as_str().unwrap().to_owned(), line["AwsCalls"].as_u64()))
+        .collect();
+    calls.sort_by(|a, b| a.0.cmp(&b.0));
+    let list = || ("list".to_owned(), Some(1));
+    assert_eq!(calls, [("health".to_owned(), None), list(), list()]);
+}
+
+#[tokio::test]
+async fn nothing_of_a_caller_gets_into_a_dimension() {
+    let function = Function::alone(&[]).await;
+    let hostile = Event2::new("GET", "/evil/{}").header("x-api-key", KEY).set("/requestContext/stage", json!("evil"));
+    function.invoke(&hostile.json()).await;
+    let line = function.measured_line();
+    for dimension in DIMENSIONS.iter().copied().flatten() {
+        assert!(!line[dimension].as_str().unwrap().contains("evil"), "{line}");
+    }
+}
+
+#[test]
+fn the_readme_has_a_row_for_every_metric_and_no_other() {
+    let readme = file("README.md");
+    let section = readme.split("\n## Metrics, traces, alarms").nth(1).unwrap().split("\n**Traces**").next().unwrap();
+    let rows: Vec<_> = section.lines().filter(|line| line.starts_with("| `")).collect();
+    let expected: Vec<_> =
+        METRICS.iter().map(|it| format!("| `{}` | {} | {} |", it.name, it.unit, it.summary)).collect();
+    assert_eq!(rows, expected);
+}
+
+/// Whether there is such a metric: ours, or one of AWS's that the template uses.
+fn exists(namespace: &str, name: &str, dimensions: &[&str]) -> bool {
+    match namespace {
+        NAMESPACE => METRICS.iter().any(|it| it.name == name) && DIMENSIONS.contains(&dimensions),
+        "AWS/Lambda" => {
+            let names = ["ConcurrentExecutions", "Duration", "Errors", "Invocations", "Throttles"];
+            names.contains(&name) && dimensions == ["FunctionName"]
+        }
+        "AWS/ApiGateway" => ["4xx", "5xx", "Count", "Latency"].contains(&name) && dimensions == ["ApiId"],
+        _ => false,
+    }
+}
+
+#[test]
+fn every_metric_of_the_dashboard_exists_and_every_metric_is_on_it() {
+    let template = file("template.yaml");
+    let body = template.split("      DashboardBody: !Sub |\n").nth(1).unwrap();
+    let body: String = body.lines().take_while(|line| line.starts_with("        ") || line.is_empty()).collect();
+    let body: Value = serde_json::from_str(&body).unwrap();
+    let mut shown = BTreeSet::new();
+    for widget in body["widgets"].as_array().unwrap() {
+        for row in widget["properties"]["metrics"].as_array().into_iter().flatten() {
+            if let Some(search) = row[0]["expression"].as_str() {
+                let (_, name) = search.split_once("MetricName=\"").unwrap();
+                let name = name.split('"').next().unwrap();
+                let schema = format!("SEARCH('{{\"{NAMESPACE}\",{}}} ", DIMENSIONS[1].join(","));
+                assert!(search.starts_with(&schema), "{search}");
+                assert!(search.contains("service=\"${Ec2ControlApi}\""), "{search}");
+                assert!(exists(NAMESPACE, name, DIMENSIONS[1]), "{search}");
+                continue;
+            }
+            let texts: Vec<_> = row.as_array().unwrap().iter().filter_map(Value::as_str).collect();
+            let [namespace, name, dimension, value] = texts.as_slice() else { panic!("{row}") };
+            assert!(exists(namespace, name, &[dimension]), "{row}");
+            assert!(["${Ec2ControlApi}", "${HttpApi}"].contains(value), "{row}");
+            if *namespace == NAMESPACE {
+                shown.insert((*name).to_owned());
+            }
+        }
+        if widget["type"] == "log" {
+            // Members that a refused request's line has, and what CloudWatch adds.
+            let query = widget["properties"]["query"].as_str().unwrap();
+            let fields = query.split("| fields ").nth(1).unwrap().split(" |").next().unwrap();
+            let known = ["@timestamp", "status", "code", "caller", "source_ip", "method", "route", "region", "message"];
+            assert!(fields.split(", ").all(|field| known.contains(&field)), "{query}");
+        }
+    }
+    assert_eq!(shown, METRICS.iter().map(|it| it.name.to_owned()).collect());
+}
+
+#[test]
+fn every_alarm_is_of_a_metric_that_exists_and_rests_when_there_is_nothing() {
+    let template = file("template.yaml");
+    let alarms: Vec<_> = template.split("    Type: AWS::CloudWatch::Alarm\n").skip(1).collect();
+    assert!(alarms.len() >= 5);
+    let mut of = BTreeSet::new();
+    for alarm in alarms {
+        let lines: Vec<_> = alarm.lines().take_while(|line| line.starts_with("    ")).collect();
+        let value = |name: &str| {
+            let found = lines
+                .iter()
+                .find_map(|line| line.trim().trim_start_matches("- ").strip_prefix(name)?.strip_prefix(": "));
+            found.unwrap_or_else(|| panic!("no {name}: {lines:#?}"))
+        };
+        let dimensions: Vec<_> = lines.iter().filter_map(|line| line.trim().strip_prefix("- Name: ")).collect();
+        assert!(exists(value("Namespace"), value("MetricName"), &dimensions), "{lines:#?}");
+        assert_eq!(value("TreatMissingData"), "notBreaching");
+        assert_eq!(value("Value"), "!Ref Ec2ControlApi");
+        assert_eq!(value("AlarmActions"), "!If [HasAlarmTopic, [!Ref AlarmTopicArn], []]");
+        of.insert(value("MetricName"));
+        // README says what it is and when it rings.
+        let row = format!("| `{}` | {} | {} |", value("MetricName"), value("Threshold"), value("AlarmDescription"));
+        assert!(file("README.md").contains(&row), "README.md has no row\n{row}");
+    }
+    for needed in ["ServerErrors", "Throttled", "Refused", "Errors", "Throttles"] {
+        assert!(of.contains(needed), "no alarm for {needed}");
+    }
+}

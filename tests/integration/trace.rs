@@ -1,0 +1,209 @@
+//! What X-Ray is told of a request's calls: datagrams to a socket in the place of Lambda's daemon.
+
+use crate::metrics::is_valid;
+use crate::support::{AWS_REQUEST_ID, Event2, Function, KEY, SERVICE, Wire};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::net::UdpSocket;
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+const SAMPLED: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1;Lineage=1:a87bd80c:0";
+const EMPTY: &str = "<DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse>";
+const THROTTLED: &str = "<Response><Errors><Error><Code>RequestLimitExceeded</Code><Message>Request limit exceeded.</Message></Error></Errors></Response>";
+const NO_SUCH: &str = "<Response><Errors><Error><Code>InvalidInstanceID.NotFound</Code><Message>No.</Message></Error></Errors></Response>";
+const LIST: &str = "/ec2/list?region_name=eu-west-1&tag:secret=s3cr3t";
+
+/// A daemon, and the function that knows of it.
+async fn traced(wire: Wire, header: Option<&str>) -> (UdpSocket, Function) {
+    let daemon = UdpSocket::bind("127.0.0.1:0").unwrap();
+    daemon.set_nonblocking(true).unwrap();
+    let address = daemon.local_addr().unwrap().to_string();
+    let mut function = Function::new(wire, &[("AWS_XRAY_DAEMON_ADDRESS", &address)]).await;
+    function.trace = header.map(str::to_owned);
+    (daemon, function)
+}
+
+/// What the daemon has been told so far. What was sent on loopback has arrived.
+fn told(daemon: &UdpSocket) -> Vec<Value> {
+    let mut buffer = [0; 65_536];
+    let mut documents = Vec::new();
+    while let Ok(length) = daemon.recv(&mut buffer) {
+        let text = str::from_utf8(&buffer[..length]).unwrap();
+        let (header, document) = text.split_once('\n').unwrap();
+        assert_eq!(header, r#"{"format":"json","version":1}"#);
+        assert!(!text.contains("secret") && !text.contains("s3cr3t"), "{text}");
+        documents.push(serde_json::from_str(document).unwrap());
+    }
+    documents
+}
+
+/// Takes out what is never the same twice, and looks at it.
+fn settled(mut document: Value, took: std::ops::Range<f64>) -> Value {
+    let mut take = |name: &str| document.as_object_mut().unwrap().remove(name).unwrap();
+    let (id, start, end) = (take("id"), take("start_time").as_f64().unwrap(), take("end_time").as_f64().unwrap());
+    let id = id.as_str().unwrap();
+    assert!(id.len() == 16 && id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)), "{id}");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
+    assert!(now - 60.0 < start && end <= now + 0.1 && took.contains(&(end - start)), "{start} {end} {now}");
+    document
+}
+
+/// The whole document of a call of DescribeInstances with these members.
+fn describe(more: Value) -> Value {
+    let mut document = json!({
+        "name": "EC2", "trace_id": "1-5759e988-bd862e3fe1be46a994272793", "parent_id": "53995c3f42cd8ad8", "type": "subsegment",
+        "namespace": "aws", "http": {"response": {"status": 200}},
+        "aws": {"operation": "DescribeInstances", "region": "eu-west-1", "request_id": AWS_REQUEST_ID, "retries": 0},
+    });
+    for (name, value) in more.as_object().unwrap() {
+        document[name] = value.clone();
+    }
+    document
+}
+
+#[tokio::test]
+async fn a_call_of_a_sampled_request_is_one_subsegment() {
+    let (daemon, function) = traced(Wire::slow(&[(200, EMPTY)], Duration::from_millis(100)).await, Some(SAMPLED)).await;
+    assert_eq!(function.call("GET", LIST).await.status, 200);
+    let [document] = told(&daemon).try_into().unwrap();
+    assert_eq!(settled(document, 0.1..20.0), describe(json!({})));
+}
+
+#[tokio::test]
+async fn a_throttled_call_is_one_subsegment_with_its_retries() {
+    let (daemon, function) = traced(Wire::canned(&[(503, THROTTLED); 3]).await, Some(SAMPLED)).await;
+    assert_eq!(function.call("GET", LIST).await.status, 429);
+    let [document] = told(&daemon).try_into().unwrap();
+    let aws =
+        json!({"operation": "DescribeInstances", "region": "eu-west-1", "request_id": AWS_REQUEST_ID, "retries": 2});
+    let expected = json!({"http": {"response": {"status": 503}}, "aws": aws, "error": true, "throttle": true});
+    assert_eq!(settled(document, 0.0..20.0), describe(expected));
+}
+
+#[tokio::test]
+async fn a_refused_call_is_an_error_and_an_unreadable_answer_a_fault() {
+    for (status, body, flag) in [(400, NO_SUCH, "error"), (200, "not XML", "fault")] {
+        let (daemon, function) = traced(Wire::canned(&[(status, body)]).await, Some(SAMPLED)).await;
+        function.call("GET", LIST).await;
+        let [document] = told(&daemon).try_into().unwrap();
+        let expected = describe(json!({"http": {"response": {"status": status}}, flag: true}));
+        assert_eq!(settled(document, 0.0..20.0), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_given_up_is_a_fault_without_an_answer() {
+    let (daemon, function) = traced(Wire::always(0, "").await, Some(SAMPLED)).await;
+    let list = Event2::new("GET", LIST).key().json();
+    assert_eq!(function.invoke_within(&list, Duration::from_millis(2_400)).await.status, 504);
+    let [document] = told(&daemon).try_into().unwrap();
+    let aws = json!({"operation": "DescribeInstances", "region": "eu-west-1", "retries": 0});
+    let mut expected = describe(json!({"aws": aws, "fault": true}));
+    expected.as_object_mut().unwrap().remove("http");
+    assert_eq!(settled(document, 0.3..20.0), expected);
+}
+
+#[tokio::test]
+async fn every_call_of_a_request_has_a_subsegment_and_a_signed_url_has_none() {
+    let (daemon, function) = traced(Wire::canned(&[(200, EMPTY), (200, "hello")]).await, Some(SAMPLED)).await;
+    function.call("GET", LIST).await;
+    function.call("GET", "/s3/demo-b/k?region_name=eu-west-1").await;
+    let calls = told(&daemon);
+    assert_eq!(calls.iter().map(|it| &it["name"]).collect::<Vec<_>>(), ["EC2", "S3"]);
+    assert_eq!(calls[1]["aws"]["operation"], "GetObject");
+    assert_ne!(calls[0]["id"], calls[1]["id"]);
+    assert_eq!(function.call("GET", "/s3/demo-b/k?presign=1").await.status, 200);
+    assert_eq!(told(&daemon), [] as [Value; 0]);
+}
+
+#[tokio::test]
+async fn nothing_is_told_of_a_request_that_is_not_sampled() {
+    let not = SAMPLED.replace("Sampled=1", "Sampled=0");
+    for header in [None, Some(not.as_str()), Some("Sampled=1"), Some("\0;=;")] {
+        let (daemon, function) = traced(Wire::canned(&[(200, EMPTY)]).await, header).await;
+        assert_eq!(function.call("GET", LIST).await.status, 200);
+        assert_eq!(told(&daemon), [] as [Value; 0]);
+    }
+}
+
+#[tokio::test]
+async fn a_request_does_not_fail_because_nobody_is_told() {
+    for address in ["127.0.0.1:1", "nowhere"] {
+        let wire = Wire::canned(&[(200, EMPTY)]).await;
+        let mut function = Function::new(wire, &[("AWS_XRAY_DAEMON_ADDRESS", address)]).await;
+        function.trace = Some(SAMPLED.to_owned());
+        assert_eq!(function.call("GET", LIST).await.status, 200);
+    }
+}
+
+/// Answers one request of the function to Lambda's runtime API, which is the result.
+async fn answer(runtime: &TcpListener, headers: &str, body: &str) -> String {
+    let (mut stream, _) = runtime.accept().await.unwrap();
+    let mut request = Vec::new();
+    let whole = |request: &[u8]| {
+        let text = String::from_utf8_lossy(request);
+        let (head, body) = text.split_once("\r\n\r\n")?;
+        let length =
+            head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+        let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
+        (if chunked { body.ends_with("0\r\n\r\n") } else { body.len() >= length.unwrap_or(0) }).then_some(())
+    };
+    while whole(&request).is_none() {
+        assert_ne!(stream.read_buf(&mut request).await.unwrap(), 0);
+    }
+    let length = body.len();
+    let answer = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}");
+    stream.write_all(answer.as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    String::from_utf8(request).unwrap()
+}
+
+#[tokio::test]
+async fn the_process_that_lambda_starts_is_measured_and_passes_the_trace_on() {
+    let wire = Wire::canned(&[(200, EMPTY), (200, EMPTY)]).await;
+    let daemon = UdpSocket::bind("127.0.0.1:0").unwrap();
+    daemon.set_nonblocking(true).unwrap();
+    let runtime = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let digest: String = Sha256::digest(KEY).iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut function = Command::new(env!("CARGO_BIN_EXE_bootstrap"))
+        .env_clear()
+        .envs([
+            ("AWS_LAMBDA_RUNTIME_API", runtime.local_addr().unwrap().to_string()),
+            ("AWS_LAMBDA_FUNCTION_NAME", SERVICE.to_owned()),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256".to_owned()),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
+            ("AWS_REGION", "us-east-1".to_owned()),
+            ("AWS_ACCESS_KEY_ID", "AKIDTEST".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "testing".to_owned()),
+            ("AWS_ENDPOINT_URL", wire.url.clone()),
+            ("AWS_XRAY_DAEMON_ADDRESS", daemon.local_addr().unwrap().to_string()),
+            ("API_KEYS", format!("demo={digest}")),
+        ])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    for trace in [format!("lambda-runtime-trace-id: {SAMPLED}\r\n"), String::new()] {
+        let deadline = (SystemTime::now() + Duration::from_secs(28)).duration_since(UNIX_EPOCH).unwrap().as_millis();
+        let headers = format!("lambda-runtime-aws-request-id: r\r\nlambda-runtime-deadline-ms: {deadline}\r\n{trace}");
+        let event = Event2::new("GET", LIST).key().json().to_string();
+        let asked = answer(&runtime, &headers, &event).await;
+        assert!(asked.starts_with("GET /2018-06-01/runtime/invocation/next "), "{asked}");
+        let answered = answer(&runtime, "", "").await;
+        assert!(answered.starts_with("POST /2018-06-01/runtime/invocation/r/response "), "{answered}");
+        assert!(answered.contains("\"statusCode\":200"), "{answered}");
+    }
+    function.kill().unwrap();
+    let output = String::from_utf8(function.wait_with_output().unwrap().stdout).unwrap();
+    let lines: Vec<Value> = output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [first, second] = lines.as_slice() else { panic!("{output}") };
+    is_valid(first);
+    is_valid(second);
+    assert_eq!((&first["service"], &first["ColdStart"], second.get("ColdStart")), (&json!(SERVICE), &json!(1), None));
+    assert!(first["InitDuration"].as_f64().unwrap() > 0.0, "{first}");
+    let headers: Vec<_> = wire.seen().into_iter().map(|call| call.headers.get("x-amzn-trace-id").cloned()).collect();
+    assert_eq!(headers, [Some(SAMPLED.to_owned()), None]);
+    assert_eq!(told(&daemon).len(), 1);
+}
