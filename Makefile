@@ -82,8 +82,8 @@ screenshots: .venv/ready chromium ## make the pictures of the README
 
 # A browser is of the system: this one is Debian's. Where it can't be installed, this says so instead of going without.
 chromium:
-	@command -v chromium chromium-browser google-chrome >/dev/null || \
-		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	@if { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null; then :; \
+		elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 			echo "Installing Chromium"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
 		else \
 			echo "The tests of the pages need Chromium: install it (Debian: apt-get install chromium)" >&2; exit 1; \

@@ -36,7 +36,7 @@ def main():
             page.get_by_role("button", name="Sign in").click()
             page.locator("#rows button:not([aria-disabled])", has_text="Start").first.wait_for()
             if name == "console-light":
-                page.get_by_role("button", name="Terminate web-1").focus()
+                page.get_by_role("button", name="Terminate db-primary").focus()
             page.screenshot(path=ROOT / f"docs/images/{name}.png")
 
 
