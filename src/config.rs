@@ -8,6 +8,7 @@ use crate::http::auth::{ApiKeys, Authentication, Callers, parse_groups};
 use crate::policy::Policies;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 /// Canonical's public parameter for its current Ubuntu LTS
 /// (<https://documentation.ubuntu.com/aws/aws-how-to/instances/find-ubuntu-images/>): an AMI ID is good in one region only,
@@ -91,6 +92,8 @@ pub struct Config {
     pub bucket_prefix: Option<String>,
     /// Where EC2 and S3 are, if not at AWS: an emulator's address.
     pub endpoints: Endpoints,
+    /// The document that describes this deployment's routes, once somebody has asked for it ([`openapi`](crate::openapi)).
+    pub openapi: OnceLock<String>,
 }
 
 /// Where callers may work.
@@ -244,6 +247,7 @@ impl Config {
             },
             endpoints: Endpoints { ec2: endpoint("AWS_ENDPOINT_URL_EC2")?, s3: endpoint("AWS_ENDPOINT_URL_S3")? },
             regions,
+            openapi: OnceLock::new(),
         })
     }
 }

@@ -3,22 +3,33 @@
 //! Parameters come from the query string, a JSON object or a form. Instances are described as boto3 does it.
 
 use crate::ec2::{
-    Change, Filter, ImageId, Instance, InstanceId, InstanceType, Launch, Placement, Query, Reservation, SecurityGroup,
-    State, StateChange, Tag,
+    Change, Filter, ImageId, Instance, InstanceId, InstanceType, Launch, Placement, Query, Region, Reservation,
+    SecurityGroup, SecurityGroupId, State, StateChange, Tag,
 };
 use crate::error::Error;
 use crate::http::Reply;
 use crate::http::params::{Parameter, parameters};
-use crate::http::route::{BodyUse, Call, Dialect, Input, Route};
+use crate::http::route::{Answer, BodyUse, Call, Dialect, Form, Input, Route};
 use crate::operation::{INSTANCE_PAGE_SIZES, Operation, Outcome, Rows};
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 // ---------------------------------------------------------------------------------------------------------------- routes
 
 /// The dialect.
-pub const DIALECT: Dialect = Dialect { name: "ec2", prefix: "/ec2", enabled: |_| true, routes: ROUTES, encode, error };
+pub const DIALECT: Dialect = Dialect {
+    name: "ec2",
+    summary: "Instances, for clients of python-boto3-api and of boto.",
+    prefix: "/ec2",
+    enabled: |_| true,
+    routes: ROUTES,
+    segments: &[],
+    encode,
+    error,
+    error_body: ERROR_BODY,
+};
 
 const ROUTES: &[Route] = &[
     Route {
@@ -40,6 +51,13 @@ const ROUTES: &[Route] = &[
             super::DRY_RUN,
         ],
         body: BodyUse::Parameters,
+        answers: &[
+            Answer::json::<Boto3Instance<'_>>(200, "The instance.", instance),
+            Answer::json::<Vec<Boto3Instance<'_>>>(200, "Several instances, if it was not one.", || {
+                json!([instance()])
+            }),
+            super::TRIED,
+        ],
         actions: super::LAUNCH_ACTIONS,
         open: false,
         decode: create,
@@ -51,6 +69,10 @@ const ROUTES: &[Route] = &[
         summary: "Lists the instances of a region, nine members each.",
         parameters: LIST,
         body: BodyUse::Parameters,
+        answers: &[Answer::json::<Vec<FlatInstance<'_>>>(200, "The instances.", || {
+            json!([FlatInstance::from(&super::sample_instance())])
+        })
+        .with(super::LIST_HEADERS)],
         actions: &["ec2:DescribeInstances"],
         open: false,
         decode: |input| list(input, flat_rows),
@@ -62,6 +84,22 @@ const ROUTES: &[Route] = &[
         summary: "Lists the instances of a region as boto's get_all_reservations does.",
         parameters: LIST,
         body: BodyUse::Parameters,
+        answers: &[Answer::json::<Vec<Boto3Reservation<'_>>>(
+            200,
+            "The reservations, each with its instances.",
+            || {
+                let id = Some("r-0123456789abcdef0".to_owned());
+                let instances = vec![super::sample_instance()];
+                let owner_id = Some("123456789012".to_owned());
+                json!([Boto3Reservation::from(&Reservation {
+                    reservation_id: id,
+                    owner_id,
+                    requester_id: None,
+                    instances
+                })])
+            },
+        )
+        .with(super::LIST_HEADERS)],
         actions: &["ec2:DescribeInstances"],
         open: false,
         decode: |input| list(input, reservation_rows),
@@ -73,6 +111,7 @@ const ROUTES: &[Route] = &[
         summary: "Starts instances.",
         parameters: CHANGE,
         body: BodyUse::Parameters,
+        answers: CHANGED,
         actions: &["ec2:StartInstances", "ec2:DescribeInstances"],
         open: false,
         decode: |input| change(input, Change::Start),
@@ -84,6 +123,7 @@ const ROUTES: &[Route] = &[
         summary: "Stops instances.",
         parameters: CHANGE,
         body: BodyUse::Parameters,
+        answers: CHANGED,
         actions: &["ec2:StopInstances", "ec2:DescribeInstances"],
         open: false,
         decode: |input| change(input, Change::Stop { force: false }),
@@ -95,6 +135,11 @@ const ROUTES: &[Route] = &[
         summary: "Reboots instances.",
         parameters: REBOOT,
         body: BodyUse::Parameters,
+        answers: &[
+            Answer::json::<Boto3Id<'_>>(200, "The instance is rebooting.", || json!(SAMPLE_ID)),
+            Answer::json::<Vec<Boto3Id<'_>>>(200, "Several instances, in the order asked for.", || json!([SAMPLE_ID])),
+            super::TRIED,
+        ],
         actions: &["ec2:RebootInstances", "ec2:DescribeInstances"],
         open: false,
         decode: |input| change(input, Change::Reboot),
@@ -106,10 +151,17 @@ const ROUTES: &[Route] = &[
         summary: "Terminates instances.",
         parameters: CHANGE,
         body: BodyUse::Parameters,
+        answers: CHANGED,
         actions: &["ec2:TerminateInstances", "ec2:DescribeInstances"],
         open: false,
         decode: |input| change(input, Change::Terminate { force: false }),
     },
+];
+
+const CHANGED: &[Answer] = &[
+    Answer::json::<Boto3Change<'_>>(200, "How the state of the instance has changed.", state_change),
+    Answer::json::<Vec<Boto3Change<'_>>>(200, "Several instances, in the order asked for.", || json!([state_change()])),
+    super::TRIED,
 ];
 
 const LIST: &[&Parameter] = &[REGION_NAME, STATE, TAG, INSTANCE_ID_FILTER, MAX_RESULTS, NEXT_TOKEN];
@@ -118,33 +170,47 @@ const REBOOT: &[&Parameter] = &[REGION_NAME, INSTANCE_ID, super::DRY_RUN];
 
 parameters! {
     REGION_NAME = "region_name", Text, true,
-        "The region, such as us-east-1.";
+        "The region, such as us-east-1.",
+        pattern: Region::PATTERN, example: "us-east-1";
     KEY_NAME = "KeyName" / "key_name", Text, true,
-        "The SSH key pair. Optional where `image_id` is given (boto's run_instances).";
+        "The SSH key pair. Optional where `image_id` is given (boto's run_instances).",
+        longest: 255, example: "demo";
     SECURITY_GROUP_ID = "SecurityGroupId" / "SecurityGroupIds" / "security_group_ids", List, true,
-        "The security group's ID. Optional where `image_id` is given (boto's run_instances).";
+        "The security group's ID. Optional where `image_id` is given (boto's run_instances).",
+        pattern: SecurityGroupId::PATTERN, most: super::MOST_GROUPS, example: "sg-0123456789abcdef0";
     IMAGE_ID = "ImageId" / "image_id", Text, false,
-        "The image, instead of the deployment's default: an AMI ID, or resolve:ssm: and a parameter's name.";
+        "The image, instead of the deployment's default: an AMI ID, or resolve:ssm: and a parameter's name.",
+        pattern: ImageId::PATTERN, example: "ami-0123456789abcdef0";
     INSTANCE_TYPE = "InstanceType" / "instance_type", Text, false,
-        "The instance type, instead of the deployment's default.";
+        "The instance type, instead of the deployment's default.",
+        pattern: InstanceType::PATTERN, longest: 64, example: "t3.micro";
     SECURITY_GROUPS = "security_groups" / "SecurityGroups", List, false,
-        "Security groups by name, as in boto's run_instances; what starts with sg- is an ID.";
+        "Security groups by name, as in boto's run_instances; what starts with sg- is an ID.",
+        most: super::MOST_GROUPS, example: "web";
     MIN_COUNT = "MinCount" / "min_count", Integer, false,
-        "Launch this many or none; 1 if not given.";
+        "Launch this many or none; 1 if not given.",
+        range: (1, super::MOST_INSTANCES), example: "1";
     MAX_COUNT = "MaxCount" / "max_count", Integer, false,
-        "Launch up to this many; MinCount if not given.";
+        "Launch up to this many; MinCount if not given.",
+        range: (1, super::MOST_INSTANCES), example: "2";
     INSTANCE_ID = "instance_id" / "InstanceId" / "instance_ids" / "InstanceIds", List, true,
-        "The instance, or several: comma-separated, repeated, or a JSON array. One call for all.";
+        "The instance, or several: comma-separated, repeated, or a JSON array. One call for all.",
+        pattern: InstanceId::PATTERN, most: super::MOST_INSTANCES as usize, example: "i-0123456789abcdef0";
     INSTANCE_ID_FILTER = "instance_id" / "InstanceId" / "instance_ids" / "InstanceIds", List, false,
-        "Only these instances, up to 200.";
+        "Only these instances, up to 200.",
+        pattern: InstanceId::PATTERN, most: MOST_FILTER_VALUES, example: "i-0123456789abcdef0";
     STATE = "state", List, false,
-        "Only instances in one of these states: pending, running, shutting-down, terminated, stopping, stopped.";
+        "Only instances in one of these states: pending, running, shutting-down, terminated, stopping, stopped.",
+        values: &State::NAMES, most: State::NAMES.len(), example: "running";
     TAG = "tag:KEY", Tag, false,
-        "Only instances whose tag KEY has this value; repeated: one of these values. EC2's wildcards * and ? work.";
+        "Only instances whose tag KEY has this value; repeated: one of these values. EC2's wildcards * and ? work.",
+        example: "blue";
     MAX_RESULTS = "max_results", Integer, false,
-        "One page of at most this many, 5 to 1000, instead of all that fits.";
+        "One page of at most this many, 5 to 1000, instead of all that fits.",
+        range: INSTANCE_PAGE_SIZES, example: "100";
     NEXT_TOKEN = "next_token", Text, false,
-        "Go on where an earlier answer's header x-next-token says.";
+        "Go on where an earlier answer's header x-next-token says.",
+        example: "eyJ2IjoiMiIsImMiOiJ...";
 }
 
 /// EC2 takes at most this many values in a filter.
@@ -157,13 +223,12 @@ fn create(input: &Input<'_>) -> Result<Call, Error> {
     let region = super::region(input, REGION_NAME)?;
     // boto's run_instances('<ami-id>') needs no more than the image.
     let boto = params.spelled("image_id");
-    let key_name = match params.text(KEY_NAME)? {
-        None if !boto => return Err(Error::missing(KEY_NAME.name)),
-        Some(name) if name.len() > 255 => return Err(Error::invalid(KEY_NAME.name, "has more than 255 characters")),
-        name => name.map(str::to_owned),
-    };
-    let mut security_group_ids = super::security_group_ids(SECURITY_GROUP_ID, &params.list(SECURITY_GROUP_ID, 100)?)?;
-    let (more_ids, security_groups) = super::security_groups(SECURITY_GROUPS, &params.list(SECURITY_GROUPS, 100)?)?;
+    let key_name = params.text(KEY_NAME)?.map(str::to_owned);
+    if key_name.is_none() && !boto {
+        return Err(Error::missing(KEY_NAME.name));
+    }
+    let mut security_group_ids = super::security_group_ids(SECURITY_GROUP_ID, &params.list(SECURITY_GROUP_ID)?)?;
+    let (more_ids, security_groups) = super::security_groups(SECURITY_GROUPS, &params.list(SECURITY_GROUPS)?)?;
     security_group_ids.extend(more_ids);
     if security_group_ids.is_empty() && !boto {
         return Err(Error::missing(SECURITY_GROUP_ID.name));
@@ -171,8 +236,8 @@ fn create(input: &Input<'_>) -> Result<Call, Error> {
     let image_id =
         params.parsed(IMAGE_ID, "an AMI ID (ami-...), or resolve:ssm: and a parameter's name", ImageId::parse)?;
     let instance_type = params.parsed(INSTANCE_TYPE, "an instance type such as t3.micro", InstanceType::parse)?;
-    let min_count = params.integer(MIN_COUNT, 1, super::MOST_INSTANCES)?.unwrap_or(1);
-    let max_count = params.integer(MAX_COUNT, 1, super::MOST_INSTANCES)?.unwrap_or(min_count);
+    let min_count = params.integer(MIN_COUNT)?.unwrap_or(1);
+    let max_count = params.integer(MAX_COUNT)?.unwrap_or(min_count);
     if min_count > max_count {
         return Err(Error::invalid(MAX_COUNT.name, "must not be less than MinCount"));
     }
@@ -193,10 +258,10 @@ fn create(input: &Input<'_>) -> Result<Call, Error> {
     Ok(Call::new(region, Operation::Launch(launch)))
 }
 
-fn instance_ids(input: &Input<'_>, parameter: &'static Parameter, most: usize) -> Result<Vec<InstanceId>, Error> {
+fn instance_ids(input: &Input<'_>, parameter: &'static Parameter) -> Result<Vec<InstanceId>, Error> {
     let wrong = || Error::invalid(parameter.name, "must be an instance's ID: i- and 8 or 17 hex digits");
     let mut ids = Vec::new();
-    for text in input.params.list(parameter, most)? {
+    for text in input.params.list(parameter)? {
         let id = InstanceId::parse(text).ok_or_else(wrong)?;
         // The same in upper case is the same.
         if !ids.contains(&id) {
@@ -208,7 +273,7 @@ fn instance_ids(input: &Input<'_>, parameter: &'static Parameter, most: usize) -
 
 fn change(input: &Input<'_>, change: Change) -> Result<Call, Error> {
     let region = super::region(input, REGION_NAME)?;
-    let instance_ids = instance_ids(input, INSTANCE_ID, super::MOST_INSTANCES as usize)?;
+    let instance_ids = instance_ids(input, INSTANCE_ID)?;
     if instance_ids.is_empty() {
         return Err(Error::missing(INSTANCE_ID.name));
     }
@@ -224,13 +289,13 @@ fn list(input: &Input<'_>, write: fn(&[Reservation], &mut Rows)) -> Result<Call,
             filters.push(Filter { name, values });
         }
     };
-    let states = params.list(STATE, State::NAMES.len())?;
-    if states.iter().any(|state| !State::NAMES.contains(state)) {
-        return Err(Error::invalid(STATE.name, format!("must be of {}", State::NAMES.join(", "))));
+    let states = params.list(STATE)?;
+    if states.iter().any(|state| !STATE.values.contains(state)) {
+        return Err(Error::invalid(STATE.name, format!("must be of {}", STATE.values.join(", "))));
     }
     filter("instance-state-name".to_owned(), states.into_iter().map(str::to_owned).collect());
     // A filter, not DescribeInstances' own list of IDs: that can't be paged, and fails when one of them is gone.
-    let ids = instance_ids(input, INSTANCE_ID_FILTER, MOST_FILTER_VALUES)?;
+    let ids = instance_ids(input, INSTANCE_ID_FILTER)?;
     filter("instance-id".to_owned(), ids.into_iter().map(String::from).collect());
     for (key, values) in params.tags(TAG)? {
         filter(format!("tag:{key}"), values.into_iter().map(str::to_owned).collect());
@@ -238,7 +303,7 @@ fn list(input: &Input<'_>, write: fn(&[Reservation], &mut Rows)) -> Result<Call,
     let query = Query {
         instance_ids: Vec::new(),
         filters,
-        max_results: params.integer(MAX_RESULTS, INSTANCE_PAGE_SIZES.0, INSTANCE_PAGE_SIZES.1)?,
+        max_results: params.integer(MAX_RESULTS)?,
         next_token: params.text(NEXT_TOKEN)?.map(str::to_owned),
     };
     Ok(Call::new(region, Operation::List { query, write }))
@@ -250,8 +315,8 @@ fn encode(_call: Call, outcome: Outcome) -> Reply {
     match outcome {
         Outcome::Launched(instances) => one_or_all(instances.iter().map(Boto3Instance::from).collect()),
         Outcome::Changed(changes) => one_or_all(changes.iter().map(Boto3Change::from).collect()),
-        Outcome::Rebooted(ids) => one_or_all(ids.iter().map(|id| json!({"InstanceId": id.as_str()})).collect()),
-        Outcome::Tried { action, by_aws } => super::tried_object(action, by_aws),
+        Outcome::Rebooted(ids) => one_or_all(ids.iter().map(|id| Boto3Id { instance_id: id.as_str() }).collect()),
+        Outcome::Tried { action, by_aws } => Reply::json(200, &super::DryRun::new(action, by_aws)),
         Outcome::Listed { json, next_token } => super::listed(json, next_token),
         other => super::unexpected(&other),
     }
@@ -267,7 +332,21 @@ fn one_or_all<T: Serialize>(items: Vec<T>) -> Reply {
 
 /// `{"Message", "Error"}`, with the common statuses.
 pub fn error(error: &Error, status: u16, _route: Option<&Route>) -> Reply {
-    Reply::json(status, &json!({"Message": error.message, "Error": error.code}))
+    Reply::json(status, &ErrorBody { message: &error.message, error: &error.code })
+}
+
+/// The form of that body.
+pub const ERROR_BODY: Form = SchemaGenerator::subschema_for::<ErrorBody<'_>>;
+
+/// What went wrong.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "PascalCase")]
+#[schemars(rename = "Error")]
+struct ErrorBody<'a> {
+    /// A sentence for people.
+    message: &'a str,
+    /// A code for programs: AWS's own, or one of this function in the same style.
+    error: &'a str,
 }
 
 fn flat_rows(reservations: &[Reservation], rows: &mut Rows) {
@@ -283,8 +362,9 @@ fn reservation_rows(reservations: &[Reservation], rows: &mut Rows) {
 }
 
 /// The nine members of `/ec2/list`; what EC2 does not have is `null`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "ListedInstance")]
 struct FlatInstance<'a> {
     id: &'a str,
     instance_type: Option<&'a str>,
@@ -314,8 +394,9 @@ impl<'a> From<&'a Instance> for FlatInstance<'a> {
 }
 
 /// A reservation as boto3's `describe_instances` has it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "Reservation")]
 struct Boto3Reservation<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reservation_id: Option<&'a str>,
@@ -340,8 +421,9 @@ impl<'a> From<&'a Reservation> for Boto3Reservation<'a> {
 /// An instance as boto3 describes it: what EC2 leaves out is left out, but for the names and addresses of the documents,
 /// which boto3 has as empty texts.
 /// (<https://boto3.amazonaws.com/v1/documentation/api/latest/reference/services/ec2/client/describe_instances.html>)
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "Instance")]
 struct Boto3Instance<'a> {
     instance_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -351,6 +433,7 @@ struct Boto3Instance<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     key_name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
     launch_time: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ami_launch_index: Option<i32>,
@@ -432,14 +515,18 @@ impl<'a> From<&'a Instance> for Boto3Instance<'a> {
     }
 }
 
-#[derive(Serialize)]
+/// Whether CloudWatch gets detailed metrics.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "Monitoring")]
 struct Boto3Monitoring<'a> {
     state: &'a str,
 }
 
-#[derive(Serialize)]
+/// Where the instance is.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "Placement")]
 struct Boto3Placement<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     availability_zone: Option<&'a str>,
@@ -448,8 +535,10 @@ struct Boto3Placement<'a> {
     tenancy: Option<&'a str>,
 }
 
-#[derive(Serialize)]
+/// A security group.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "SecurityGroup")]
 struct Boto3Group<'a> {
     group_id: Option<&'a str>,
     group_name: Option<&'a str>,
@@ -461,15 +550,19 @@ impl<'a> From<&'a SecurityGroup> for Boto3Group<'a> {
     }
 }
 
-#[derive(Serialize)]
+/// A tag.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "Tag")]
 struct Boto3Tag<'a> {
     key: &'a str,
     value: &'a str,
 }
 
-#[derive(Serialize)]
+/// An instance's state.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "State")]
 struct Boto3State<'a> {
     code: Option<u8>,
     name: Option<&'a str>,
@@ -481,8 +574,32 @@ impl<'a> From<&'a State> for Boto3State<'a> {
     }
 }
 
-#[derive(Serialize)]
+/// An instance's ID.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "InstanceId")]
+struct Boto3Id<'a> {
+    instance_id: &'a str,
+}
+
+const SAMPLE_ID: Boto3Id<'_> = Boto3Id { instance_id: "i-0123456789abcdef0" };
+
+fn instance() -> Value {
+    json!(Boto3Instance::from(&super::sample_instance()))
+}
+
+fn state_change() -> Value {
+    json!(Boto3Change::from(&StateChange {
+        instance_id: SAMPLE_ID.instance_id.to_owned(),
+        current: super::sample_state(64, "stopping"),
+        previous: super::sample_state(16, "running"),
+    }))
+}
+
+/// What a change did to an instance's state.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "PascalCase")]
+#[schemars(rename = "StateChange")]
 struct Boto3Change<'a> {
     instance_id: &'a str,
     current_state: Boto3State<'a>,

@@ -1,27 +1,33 @@
 //! `/s3/*`: what boto's tutorial does with S3, for the buckets of the deployment's prefix. Without a prefix there is no such
 //! dialect.
 
+use crate::ec2::Region;
 use crate::error::Error;
 use crate::http::Reply;
-use crate::http::params::parameters;
-use crate::http::route::{BodyUse, Call, Dialect, Input, Route};
+use crate::http::params::{PRINTABLE, parameters};
+use crate::http::route::{Answer, BodyUse, Call, Content, Dialect, Input, Route};
 use crate::operation::{OBJECT_PAGE_SIZES, Operation, Outcome, Rows};
+use crate::policy::Action;
 use crate::s3::aws::PRESIGNED_FOR;
-use crate::s3::{Bucket, Object, ObjectInfo, ObjectKey, ObjectQuery, PresignedMethod};
+use crate::s3::{Bucket, BucketInfo, Object, ObjectInfo, ObjectKey, ObjectQuery, PresignedMethod};
 use lambda_http::Body;
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 // ---------------------------------------------------------------------------------------------------------------- routes
 
 /// The dialect.
 pub const DIALECT: Dialect = Dialect {
     name: "s3",
+    summary: "Buckets and objects of the deployment's prefix, for users of boto's tutorial.",
     prefix: "/s3",
     enabled: |config| config.bucket_prefix.is_some(),
     routes: ROUTES,
+    segments: &[BUCKET, KEY],
     encode,
     error: super::ec2::error,
+    error_body: super::ec2::ERROR_BODY,
 };
 
 const ROUTES: &[Route] = &[
@@ -32,6 +38,9 @@ const ROUTES: &[Route] = &[
         summary: "Lists the buckets of the deployment's prefix.",
         parameters: &[REGION_NAME],
         body: BodyUse::Content,
+        answers: &[Answer::json::<Vec<BucketRow<'_>>>(200, "The buckets.", || {
+            json!([BucketRow { name: "demo-notes", creation_date: sample_time() }])
+        })],
         actions: &["s3:ListAllMyBuckets"],
         open: false,
         decode: |input| {
@@ -45,6 +54,7 @@ const ROUTES: &[Route] = &[
         summary: "Creates a bucket; a taken name is a conflict.",
         parameters: &[REGION_NAME, super::DRY_RUN],
         body: BodyUse::Parameters,
+        answers: &[Answer::json::<Name<'_>>(201, "The bucket is there.", || json!(Name { name: "demo-notes" })), TRIED],
         actions: &["s3:CreateBucket", "s3:ListBucket"],
         open: false,
         decode: |input| Ok(Call::new(super::region(input, REGION_NAME)?, Operation::CreateBucket(bucket(input)?))),
@@ -56,6 +66,10 @@ const ROUTES: &[Route] = &[
         summary: "Lists a bucket's objects.",
         parameters: &[REGION_NAME, PREFIX, MAX_RESULTS, NEXT_TOKEN],
         body: BodyUse::Content,
+        answers: &[Answer::json::<Vec<ObjectRow<'_>>>(200, "The objects.", || {
+            json!([ObjectRow { name: "hello.txt", size: Some(12), last_modified: sample_time() }])
+        })
+        .with(super::LIST_HEADERS)],
         actions: &["s3:ListBucket"],
         open: false,
         decode: list_objects,
@@ -67,6 +81,7 @@ const ROUTES: &[Route] = &[
         summary: "Deletes an empty bucket.",
         parameters: &[REGION_NAME, super::DRY_RUN],
         body: BodyUse::Parameters,
+        answers: &[Answer::empty(204, "The bucket is gone."), TRIED],
         actions: &["s3:DeleteBucket"],
         open: false,
         decode: |input| Ok(Call::new(super::region(input, REGION_NAME)?, Operation::DeleteBucket(bucket(input)?))),
@@ -78,6 +93,11 @@ const ROUTES: &[Route] = &[
         summary: "Stores the body as an object, byte for byte, with its Content-Type.",
         parameters: &[REGION_NAME, PRESIGN, super::DRY_RUN],
         body: BodyUse::Content,
+        answers: &[
+            Answer::json::<Name<'_>>(201, "The object is stored.", || json!(Name { name: "hello.txt" })),
+            Answer::json::<Presigned<'_>>(200, "With `presign`: where to put it.", || sample_url("PUT")),
+            TRIED,
+        ],
         actions: &["s3:PutObject"],
         open: false,
         decode: put_object,
@@ -89,6 +109,16 @@ const ROUTES: &[Route] = &[
         summary: "Answers with an object's bytes, or redirects to them when they are too many.",
         parameters: &[REGION_NAME, PRESIGN],
         body: BodyUse::Content,
+        answers: &[
+            Answer {
+                status: 200,
+                summary: "The object's bytes, with the Content-Type that they were stored with.",
+                body: Content::Bytes,
+                headers: &["etag", "content-security-policy"],
+            },
+            Answer::json::<Presigned<'_>>(200, "With `presign`: where to get it.", || sample_url("GET")),
+            Answer::empty(307, "They are too many for an answer: where to get them.").with(&["location"]),
+        ],
         actions: &["s3:GetObject", "s3:ListBucket"],
         open: false,
         decode: get_object,
@@ -100,6 +130,7 @@ const ROUTES: &[Route] = &[
         summary: "Deletes an object, whether there is one or not.",
         parameters: &[REGION_NAME, super::DRY_RUN],
         body: BodyUse::Parameters,
+        answers: &[Answer::empty(204, "There is no such object any more."), TRIED],
         actions: &["s3:DeleteObject"],
         open: false,
         decode: |input| {
@@ -108,17 +139,34 @@ const ROUTES: &[Route] = &[
     },
 ];
 
+/// S3 can't be asked what it would do.
+const TRIED: Answer =
+    Answer::json::<super::DryRun>(200, "A dry run: the deployment would permit it, and nothing was done.", || {
+        json!(super::DryRun::new(Action::PutObject, false))
+    });
+
 parameters! {
+    BUCKET = "bucket", Text, true,
+        "The bucket's name, with the deployment's prefix.",
+        pattern: "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", example: "demo-notes";
+    KEY = "key", Text, true,
+        "The object's key, slashes included.",
+        pattern: PRINTABLE, longest: 1024, example: "hello.txt";
     REGION_NAME = "region_name", Text, false,
-        "The bucket's region; the deployment's default if not given.";
+        "The bucket's region; the deployment's default if not given.",
+        pattern: Region::PATTERN, example: "us-east-1";
     PREFIX = "prefix", Text, false,
-        "Only objects whose keys begin with this.";
+        "Only objects whose keys begin with this.",
+        example: "2026/";
     MAX_RESULTS = "max_results", Integer, false,
-        "One page of at most this many, 1 to 1000, instead of all that fits.";
+        "One page of at most this many, 1 to 1000, instead of all that fits.",
+        range: OBJECT_PAGE_SIZES, example: "100";
     NEXT_TOKEN = "next_token", Text, false,
-        "Go on where an earlier answer's header x-next-token says.";
+        "Go on where an earlier answer's header x-next-token says.",
+        example: "1ueGcxLPRx1Tr/XYExHnhbYLgveDs2J/wm36Hy4vbOwM=";
     PRESIGN = "presign", Boolean, false,
-        "1 to get a URL for the bytes, which then do not pass through the function.";
+        "1 to get a URL for the bytes, which then do not pass through the function.",
+        example: "true";
 }
 
 // ---------------------------------------------------------------------------------------------------------------- decode
@@ -129,11 +177,11 @@ fn prefix<'a>(input: &'a Input<'_>) -> &'a str {
 }
 
 fn bucket(input: &Input<'_>) -> Result<Bucket, Error> {
-    Bucket::parse(input.segment("bucket"), prefix(input)).map_err(|problem| Error::invalid("bucket", problem))
+    Bucket::parse(input.segment(BUCKET.name), prefix(input)).map_err(|problem| Error::invalid(BUCKET.name, problem))
 }
 
 fn key(input: &Input<'_>) -> Result<ObjectKey, Error> {
-    ObjectKey::parse(input.segment("key")).map_err(|problem| Error::invalid("key", problem))
+    ObjectKey::parse(input.segment(KEY.name)).map_err(|problem| Error::invalid(KEY.name, problem))
 }
 
 fn list_objects(input: &Input<'_>) -> Result<Call, Error> {
@@ -141,7 +189,7 @@ fn list_objects(input: &Input<'_>) -> Result<Call, Error> {
     let query = ObjectQuery {
         bucket: bucket(input)?,
         prefix: params.text(PREFIX)?.map(str::to_owned),
-        max_results: params.integer(MAX_RESULTS, OBJECT_PAGE_SIZES.0, OBJECT_PAGE_SIZES.1)?,
+        max_results: params.integer(MAX_RESULTS)?,
         next_token: params.text(NEXT_TOKEN)?.map(str::to_owned),
     };
     Ok(Call::new(super::region(input, REGION_NAME)?, Operation::ListObjects { query, write: object_rows }))
@@ -181,15 +229,12 @@ fn get_object(input: &Input<'_>) -> Result<Call, Error> {
 
 fn encode(call: Call, outcome: Outcome) -> Reply {
     match outcome {
-        Outcome::Buckets(buckets) => {
-            let bucket = |it: &crate::s3::BucketInfo| json!({"name": it.name, "creation_date": it.creation_date.map(super::rfc3339_milliseconds)});
-            Reply::json(200, &buckets.iter().map(bucket).collect::<Vec<_>>())
-        }
-        Outcome::Tried { action, by_aws } => super::tried_object(action, by_aws),
+        Outcome::Buckets(buckets) => Reply::json(200, &buckets.iter().map(BucketRow::from).collect::<Vec<_>>()),
+        Outcome::Tried { action, by_aws } => Reply::json(200, &super::DryRun::new(action, by_aws)),
         Outcome::Listed { json, next_token } => super::listed(json, next_token),
         Outcome::Stored => match &call.operation {
-            Operation::PutObject(_, key, _) => Reply::json(201, &json!({"name": key.as_str()})),
-            Operation::CreateBucket(bucket) => Reply::json(201, &json!({"name": bucket.as_str()})),
+            Operation::PutObject(_, key, _) => Reply::json(201, &Name { name: key.as_str() }),
+            Operation::CreateBucket(bucket) => Reply::json(201, &Name { name: bucket.as_str() }),
             _ => Reply::empty(201),
         },
         Outcome::Object(object) => {
@@ -204,24 +249,73 @@ fn encode(call: Call, outcome: Outcome) -> Reply {
         Outcome::TooLarge { url } => Reply::empty(307).with("location", url),
         Outcome::Presigned { url, method } => {
             let expires_in = PRESIGNED_FOR.as_secs();
-            Reply::json(200, &json!({"url": url, "method": method.as_str(), "expires_in": expires_in}))
+            Reply::json(200, &Presigned { url: &url, method: method.as_str(), expires_in })
         }
         Outcome::Deleted => Reply::empty(204),
         other => super::unexpected(&other),
     }
 }
 
-fn object_rows(objects: &[ObjectInfo], rows: &mut Rows) {
-    #[derive(Serialize)]
-    struct Row<'a> {
-        name: &'a str,
-        size: Option<i64>,
-        last_modified: Option<String>,
-    }
+/// A bucket.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Bucket")]
+struct BucketRow<'a> {
+    name: &'a str,
+    #[schemars(extend("format" = "date-time"))]
+    creation_date: Option<String>,
+}
 
+impl<'a> From<&'a BucketInfo> for BucketRow<'a> {
+    fn from(it: &'a BucketInfo) -> Self {
+        Self { name: &it.name, creation_date: it.creation_date.map(super::rfc3339_milliseconds) }
+    }
+}
+
+/// What has been created or stored.
+#[derive(Serialize, JsonSchema)]
+struct Name<'a> {
+    /// The bucket's name, or the object's key.
+    name: &'a str,
+}
+
+/// A URL by which whoever has it may put or get an object.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PresignedUrl")]
+struct Presigned<'a> {
+    #[schemars(extend("format" = "uri"))]
+    url: &'a str,
+    /// The method to use.
+    #[schemars(extend("enum" = ["GET", "PUT"]))]
+    method: &'a str,
+    /// For how many seconds it works.
+    expires_in: u64,
+}
+
+fn sample_time() -> Option<String> {
+    time::OffsetDateTime::from_unix_timestamp(1_772_442_000).ok().map(super::rfc3339_milliseconds)
+}
+
+fn sample_url(method: &str) -> Value {
+    let url = "https://demo-notes.s3.us-east-1.amazonaws.com/hello.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-...";
+    json!(Presigned { url, method, expires_in: PRESIGNED_FOR.as_secs() })
+}
+
+/// An object.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Object")]
+struct ObjectRow<'a> {
+    /// Its key.
+    name: &'a str,
+    /// Its size in bytes.
+    size: Option<i64>,
+    #[schemars(extend("format" = "date-time"))]
+    last_modified: Option<String>,
+}
+
+fn object_rows(objects: &[ObjectInfo], rows: &mut Rows) {
     for object in objects {
         let last_modified = object.last_modified.map(super::rfc3339_milliseconds);
-        rows.push(&Row { name: &object.key, size: object.size, last_modified });
+        rows.push(&ObjectRow { name: &object.key, size: object.size, last_modified });
     }
 }
 
@@ -230,7 +324,6 @@ fn object_rows(objects: &[ObjectInfo], rows: &mut Rows) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ec2::Region;
 
     #[test]
     fn an_object_of_no_type_is_bytes_and_never_a_page_of_this_origin() {
