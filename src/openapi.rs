@@ -91,8 +91,8 @@ fn meaning(status: u16) -> &'static str {
     }
 }
 
-/// An error of each kind that a route can answer with. The one place that says which these are: a refusal of AWS is possible
-/// wherever AWS is asked, what is not there wherever something is named, a conflict wherever something is to change.
+/// An error of each kind that a route can answer with. The one place that says which these are: what AWS can answer to
+/// anything is possible wherever AWS is asked, a conflict wherever something is to change.
 fn errors(dialect: &Dialect, route: &Route) -> Vec<Error> {
     let calls = |action| route.actions.contains(&action);
     let changes = route.parameters.iter().any(|it| it.name == DRY_RUN.name);
@@ -127,15 +127,14 @@ fn errors(dialect: &Dialect, route: &Route) -> Vec<Error> {
     };
     aws(Kind::Invalid, "InvalidParameterCombination", "The parameter can't be used with another one");
     match () {
-        () if s3 && !segments(dialect, route).is_empty() => {
+        () if s3 => {
             aws(Kind::NotFound, "NoSuchBucket", "The specified bucket does not exist");
         }
         () if launches => aws(Kind::NotFound, "InvalidKeyPair.NotFound", "The key pair 'demo' does not exist"),
-        () if changes || !segments(dialect, route).is_empty() => {
+        () => {
             let message = "The instance ID 'i-0123456789abcdef0' does not exist";
             aws(Kind::NotFound, "InvalidInstanceID.NotFound", message);
         }
-        () => {}
     }
     if calls("s3:GetObject") {
         aws(Kind::Conflict, "InvalidObjectState", "The operation is not valid for the object's storage class");
@@ -172,18 +171,18 @@ pub fn document(config: &Config) -> Value {
         settings.meta_schema = None;
     });
     let mut components = Components { schemas: settings.into_generator(), bodies: Map::new(), errors: BTreeMap::new() };
-    let mut paths: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
+    let mut paths = Map::new();
     let mut tags = Vec::new();
     for dialect in DIALECTS.iter().filter(|dialect| (dialect.enabled)(config)) {
         tags.push(json!({"name": dialect.name, "description": dialect.summary}));
         for route in dialect.routes {
-            let path = paths.entry(route.path.replace("...}", "}")).or_default();
+            let path = paths.entry(route.path.replace("...}", "}")).or_insert_with(|| json!({}));
             let segments: Vec<_> = segments(dialect, route).into_iter().map(segment).collect();
             if !segments.is_empty() {
-                path.insert("parameters".to_owned(), segments.into());
+                path["parameters"] = segments.into();
             }
             for method in route.methods {
-                path.insert(method.to_ascii_lowercase(), components.operation(dialect, route, method));
+                path[method.to_ascii_lowercase()] = components.operation(dialect, route, method);
             }
         }
     }
@@ -279,7 +278,7 @@ impl Components {
             value["description"] = tag.summary.into();
             body["patternProperties"] = json!({"^tag:.": value});
         }
-        let name = format!("{id}-parameters");
+        let name = format!("{}Parameters", id.split('-').map(capitalized).collect::<String>());
         let mut content = json!({"schema": {"$ref": format!("#/components/schemas/{name}")}});
         if !required.is_empty() {
             content["example"] = example.into();
@@ -327,8 +326,11 @@ impl Components {
                 Content::Nothing => {}
                 Content::Bytes => any_type = true,
                 Content::Json(form, example) => {
-                    forms.push(json!(form(&mut self.schemas)));
-                    let name = format!("example-{}", forms.len());
+                    let form = json!(form(&mut self.schemas));
+                    if !forms.contains(&form) {
+                        forms.push(form);
+                    }
+                    let name = format!("example-{}", examples.len() + 1);
                     examples.insert(name, json!({"summary": answer.summary, "value": example()}));
                 }
             }
@@ -361,6 +363,7 @@ impl Components {
 
     fn finish(mut self) -> Value {
         let mut schemas = self.schemas.take_definitions(true);
+        schemas.values_mut().for_each(without_null);
         schemas.append(&mut self.bodies);
         let header = |(name, summary, example): &(&str, &str, &str)| {
             ((*name).to_owned(), json!({"description": summary, "schema": {"type": "string"}, "example": example}))
@@ -368,6 +371,34 @@ impl Components {
         let headers: Map<_, _> = HEADERS.iter().map(header).collect();
         json!({"schemas": schemas, "responses": self.errors, "headers": headers})
     }
+}
+
+/// Members that need not be there are those that serde leaves out when they are `None`: none of them is ever null.
+fn without_null(schema: &mut Value) {
+    let required = schema.get("required").cloned().unwrap_or_default();
+    let required = |name: &str| required.as_array().is_some_and(|names| names.iter().any(|it| it == name));
+    for (name, member) in schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
+        if required(name) {
+            continue;
+        }
+        if let Some([of, null]) = member.get("type").and_then(Value::as_array).map(Vec::as_slice)
+            && null == "null"
+        {
+            let of = of.clone();
+            member["type"] = of;
+        }
+        if let Some([of, null]) = member.get("anyOf").and_then(Value::as_array).map(Vec::as_slice)
+            && null["type"] == "null"
+        {
+            let of = of.clone();
+            *member = of;
+        }
+    }
+}
+
+fn capitalized(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
 }
 
 /// The parameters in a route's path, in its order.

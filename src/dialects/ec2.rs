@@ -577,7 +577,7 @@ impl<'a> From<&'a State> for Boto3State<'a> {
 /// An instance's ID.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
-#[schemars(rename = "InstanceId")]
+#[schemars(rename = "RebootedInstance")]
 struct Boto3Id<'a> {
     instance_id: &'a str,
 }

@@ -129,6 +129,7 @@ fn encode(_call: Call, outcome: Outcome) -> Reply {
 
 /// An instance. What EC2 does not have is null.
 #[derive(Serialize, JsonSchema)]
+#[schemars(rename = "InstanceDescription")]
 struct Description<'a> {
     public_dns_name: Option<&'a str>,
     public_ip_address: Option<&'a str>,

@@ -104,7 +104,7 @@ fn tried(action: Action, by_aws: bool) -> String {
     format!("Dry run: {who} would permit {action}. Nothing was done.")
 }
 
-/// The same as an object, with boto3's name for it.
+/// What is said of a change that was tried only, under boto3's name for that.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 struct DryRun {

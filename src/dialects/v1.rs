@@ -353,16 +353,7 @@ const ATTRIBUTES: [(&str, ReadAttribute); 12] = [
     ("disableApiStop", |it| Ok(Attribute::DisableApiStop(truth(it)?))),
 ];
 
-const ATTRIBUTE_NAMES: [&str; ATTRIBUTES.len()] = {
-    let mut names = [""; ATTRIBUTES.len()];
-    let mut i = 0;
-    while i < names.len() {
-        #[expect(clippy::indexing_slicing, reason = "in a constant: a wrong index would not compile")]
-        (names[i] = ATTRIBUTES[i].0);
-        i += 1;
-    }
-    names
-};
+const ATTRIBUTE_NAMES: [&str; ATTRIBUTES.len()] = names(&ATTRIBUTES);
 
 fn modify(input: &Input<'_>) -> Result<Call, Error> {
     let instance_id = instance_id(input)?;
@@ -410,8 +401,8 @@ const MODIFIED: &str = "Instance modification succeeded";
 
 /// Those fields of an instance; all if none is named.
 fn shown(instance: &Instance, fields: &[&str]) -> Value {
-    let shown = FIELDS.iter().filter(|(name, ..)| fields.is_empty() || fields.contains(name));
-    shown.map(|(name, _, of)| ((*name).to_owned(), of(instance))).collect::<Map<_, _>>().into()
+    let shown = FIELDS.iter().filter(|(name, _)| fields.is_empty() || fields.contains(name));
+    shown.map(|(name, (_, of))| ((*name).to_owned(), of(instance))).collect::<Map<_, _>>().into()
 }
 
 fn fields_form(_generator: &mut SchemaGenerator) -> Schema {
@@ -419,7 +410,7 @@ fn fields_form(_generator: &mut SchemaGenerator) -> Schema {
         "date-time" => json!({"type": ["string", "null"], "format": form}),
         form => json!({"type": [form, "null"]}),
     };
-    let properties: Map<_, _> = FIELDS.iter().map(|(name, of, _)| ((*name).to_owned(), form(of))).collect();
+    let properties: Map<_, _> = FIELDS.iter().map(|(name, (of, _))| ((*name).to_owned(), form(of))).collect();
     json_schema!({
         "type": "object", "description": "Fields of an instance. What EC2 does not have is null.",
         "properties": properties, "additionalProperties": false,
@@ -430,32 +421,35 @@ fn fields_form(_generator: &mut SchemaGenerator) -> Schema {
 type Field = fn(&Instance) -> Value;
 
 /// The document's fields, in its order, and what each is if it is not null.
-const FIELDS: [(&str, &str, Field); 13] = [
-    ("id", "string", |it| json!(it.instance_id)),
-    ("public_dns_name", "string", |it| json!(it.public_dns_name)),
-    ("private_dns_name", "string", |it| json!(it.private_dns_name)),
-    ("state", "string", |it| json!(it.state.name)),
-    ("state_code", "integer", |it| json!(it.state.code)),
-    ("key_name", "string", |it| json!(it.key_name)),
-    ("instance_type", "string", |it| json!(it.instance_type)),
-    ("launch_time", "date-time", |it| json!(it.launch_time.map(super::rfc3339_milliseconds))),
-    ("image_id", "string", |it| json!(it.image_id)),
-    ("placement", "string", |it| json!(it.availability_zone)),
-    ("placement_group", "string", |it| json!(it.placement_group)),
-    ("private_ip_address", "string", |it| json!(it.private_ip_address)),
-    ("ip_address", "string", |it| json!(it.public_ip_address)),
+const FIELDS: [(&str, (&str, Field)); 13] = [
+    ("id", ("string", |it| json!(it.instance_id))),
+    ("public_dns_name", ("string", |it| json!(it.public_dns_name))),
+    ("private_dns_name", ("string", |it| json!(it.private_dns_name))),
+    ("state", ("string", |it| json!(it.state.name))),
+    ("state_code", ("integer", |it| json!(it.state.code))),
+    ("key_name", ("string", |it| json!(it.key_name))),
+    ("instance_type", ("string", |it| json!(it.instance_type))),
+    ("launch_time", ("date-time", |it| json!(it.launch_time.map(super::rfc3339_milliseconds)))),
+    ("image_id", ("string", |it| json!(it.image_id))),
+    ("placement", ("string", |it| json!(it.availability_zone))),
+    ("placement_group", ("string", |it| json!(it.placement_group))),
+    ("private_ip_address", ("string", |it| json!(it.private_ip_address))),
+    ("ip_address", ("string", |it| json!(it.public_ip_address))),
 ];
 
-const FIELD_NAMES: [&str; FIELDS.len()] = {
-    let mut names = [""; FIELDS.len()];
+const FIELD_NAMES: [&str; FIELDS.len()] = names(&FIELDS);
+
+/// The first column of a table.
+const fn names<T, const N: usize>(table: &[(&'static str, T); N]) -> [&'static str; N] {
+    let mut names = [""; N];
     let mut i = 0;
-    while i < names.len() {
-        #[expect(clippy::indexing_slicing, reason = "in a constant: a wrong index would not compile")]
-        (names[i] = FIELDS[i].0);
+    while i < N {
+        #[expect(clippy::indexing_slicing, reason = "both are N long")]
+        (names[i] = table[i].0);
         i += 1;
     }
     names
-};
+}
 
 /// A JSON string that begins with the document's text for the status; the code goes into `x-error-code`.
 fn error(error: &Error, status: u16, route: Option<&Route>) -> Reply {

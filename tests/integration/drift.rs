@@ -159,13 +159,3 @@ fn every_test_that_the_threat_model_names_exists() {
         }
     }
 }
-
-#[test]
-fn tmp_print() {
-    let config = ec2_control_api::config::Config::read(|name| match name {
-        "AWS_REGION" => Some("us-east-1".into()),
-        "BUCKET_PREFIX" => Some("demo-".into()),
-        _ => None,
-    });
-    std::fs::write("/tmp/openapi.json", ec2_control_api::openapi::of(&config.unwrap())).unwrap();
-}

@@ -18,6 +18,7 @@ mod events;
 mod faults;
 mod gate;
 mod instance;
+mod openapi;
 mod parity;
 mod s3;
 mod support;

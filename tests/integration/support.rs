@@ -424,6 +424,7 @@ impl Function {
         let mut context = Context::default();
         context.request_id = REQUEST_ID.to_owned();
         context.deadline = u64::try_from(deadline.as_millis()).unwrap();
+        let sent = event.clone();
         let event: Event = serde_json::from_str(&event.to_string()).unwrap();
         let response = ec2_control_api::invoke(&self.app, LambdaEvent::new(event, context)).await;
         let response = serde_json::to_value(&response).unwrap();
@@ -434,12 +435,14 @@ impl Function {
                 headers.insert(name.clone(), value.to_owned());
             }
         }
-        Answer {
+        let answer = Answer {
             status: response["statusCode"].as_u64().unwrap(),
             headers,
             body: response["body"].as_str().unwrap_or_default().to_owned(),
             base64: response["isBase64Encoded"].as_bool().unwrap(),
-        }
+        };
+        crate::openapi::check(&self.app.config, &sent, &answer);
+        answer
     }
 
     /// Sends a request with the right key.
