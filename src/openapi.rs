@@ -4,16 +4,16 @@
 //! It shows what the deployment has, `/s3` and the ways to authenticate, and nothing of what it is configured with.
 
 use crate::config::Config;
-use crate::dialects::{DIALECTS, DRY_RUN};
+use crate::dialects::{DIALECTS, DRY_RUN, WAIT};
 use crate::error::{Error, Kind};
 use crate::http::auth::Authentication;
-use crate::http::params::{PRINTABLE, PRINTABLE_ITEM, Parameter, Type};
+use crate::http::params::{LARGEST_BODY, MOST_TAGS, PRINTABLE, PRINTABLE_ITEM, Parameter, Type};
 use crate::http::refuse;
 use crate::http::route::{Answer, BodyUse, Content, Dialect, Route};
-use schemars::SchemaGenerator;
 use schemars::generate::{Contract, SchemaSettings};
+use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The version of the specification.
 pub const VERSION: &str = "3.1.0";
@@ -99,7 +99,8 @@ fn errors(dialect: &Dialect, route: &Route) -> Vec<Error> {
     let launches = calls("ec2:RunInstances");
     let s3 = route.actions.iter().any(|action| action.starts_with("s3:"));
 
-    let mut errors = vec![Error::invalid("wait", "must be a whole number from 0 to 900")];
+    let mut errors =
+        vec![Error::invalid(WAIT.name, format!("must be a whole number from {} to {}", WAIT.range.0, WAIT.range.1))];
     for segment in segments(dialect, route) {
         errors.push(match segment.name {
             "id" | "instance_id" => Error::new(
@@ -111,7 +112,7 @@ fn errors(dialect: &Dialect, route: &Route) -> Vec<Error> {
         });
     }
     if route.body == BodyUse::Parameters {
-        let message = "The request body is larger than 262144 bytes";
+        let message = format!("The request body is larger than {LARGEST_BODY} bytes");
         errors.push(Error::new(Kind::TooLarge, "RequestEntityTooLarge", message));
     }
     if !route.open {
@@ -164,13 +165,18 @@ fn errors(dialect: &Dialect, route: &Route) -> Vec<Error> {
 }
 
 /// The document as JSON.
-pub fn document(config: &Config) -> Value {
+fn document(config: &Config) -> Value {
     let settings = SchemaSettings::draft2020_12().with(|settings| {
         settings.definitions_path = "/components/schemas".into();
         settings.contract = Contract::Serialize;
         settings.meta_schema = None;
     });
-    let mut components = Components { schemas: settings.into_generator(), bodies: Map::new(), errors: BTreeMap::new() };
+    let mut components = Components {
+        schemas: settings.into_generator(),
+        bodies: Map::new(),
+        errors: BTreeMap::new(),
+        headers: BTreeSet::new(),
+    };
     let mut paths = Map::new();
     let mut tags = Vec::new();
     for dialect in DIALECTS.iter().filter(|dialect| (dialect.enabled)(config)) {
@@ -214,6 +220,8 @@ struct Components {
     bodies: Map<String, Value>,
     /// The answers that are errors, by name.
     errors: BTreeMap<String, Value>,
+    /// The headers of answers, by name.
+    headers: BTreeSet<&'static str>,
 }
 
 impl Components {
@@ -276,7 +284,7 @@ impl Components {
         for tag in tags {
             let mut value = text_schema(tag);
             value["description"] = tag.summary.into();
-            body["patternProperties"] = json!({"^tag:.": value});
+            body["patternProperties"] = json!({TAG_NAME: value});
         }
         let name = format!("{}Parameters", id.split('-').map(capitalized).collect::<String>());
         let mut content = json!({"schema": {"$ref": format!("#/components/schemas/{name}")}});
@@ -290,29 +298,31 @@ impl Components {
         })
     }
 
-    fn responses(&mut self, dialect: &'static Dialect, route: &'static Route) -> Map<String, Value> {
+    fn responses(&mut self, dialect: &'static Dialect, route: &'static Route) -> BTreeMap<String, Value> {
         let mut by_status: BTreeMap<u16, Vec<&Answer>> = BTreeMap::new();
         for answer in route.answers {
             by_status.entry(answer.status).or_default().push(answer);
         }
         let good = by_status.into_iter().map(|(status, answers)| (status.to_string(), self.response(&answers)));
-        let mut responses: Map<_, _> = good.collect();
+        let mut responses: BTreeMap<_, _> = good.collect();
         for error in errors(dialect, route) {
             let reply = refuse(dialect, Some(route), &error);
             let name = format!("{}-{}", dialect.name, reply.status);
             let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
             let form = (dialect.error_body)(&mut self.schemas);
+            let headers = self.headers(EVERY_ANSWER.into_iter().chain(reply.headers.iter().map(|(name, _)| *name)));
             let response = self.errors.entry(name.clone()).or_insert_with(|| {
                 json!({
                     "description": meaning(reply.status),
-                    "headers": headers(EVERY_ANSWER),
+                    "headers": {},
                     "content": {"application/json": {"schema": form, "examples": {}}},
                 })
             });
-            for (header, _) in &reply.headers {
-                response["headers"][*header] = header_reference(header);
+            for (name, header) in headers {
+                response["headers"][name] = header;
             }
-            response["content"]["application/json"]["examples"][&*error.code] = json!({"value": body});
+            let name_of_example = error.parameter.as_ref().unwrap_or(&error.code);
+            response["content"]["application/json"]["examples"][&**name_of_example] = json!({"value": body});
             responses.insert(reply.status.to_string(), json!({"$ref": format!("#/components/responses/{name}")}));
         }
         responses
@@ -354,44 +364,51 @@ impl Components {
         let more = answers.iter().flat_map(|answer| answer.headers.iter().copied());
         let summaries: Vec<_> = answers.iter().map(|answer| answer.summary).collect();
         let mut response =
-            json!({"description": summaries.join(" "), "headers": headers(EVERY_ANSWER.into_iter().chain(more))});
+            json!({"description": summaries.join(" "), "headers": self.headers(EVERY_ANSWER.into_iter().chain(more))});
         if !content.is_empty() {
             response["content"] = content.into();
         }
         response
     }
 
+    /// References to headers, which are shown for it.
+    fn headers(&mut self, names: impl Iterator<Item = &'static str>) -> Map<String, Value> {
+        names
+            .map(|name| {
+                self.headers.insert(name);
+                (name.to_owned(), json!({"$ref": format!("#/components/headers/{name}")}))
+            })
+            .collect()
+    }
+
     fn finish(mut self) -> Value {
         let mut schemas = self.schemas.take_definitions(true);
-        schemas.values_mut().for_each(without_null);
         schemas.append(&mut self.bodies);
         let header = |(name, summary, example): &(&str, &str, &str)| {
             ((*name).to_owned(), json!({"description": summary, "schema": {"type": "string"}, "example": example}))
         };
-        let headers: Map<_, _> = HEADERS.iter().map(header).collect();
+        let headers: Map<_, _> = HEADERS.iter().filter(|(name, ..)| self.headers.contains(name)).map(header).collect();
         json!({"schemas": schemas, "responses": self.errors, "headers": headers})
     }
 }
 
-/// Members that need not be there are those that serde leaves out when they are `None`: none of them is ever null.
-fn without_null(schema: &mut Value) {
+/// For types whose optional members serde leaves out when they are `None`: none of them is ever null.
+pub fn without_null(schema: &mut Schema) {
     let required = schema.get("required").cloned().unwrap_or_default();
     let required = |name: &str| required.as_array().is_some_and(|names| names.iter().any(|it| it == name));
-    for (name, member) in schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
-        if required(name) {
-            continue;
-        }
-        if let Some([of, null]) = member.get("type").and_then(Value::as_array).map(Vec::as_slice)
-            && null == "null"
-        {
-            let of = of.clone();
-            member["type"] = of;
-        }
-        if let Some([of, null]) = member.get("anyOf").and_then(Value::as_array).map(Vec::as_slice)
-            && null["type"] == "null"
-        {
-            let of = of.clone();
-            *member = of;
+    let members = schema.get_mut("properties").and_then(Value::as_object_mut);
+    for (_, member) in members.into_iter().flatten().filter(|(name, _)| !required(name)) {
+        // Either {"type": [x, "null"]} or {"anyOf": [x, {"type": "null"}]}.
+        for (keyword, null) in [("type", json!("null")), ("anyOf", json!({"type": "null"}))] {
+            let choices = member.get_mut(keyword).and_then(Value::as_array_mut);
+            let Some(choices) = choices else { continue };
+            choices.retain(|choice| *choice != null);
+            if let ("type", [only]) = (keyword, choices.as_slice()) {
+                let only = only.clone();
+                member["type"] = only;
+            } else if let [only] = choices.as_slice() {
+                *member = only.clone();
+            }
         }
     }
 }
@@ -462,7 +479,9 @@ fn schema(parameter: &Parameter) -> Value {
             }
             list
         }
-        Type::Tag => json!({"type": "object", "propertyNames": {"pattern": "^tag:."}, "additionalProperties": text}),
+        Type::Tag => {
+            json!({"type": "object", "propertyNames": {"pattern": TAG_NAME}, "additionalProperties": text, "maxProperties": MOST_TAGS})
+        }
         Type::Any => {
             let list = json!({"type": "array", "items": {"type": "string"}, "maxItems": parameter.most});
             json!({"anyOf": [{"type": "string", "minLength": 1}, {"type": "boolean"}, list]})
@@ -501,21 +520,16 @@ fn example(parameter: &Parameter) -> Value {
     }
 }
 
+/// The names of `tag:KEY`.
+const TAG_NAME: &str = "^tag:[^\\u0000-\\u001f\\u007f-\\u009f\\ufffd]{1,128}$";
+
 /// A header, not a parameter of the tables: it is none of a dialect.
 fn idempotency_key() -> Value {
     json!({
         "name": "Idempotency-Key", "in": "header",
         "description": "A key of the caller's choice: a launch that is sent twice under it happens once.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[ -~]+$"}, "example": "order-4711",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!#-~]+$"}, "example": "order-4711",
     })
-}
-
-fn headers<'a>(names: impl IntoIterator<Item = &'a str>) -> Map<String, Value> {
-    names.into_iter().map(|name| (name.to_owned(), header_reference(name))).collect()
-}
-
-fn header_reference(name: &str) -> Value {
-    json!({"$ref": format!("#/components/headers/{name}")})
 }
 
 /// The ways to authenticate that count.

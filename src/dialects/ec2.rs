@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::http::Reply;
 use crate::http::params::{Parameter, parameters};
 use crate::http::route::{Answer, BodyUse, Call, Dialect, Form, Input, Route};
+use crate::openapi::without_null;
 use crate::operation::{INSTANCE_PAGE_SIZES, Operation, Outcome, Rows};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
@@ -56,7 +57,7 @@ const ROUTES: &[Route] = &[
             Answer::json::<Vec<Boto3Instance<'_>>>(200, "Several instances, if it was not one.", || {
                 json!([instance()])
             }),
-            super::TRIED,
+            super::TRIED_LAUNCH,
         ],
         actions: super::LAUNCH_ACTIONS,
         open: false,
@@ -396,7 +397,7 @@ impl<'a> From<&'a Instance> for FlatInstance<'a> {
 /// A reservation as boto3's `describe_instances` has it.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
-#[schemars(rename = "Reservation")]
+#[schemars(rename = "Reservation", transform = without_null)]
 struct Boto3Reservation<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reservation_id: Option<&'a str>,
@@ -423,7 +424,7 @@ impl<'a> From<&'a Reservation> for Boto3Reservation<'a> {
 /// (<https://boto3.amazonaws.com/v1/documentation/api/latest/reference/services/ec2/client/describe_instances.html>)
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
-#[schemars(rename = "Instance")]
+#[schemars(rename = "Instance", transform = without_null)]
 struct Boto3Instance<'a> {
     instance_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -526,7 +527,7 @@ struct Boto3Monitoring<'a> {
 /// Where the instance is.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
-#[schemars(rename = "Placement")]
+#[schemars(rename = "Placement", transform = without_null)]
 struct Boto3Placement<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     availability_zone: Option<&'a str>,

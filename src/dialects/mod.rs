@@ -14,7 +14,7 @@ use crate::operation::OWN_TAGS;
 use crate::policy::Action;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 /// Every dialect. A new one is one file and one line here; `meta` is the last.
@@ -121,10 +121,14 @@ impl DryRun {
 }
 
 /// The answer to a dry run of what changes instances.
-const TRIED: Answer =
-    Answer::json::<DryRun>(200, "A dry run: the deployment and EC2 would permit it, and nothing was done.", || {
-        json!(DryRun::new(Action::StopInstances, true))
-    });
+const TRIED: Answer = tried_answer(|| json!(DryRun::new(Action::StopInstances, true)));
+
+/// The answer to a dry run of a launch.
+const TRIED_LAUNCH: Answer = tried_answer(|| json!(DryRun::new(Action::RunInstances, true)));
+
+const fn tried_answer(example: fn() -> Value) -> Answer {
+    Answer::json::<DryRun>(200, "A dry run: it would be permitted, and nothing was done.", example)
+}
 
 /// Security groups, by ID and by name: what begins with `sg-` is an ID.
 fn security_groups(

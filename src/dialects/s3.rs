@@ -4,7 +4,7 @@
 use crate::ec2::Region;
 use crate::error::Error;
 use crate::http::Reply;
-use crate::http::params::{PRINTABLE, parameters};
+use crate::http::params::parameters;
 use crate::http::route::{Answer, BodyUse, Call, Content, Dialect, Input, Route};
 use crate::operation::{OBJECT_PAGE_SIZES, Operation, Outcome, Rows};
 use crate::policy::Action;
@@ -140,18 +140,15 @@ const ROUTES: &[Route] = &[
 ];
 
 /// S3 can't be asked what it would do.
-const TRIED: Answer =
-    Answer::json::<super::DryRun>(200, "A dry run: the deployment would permit it, and nothing was done.", || {
-        json!(super::DryRun::new(Action::PutObject, false))
-    });
+const TRIED: Answer = super::tried_answer(|| json!(super::DryRun::new(Action::PutObject, false)));
 
 parameters! {
     BUCKET = "bucket", Text, true,
         "The bucket's name, with the deployment's prefix.",
-        pattern: "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", example: "demo-notes";
+        pattern: Bucket::PATTERN, example: "demo-notes";
     KEY = "key", Text, true,
-        "The object's key, slashes included.",
-        pattern: PRINTABLE, longest: 1024, example: "hello.txt";
+        "The object's key, slashes included; . and .. between them are refused.",
+        pattern: ObjectKey::PATTERN, longest: 1024, example: "hello.txt";
     REGION_NAME = "region_name", Text, false,
         "The bucket's region; the deployment's default if not given.",
         pattern: Region::PATTERN, example: "us-east-1";

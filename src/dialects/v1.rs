@@ -9,11 +9,12 @@ use crate::ec2::{
 use crate::error::{Error, Kind};
 use crate::http::Reply;
 use crate::http::params::{Parameter, parameters};
-use crate::http::route::{Answer, BodyUse, Call, Content, Dialect, Input, Route};
+use crate::http::route::{Answer, BodyUse, Call, Dialect, Input, Route};
 use crate::operation::{Operation, Outcome};
 use crate::policy::Action;
-use schemars::{Schema, SchemaGenerator, json_schema};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 
 // ---------------------------------------------------------------------------------------------------------------- routes
 
@@ -117,12 +118,7 @@ const ROUTES: &[Route] = &[
         summary: "Shows an instance's 13 fields, or those of `filter`.",
         parameters: &[REGION, FILTER],
         body: BodyUse::Parameters,
-        answers: &[Answer {
-            status: 200,
-            summary: "The fields.",
-            body: Content::Json(fields_form, || shown(&super::sample_instance(), &[])),
-            headers: &[],
-        }],
+        answers: &[Answer::json::<Fields>(200, "The fields.", || shown(&super::sample_instance(), &[]))],
         actions: &["ec2:DescribeInstances"],
         open: false,
         decode: attributes,
@@ -134,12 +130,7 @@ const ROUTES: &[Route] = &[
         summary: "Shows one field of an instance.",
         parameters: &[REGION],
         body: BodyUse::Parameters,
-        answers: &[Answer {
-            status: 200,
-            summary: "The field.",
-            body: Content::Json(fields_form, || shown(&super::sample_instance(), &["state"])),
-            headers: &[],
-        }],
+        answers: &[Answer::json::<Fields>(200, "The field.", || shown(&super::sample_instance(), &["state"]))],
         actions: &["ec2:DescribeInstances"],
         open: false,
         decode: attribute,
@@ -160,11 +151,12 @@ const ROUTES: &[Route] = &[
 
 const CHANGED: &[Answer] = &[Answer::json::<String>(200, "EC2 has accepted it.", || json!(MODIFIED)), TRIED];
 
-/// A dry run.
-const TRIED: Answer =
-    Answer::json::<String>(200, "A dry run: the deployment and EC2 would permit it, and nothing was done.", || {
-        json!(super::tried(Action::StopInstances, true))
-    });
+/// The answer to a dry run of what changes an instance.
+const TRIED: Answer = tried(|| json!(super::tried(Action::StopInstances, true)));
+
+const fn tried(example: fn() -> Value) -> Answer {
+    Answer::json::<String>(200, "A dry run: it would be permitted, and nothing was done.", example)
+}
 
 /// The operation whose failures have words of their own.
 const LAUNCH: &str = "launch";
@@ -405,16 +397,25 @@ fn shown(instance: &Instance, fields: &[&str]) -> Value {
     shown.map(|(name, (_, of))| ((*name).to_owned(), of(instance))).collect::<Map<_, _>>().into()
 }
 
-fn fields_form(_generator: &mut SchemaGenerator) -> Schema {
-    let form = |form: &str| match form {
-        "date-time" => json!({"type": ["string", "null"], "format": form}),
-        form => json!({"type": [form, "null"]}),
-    };
-    let properties: Map<_, _> = FIELDS.iter().map(|(name, (of, _))| ((*name).to_owned(), form(of))).collect();
-    json_schema!({
-        "type": "object", "description": "Fields of an instance. What EC2 does not have is null.",
-        "properties": properties, "additionalProperties": false,
-    })
+/// The form of such fields.
+struct Fields;
+
+impl JsonSchema for Fields {
+    fn schema_name() -> Cow<'static, str> {
+        "InstanceFields".into()
+    }
+
+    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
+        let form = |form: &str| match form {
+            "date-time" => json!({"type": ["string", "null"], "format": form}),
+            form => json!({"type": [form, "null"]}),
+        };
+        let properties: Map<_, _> = FIELDS.iter().map(|(name, (of, _))| ((*name).to_owned(), form(of))).collect();
+        json_schema!({
+            "type": "object", "description": "Fields of an instance. What EC2 does not have is null.",
+            "properties": properties, "additionalProperties": false,
+        })
+    }
 }
 
 /// Finds a field's value.

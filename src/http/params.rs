@@ -119,7 +119,7 @@ pub const LARGEST_BODY: usize = 256 * 1024;
 const LONGEST_NAME: usize = 4 + 4 * 128;
 
 /// The most tags that anything in AWS has.
-const MOST_TAGS: usize = 50;
+pub const MOST_TAGS: usize = 50;
 
 /// Every parameter that a request gave.
 #[derive(Debug, Default)]
@@ -380,7 +380,7 @@ pub fn boolean(text: &str) -> Option<bool> {
 pub const PRINTABLE: &str = r"^[^\u0000-\u0008\u000b\u000e-\u001f\u007f-\u009f\ufffd]*$";
 
 /// The form of an item of a list that can be written comma-separated.
-pub const PRINTABLE_ITEM: &str = r"^[^,\s\u0000-\u0008\u000b\u000e-\u001f\u007f-\u009f\ufffd]+$";
+pub const PRINTABLE_ITEM: &str = r"^[^,\s\u0000-\u0008\u000b\u000e-\u001f\u007f-\u009f\ufffd]+( [^,\s\u0000-\u0008\u000b\u000e-\u001f\u007f-\u009f\ufffd]+)*$";
 
 fn printable<'a>(name: &str, text: &'a str) -> Result<&'a str, Error> {
     match text.chars().any(|c| c.is_control() && !c.is_ascii_whitespace()) {

@@ -136,7 +136,7 @@ fn every_reference_leads_to_something_and_every_component_is_referred_to() {
         let mut references = BTreeSet::new();
         collect(document, &mut references);
         let mut components = BTreeSet::new();
-        for kind in ["schemas", "responses"] {
+        for kind in ["schemas", "responses", "headers"] {
             let names = document["components"][kind].as_object().unwrap().keys();
             components.extend(names.map(|name| format!("#/components/{kind}/{name}")));
         }
@@ -211,6 +211,28 @@ fn a_document_shows_what_the_deployment_has_and_nothing_of_what_it_is_configured
     .to_owned();
     assert!(!told.contains("secretcaller") && !told.contains(&digest));
     assert_eq!(told, WHOLE_TEXT.as_str(), "a document depends on the ways to authenticate and on /s3 only");
+}
+
+#[test]
+fn an_answer_that_is_not_documented_fails_a_test() {
+    let event = Event2::new("GET", "/health").json();
+    let headers =
+        |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), "application/json".to_owned())).collect();
+    let answer =
+        |status, names, body: &str| Answer { status, headers: headers(names), body: body.to_owned(), base64: false };
+    let ok = r#"{"status": "ok", "version": "1"}"#;
+    let known = &["content-type", "x-request-id"];
+    check(&config(&[]), &event, &answer(200, known, ok));
+    for wrong in [
+        answer(201, known, ok),
+        answer(200, &["content-type", "x-other"], ok),
+        answer(200, known, r#"{"status": "ok"}"#),
+        answer(200, known, "[]"),
+        answer(200, &["x-request-id"], ""),
+    ] {
+        let checked = std::panic::catch_unwind(|| check(&config(&[]), &event, &wrong));
+        assert!(checked.is_err(), "{wrong:?}");
+    }
 }
 
 static WHOLE_TEXT: LazyLock<String> =
