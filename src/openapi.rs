@@ -3,6 +3,11 @@
 //!
 //! It shows what the deployment has, `/s3` and the ways to authenticate, and nothing of what it is configured with.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "of JSON objects that are made here, of tables; nothing that a caller sends gets here"
+)]
+
 use crate::config::Config;
 use crate::dialects::{DIALECTS, DRY_RUN, WAIT};
 use crate::error::{Error, Kind};
