@@ -9,10 +9,11 @@
 )]
 
 use crate::config::Config;
-use crate::dialects::{DIALECTS, DRY_RUN, WAIT};
+use crate::dialects::{DIALECTS, DRY_RUN};
+use crate::ec2::InstanceId;
 use crate::error::{Error, Kind};
 use crate::http::auth::Authentication;
-use crate::http::params::{LARGEST_BODY, MOST_TAGS, PRINTABLE, PRINTABLE_ITEM, Parameter, Type};
+use crate::http::params::{MOST_TAGS, PRINTABLE, PRINTABLE_ITEM, Parameter, Type};
 use crate::http::refuse;
 use crate::http::route::{Answer, BodyUse, Content, Dialect, Route};
 use schemars::generate::{Contract, SchemaSettings};
@@ -74,98 +75,91 @@ const HEADERS: &[(&str, &str, &str)] = &[
 /// Those of every answer.
 const EVERY_ANSWER: [&str; 4] = ["x-request-id", "warning", "cache-control", "x-content-type-options"];
 
-/// What a status means, if it is an error's.
-fn meaning(status: u16) -> &'static str {
-    match status {
-        400 => "The request is malformed, or a value is not taken.",
-        401 => "No key, token or signature that counts. Nothing has happened.",
-        403 => "The limits or policies of the deployment do not permit it. Nothing has happened.",
-        404 => "What the request names does not exist.",
-        408 => "AWS refused it, failed, or could not be reached.",
-        409 => "The state of what the request names does not allow it.",
-        413 => "The body is too large.",
-        422 => {
-            "Another launch was sent under the same `Idempotency-Key`, or a segment of the path is none that is known."
-        }
-        429 => "AWS asks to slow down.",
-        500 => "The function failed.",
-        502 => "AWS refused the function's role, failed, or gave an answer that can't be read.",
-        503 => "AWS has no capacity, or a quota is used up.",
-        504 => "AWS could not be reached, or did not answer in time. What was asked for may have happened or not.",
-        _ => "An error.",
+/// What an error says, whatever its status is.
+fn meaning(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Invalid => "The request is malformed, or a value is not taken.",
+        Kind::Unauthenticated => "No key, token or signature that counts; nothing has happened.",
+        Kind::Forbidden => "The deployment's limits or policies do not permit it; nothing has happened.",
+        Kind::NotFound => "What the request names does not exist.",
+        Kind::MethodNotAllowed => "The path takes other methods.",
+        Kind::Conflict => "The state of what the request names does not allow it.",
+        Kind::TooLarge => "The body is too large.",
+        Kind::Mismatch => "Another launch was sent under the same `Idempotency-Key`.",
+        Kind::Throttled => "AWS asks to slow down.",
+        Kind::Internal => "The function failed.",
+        Kind::Upstream => "AWS refused the function's role, failed, or gave an answer that can't be read.",
+        Kind::Capacity => "AWS has no capacity, or a quota is used up.",
+        Kind::Unreachable => "AWS did not answer in time: what was asked for may have happened or not.",
     }
 }
 
-/// An error of each kind that a route can answer with. The one place that says which these are: what AWS can answer to
-/// anything is possible wherever AWS is asked, a conflict wherever something is to change.
-fn errors(dialect: &Dialect, route: &Route) -> Vec<Error> {
-    let calls = |action| route.actions.contains(&action);
-    let changes = route.parameters.iter().any(|it| it.name == DRY_RUN.name);
-    let launches = calls("ec2:RunInstances");
-    let s3 = route.actions.iter().any(|action| action.starts_with("s3:"));
+/// Something that is so of a route.
+type Rule = fn(&Route) -> bool;
 
-    let mut errors =
-        vec![Error::invalid(WAIT.name, format!("must be a whole number from {} to {}", WAIT.range.0, WAIT.range.1))];
-    for segment in segments(dialect, route) {
-        errors.push(match segment.name {
-            "id" | "instance_id" => Error::new(
-                Kind::NotFound,
-                "InvalidInstanceID.Malformed",
-                "An instance's ID is i- and 8 or 17 hex digits",
-            ),
-            name => Error::invalid(name, "is none that this deployment takes"),
-        });
-    }
-    if route.body == BodyUse::Parameters {
-        let message = format!("The request body is larger than {LARGEST_BODY} bytes");
-        errors.push(Error::new(Kind::TooLarge, "RequestEntityTooLarge", message));
-    }
-    if !route.open {
-        let message = "The policy of this deployment does not permit this";
-        errors.push(Error::new(Kind::Unauthenticated, "InvalidApiKey", "Invalid api key"));
-        errors.push(Error::new(Kind::Forbidden, "Forbidden", message));
-    }
-    if route.actions.is_empty() {
-        return errors;
-    }
-    let mut aws = |kind, code: &'static str, message: &str| {
-        errors.push(Error { by_aws: true, ..Error::new(kind, code, message) });
+/// What goes wrong before AWS is asked: where it can, what it is, and an example. Another method is no error of a route.
+const BEFORE_AWS: &[(Rule, Kind, &str, &str)] = &[
+    (|_| true, Kind::Invalid, "InvalidParameterValue", "dry_run must be true or false"),
+    (takes_body, Kind::TooLarge, "RequestEntityTooLarge", "The request body is too large"),
+    (|it| !it.open, Kind::Unauthenticated, "InvalidApiKey", "Invalid api key"),
+    (|it| !it.open, Kind::Forbidden, "Forbidden", "The policy of this deployment does not permit this"),
+];
+
+/// What AWS answers, or why it does not, in the same form. What AWS can say to anything is possible wherever it is asked.
+#[rustfmt::skip]
+const BY_AWS: &[(Rule, Kind, &str, &str)] = &[
+    (|_| true, Kind::Invalid, "InvalidParameterCombination", "The parameter can't be used together with another one"),
+    (in_s3, Kind::NotFound, "NoSuchBucket", "The specified bucket does not exist"),
+    (launches, Kind::NotFound, "InvalidKeyPair.NotFound", "The key pair 'demo' does not exist"),
+    (|it| !in_s3(it) && !launches(it), Kind::NotFound, "InvalidInstanceID.NotFound", "The instance ID 'i-0123456789abcdef0' does not exist"),
+    (|it| !in_s3(it) && changes(it), Kind::Conflict, "IncorrectInstanceState", "The instance 'i-0123456789abcdef0' is not in a state for this"),
+    (|it| in_s3(it) && changes(it), Kind::Conflict, "OperationAborted", "A conflicting operation is in progress on this resource"),
+    (|it| calls(it, "s3:GetObject"), Kind::Conflict, "InvalidObjectState", "The operation is not valid for the object's storage class"),
+    (|it| calls(it, "s3:PutObject"), Kind::TooLarge, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed object size"),
+    (launches, Kind::Mismatch, "IdempotentParameterMismatch", "The same client token was used for another launch"),
+    (|_| true, Kind::Throttled, "RequestLimitExceeded", "Request limit exceeded"),
+    (|_| true, Kind::Internal, "InternalError", "The function failed to handle the request"),
+    (|_| true, Kind::Upstream, "UnauthorizedOperation", "AWS refused this to this function's execution role (UnauthorizedOperation)"),
+    (|_| true, Kind::Capacity, "ServiceUnavailable", "The service is unavailable. Please try again shortly"),
+    (|_| true, Kind::Unreachable, "RequestTimeout", "AWS did not answer in time"),
+];
+
+fn calls(route: &Route, action: &str) -> bool {
+    route.actions.contains(&action)
+}
+
+fn launches(route: &Route) -> bool {
+    calls(route, "ec2:RunInstances")
+}
+
+fn in_s3(route: &Route) -> bool {
+    route.actions.iter().any(|action| action.starts_with("s3:"))
+}
+
+fn changes(route: &Route) -> bool {
+    route.parameters.iter().any(|it| it.name == DRY_RUN.name)
+}
+
+fn takes_body(route: &Route) -> bool {
+    route.body == BodyUse::Parameters
+}
+
+/// An example of every error that a route can answer with.
+fn errors(dialect: &Dialect, route: &Route) -> Vec<Error> {
+    let of = |table: &[(Rule, Kind, &'static str, &str)], by_aws| -> Vec<Error> {
+        let rows = table.iter().filter(|(rule, ..)| rule(route));
+        rows.map(|(_, kind, code, message)| Error { by_aws, ..Error::new(*kind, *code, *message) }).collect()
     };
-    aws(Kind::Invalid, "InvalidParameterCombination", "The parameter can't be used with another one");
-    match () {
-        () if s3 => {
-            aws(Kind::NotFound, "NoSuchBucket", "The specified bucket does not exist");
+    let mut errors = of(BEFORE_AWS, false);
+    errors.extend(segments(dialect, route).iter().map(|segment| match segment.pattern {
+        InstanceId::PATTERN => {
+            Error::new(Kind::NotFound, "InvalidInstanceID.Malformed", "An instance's ID is i- and 8 or 17 hex digits")
         }
-        () if launches => aws(Kind::NotFound, "InvalidKeyPair.NotFound", "The key pair 'demo' does not exist"),
-        () => {
-            let message = "The instance ID 'i-0123456789abcdef0' does not exist";
-            aws(Kind::NotFound, "InvalidInstanceID.NotFound", message);
-        }
+        _ => Error::invalid(segment.name, "is none that this deployment takes"),
+    }));
+    if !route.actions.is_empty() {
+        errors.extend(of(BY_AWS, true));
     }
-    if calls("s3:GetObject") {
-        aws(Kind::Conflict, "InvalidObjectState", "The operation is not valid for the object's storage class");
-    } else if changes && s3 {
-        aws(Kind::Conflict, "BucketNotEmpty", "The bucket you tried to delete is not empty");
-    } else if changes {
-        aws(Kind::Conflict, "IncorrectInstanceState", "The instance 'i-0123456789abcdef0' is not in a state for this");
-    }
-    if calls("s3:PutObject") {
-        aws(Kind::TooLarge, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed object size");
-    }
-    if launches {
-        let message =
-            "Arguments on this idempotent request are inconsistent with arguments used in previous request(s)";
-        aws(Kind::Mismatch, "IdempotentParameterMismatch", message);
-    }
-    aws(Kind::Throttled, "RequestLimitExceeded", "Request limit exceeded");
-    aws(Kind::Internal, "InternalError", "The function failed to handle the request");
-    aws(
-        Kind::Upstream,
-        "UnauthorizedOperation",
-        "AWS refused this to this function's execution role (UnauthorizedOperation)",
-    );
-    aws(Kind::Capacity, "ServiceUnavailable", "The service is unavailable. Please try again shortly");
-    aws(Kind::Unreachable, "RequestTimeout", "AWS did not answer in time");
     errors
 }
 
@@ -232,13 +226,13 @@ struct Components {
 impl Components {
     fn operation(&mut self, dialect: &'static Dialect, route: &'static Route, method: &str) -> Value {
         let id = format!("{}-{}", dialect.name, route.operation);
-        let in_body = route.body == BodyUse::Parameters && ["POST", "PUT"].contains(&method);
+        let in_body = takes_body(route) && ["POST", "PUT"].contains(&method);
         let mut about = Vec::new();
         let mut parameters: Vec<_> = match in_body {
             true => Vec::new(),
             false => route.parameters.iter().map(|it| in_query(it)).collect(),
         };
-        if route.actions.contains(&"ec2:RunInstances") {
+        if launches(route) {
             parameters.push(idempotency_key());
         }
         let mut operation = json!({
@@ -252,8 +246,10 @@ impl Components {
             about.push("Parameters may also come in the query string, all of them or some.".to_owned());
             operation["requestBody"] = self.parameters_body(&id, route.parameters);
         } else if route.body == BodyUse::Content && method == "PUT" {
-            let content = json!({"application/octet-stream": {"schema": bytes()}, "*/*": {"schema": {}}});
-            operation["requestBody"] = json!({"description": "The content, of any type.", "content": content});
+            // Not */* beside it: generators of clients know no such body.
+            let description = "The content. Every type is taken: send the Content-Type that it is to come back with.";
+            let content = json!({"application/octet-stream": {"schema": bytes()}});
+            operation["requestBody"] = json!({"description": description, "content": content});
         }
         if !route.actions.is_empty() {
             about.push(format!("AWS actions that it may take: `{}`.", route.actions.join("`, `")));
@@ -318,11 +314,15 @@ impl Components {
             let headers = self.headers(EVERY_ANSWER.into_iter().chain(reply.headers.iter().map(|(name, _)| *name)));
             let response = self.errors.entry(name.clone()).or_insert_with(|| {
                 json!({
-                    "description": meaning(reply.status),
+                    "description": "",
                     "headers": {},
                     "content": {"application/json": {"schema": form, "examples": {}}},
                 })
             });
+            let (told, more) = (response["description"].as_str().unwrap_or_default(), meaning(error.kind));
+            if !told.contains(more) {
+                response["description"] = [told, more].join(" ").trim_start().into();
+            }
             for (name, header) in headers {
                 response["headers"][name] = header;
             }

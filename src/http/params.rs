@@ -519,6 +519,13 @@ mod tests {
     }
 
     #[test]
+    fn err_a_text_that_is_longer_than_it_may_be() {
+        const SHORT: &Parameter = &Parameter { name: "KeyName", longest: 3, ..Parameter::ANY };
+        assert_eq!(query("KeyName=%C3%A9%C3%A9%C3%A9").text(SHORT).unwrap(), Some("ééé"));
+        assert_eq!(message(query("KeyName=abcd").text(SHORT)), "KeyName has more than 3 characters");
+    }
+
+    #[test]
     fn ok_numbers_and_truth_values() {
         assert_eq!(query("MaxCount=7").integer(COUNT).unwrap(), Some(7));
         assert_eq!(json(r#"{"MaxCount": 7}"#).integer(COUNT).unwrap(), Some(7));
