@@ -22,6 +22,8 @@ use std::time::{Duration, Instant};
 pub enum Operation {
     /// Nothing: say that the function is there.
     Health,
+    /// Nothing: show this text, which is the same for all.
+    Document(String),
     /// Launch instances.
     Launch(Launch),
     /// Change the state of instances with one call, and then set a tag on them.
@@ -78,7 +80,7 @@ pub enum Operation {
 /// What came of an operation.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The function is there.
+    /// The function is there, and that is all there is to do.
     Health,
     /// These instances were launched.
     Launched(Vec<Instance>),
@@ -164,7 +166,7 @@ impl Operation {
     /// The AWS operation that it is; `None` for what AWS has no part in.
     pub fn action(&self) -> Option<Action> {
         Some(match self {
-            Self::Health => return None,
+            Self::Health | Self::Document(_) => return None,
             Self::Launch(_) => Action::RunInstances,
             Self::Change { change: Change::Start, .. } => Action::StartInstances,
             Self::Change { change: Change::Stop { .. }, .. } => Action::StopInstances,
@@ -190,7 +192,7 @@ impl Operation {
     /// What it is done to, for the log.
     pub fn target(&self) -> Target {
         match self {
-            Self::Health | Self::Regions | Self::ListBuckets(_) => Target::default(),
+            Self::Health | Self::Regions | Self::Document(_) | Self::ListBuckets(_) => Target::default(),
             Self::Launch(launch) => Target {
                 image_id: Some(launch.image_id.to_string()),
                 instance_type: Some(launch.instance_type.to_string()),
@@ -346,7 +348,7 @@ async fn carry_out(
     let gate = Gate { limits, policies, caller, source_ip: asked.source_ip, action, region };
     let dry_run = asked.dry_run;
     match operation {
-        Operation::Health => Ok(Done::new(Outcome::Health, None)),
+        Operation::Health | Operation::Document(_) => Ok(Done::new(Outcome::Health, None)),
         Operation::Launch(launch) => {
             gate.launch(launch, decision)?;
             let token = asked.client_token;

@@ -73,6 +73,7 @@ EMPTY = None
 OBJECT = base64.b64decode(json.loads((ROOT / "events/s3-put-object.json").read_text())["body"])
 STORY = [
     ("health", 200, lambda it, ids: it["status"] == "ok"),
+    ("openapi", 200, lambda it, ids: it["openapi"].startswith("3.1") and "/ec2/create" in it["paths"]),
     ("ec2-create", 200, launched),
     ("ec2-list", 200, listed),
     ("ec2-list-rest", 200, listed),
