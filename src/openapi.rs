@@ -450,9 +450,11 @@ fn segment(parameter: &Parameter) -> Value {
 
 fn in_query(parameter: &Parameter) -> Value {
     let mut query = json!({
-        "name": parameter.name, "in": "query", "description": description(parameter),
-        "schema": schema(parameter), "example": example(parameter),
+        "name": parameter.name, "in": "query", "description": description(parameter), "schema": schema(parameter),
     });
+    if !parameter.example.is_empty() {
+        query["example"] = example(parameter);
+    }
     if parameter.required {
         query["required"] = true.into();
     }

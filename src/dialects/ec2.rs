@@ -248,8 +248,7 @@ parameters! {
         "One page of at most this many, 5 to 1000, instead of all that fits.",
         range: INSTANCE_PAGE_SIZES, example: "100";
     NEXT_TOKEN = "next_token", Text, false,
-        "Go on where an earlier answer's header x-next-token says.",
-        example: "eyJ2IjoiMiIsImMiOiJ...";
+        "Go on where an earlier answer's header x-next-token says.";
 }
 
 // ---------------------------------------------------------------------------------------------------------------- decode

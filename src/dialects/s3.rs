@@ -164,8 +164,7 @@ parameters! {
         "One page of at most this many, 1 to 1000, instead of all that fits.",
         range: OBJECT_PAGE_SIZES, example: "100";
     NEXT_TOKEN = "next_token", Text, false,
-        "Go on where an earlier answer's header x-next-token says.",
-        example: "1ueGcxLPRx1Tr/XYExHnhbYLgveDs2J/wm36Hy4vbOwM=";
+        "Go on where an earlier answer's header x-next-token says.";
     PRESIGN = "presign", Boolean, false,
         "1 to get a URL for the bytes, which then do not pass through the function.",
         example: "true";

@@ -48,7 +48,7 @@ pub struct Parameter {
     pub most: usize,
     /// The longest text, in characters.
     pub longest: usize,
-    /// A value to show (of a list: an item).
+    /// A value to show (of a list: an item), if one is good anywhere.
     pub example: &'static str,
 }
 
