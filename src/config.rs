@@ -5,10 +5,12 @@
 use crate::ec2::{ImageId, InstanceType, Region, ShutdownBehavior, Zone};
 use crate::gate::{InstanceTypes, Limits, ProtectedTag};
 use crate::http::auth::{ApiKeys, Authentication, Callers, parse_groups};
+use crate::http::document::Document;
 use crate::policy::Policies;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 /// Canonical's public parameter for its current Ubuntu LTS
 /// (<https://documentation.ubuntu.com/aws/aws-how-to/instances/find-ubuntu-images/>): an AMI ID is good in one region only,
@@ -94,6 +96,8 @@ pub struct Config {
     pub endpoints: Endpoints,
     /// Where X-Ray is told of calls. Lambda sets it (`AWS_XRAY_DAEMON_ADDRESS`); what is no address is none.
     pub xray_daemon: Option<SocketAddr>,
+    /// The document that describes this deployment's routes, once somebody has asked for it ([`openapi`](crate::openapi)).
+    pub openapi: OnceLock<Document>,
 }
 
 /// Where callers may work.
@@ -248,6 +252,7 @@ impl Config {
             endpoints: Endpoints { ec2: endpoint("AWS_ENDPOINT_URL_EC2")?, s3: endpoint("AWS_ENDPOINT_URL_S3")? },
             xray_daemon: set("AWS_XRAY_DAEMON_ADDRESS").and_then(|address| address.parse().ok()),
             regions,
+            openapi: OnceLock::new(),
         })
     }
 }

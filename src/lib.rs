@@ -11,6 +11,7 @@
 //! - [`config`]: what a deployment can set;
 //! - [`http`]: the handler, who is calling, which route, which parameters, the table of statuses;
 //! - [`dialects`]: one file each, with a table of routes, their decoding and their encoding;
+//! - [`openapi`]: the document that describes the routes, made of their tables;
 //! - [`operation`]: what the function can do, and how it is carried out;
 //! - [`listing`]: lists, page by page, in one region or in all of them;
 //! - [`gate`], [`policy`]: what the deployment permits, for all dialects;
@@ -28,6 +29,7 @@ pub mod error;
 pub mod gate;
 pub mod http;
 pub mod listing;
+pub mod openapi;
 pub mod operation;
 pub mod pages;
 pub mod policy;

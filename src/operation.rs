@@ -7,8 +7,8 @@ use crate::ec2::{
 };
 use crate::error::{Error, Kind};
 use crate::gate::{Decision, Gate};
+use crate::http::Reply;
 use crate::http::auth::Caller;
-use crate::http::document::Negotiated;
 use crate::listing::{self, Instances, LARGEST_OBJECT, Objects, RegionInstances, Write};
 use crate::policy::{Action, OWNER_TAG, Resource};
 use crate::s3::aws::Download;
@@ -23,8 +23,8 @@ use std::time::{Duration, Instant};
 pub enum Operation {
     /// Nothing: say that the function is there.
     Health,
-    /// Nothing: answer with a document.
-    Document(Negotiated),
+    /// Nothing: answer with a document, in the form that this caller takes.
+    Document(Reply),
     /// Launch instances.
     Launch(Launch),
     /// Change the state of instances with one call, and then set a tag on them.
@@ -81,7 +81,7 @@ pub enum Operation {
 /// What came of an operation.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The function is there: that is all that there was to do.
+    /// The function is there, and that is all there is to do.
     Health,
     /// These instances were launched.
     Launched(Vec<Instance>),
@@ -193,7 +193,7 @@ impl Operation {
     /// What it is done to, for the log.
     pub fn target(&self) -> Target {
         match self {
-            Self::Health | Self::Document(_) | Self::Regions | Self::ListBuckets(_) => Target::default(),
+            Self::Health | Self::Regions | Self::Document(_) | Self::ListBuckets(_) => Target::default(),
             Self::Launch(launch) => Target {
                 image_id: Some(launch.image_id.to_string()),
                 instance_type: Some(launch.instance_type.to_string()),

@@ -75,6 +75,7 @@ PAGE = object()  # a compressed document
 OBJECT = base64.b64decode(json.loads((ROOT / "events/s3-put-object.json").read_text())["body"])
 STORY = [
     ("health", 200, lambda it, ids: it["status"] == "ok"),
+    ("openapi", 200, lambda it, ids: it["openapi"].startswith("3.1") and "/ec2/create" in it["paths"]),
     ("console", 200, PAGE),
     ("console-rest", 200, PAGE),
     ("docs", 200, PAGE),

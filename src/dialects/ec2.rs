@@ -2,27 +2,39 @@
 //!
 //! Parameters come from the query string, a JSON object or a form. Instances are described as boto3 does it.
 
-use super::table::{Cell, Column, Table};
+use super::table::{self, Column, Of, Table};
 use crate::ec2::{
     Change, Filter, ImageId, Instance, InstanceRef, InstanceType, Launch, MOST_FILTER_VALUES, Placement, Query, Region,
-    Reservation, SecurityGroup, State, StateChange, Tag,
+    Reservation, SecurityGroup, SecurityGroupId, State, StateChange, Tag,
 };
 use crate::error::Error;
 use crate::http::Reply;
 use crate::http::params::{Parameter, parameters};
-use crate::http::route::{BodyUse, Call, Dialect, Input, Route};
+use crate::http::route::{Answer, BodyUse, Call, Dialect, Form, Input, Route};
 use crate::listing::{INSTANCE_PAGE_SIZES, Rows, Write};
+use crate::openapi::without_null;
 use crate::operation::{Operation, Outcome, Permissions};
 use crate::policy::Action;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use time::OffsetDateTime;
 
 // ---------------------------------------------------------------------------------------------------------------- routes
 
 /// The dialect.
-pub const DIALECT: Dialect = Dialect { name: "ec2", prefix: "/ec2", enabled: |_| true, routes: ROUTES, encode, error };
+pub const DIALECT: Dialect = Dialect {
+    name: "ec2",
+    summary: "Instances, for clients of python-boto3-api and of boto.",
+    prefix: "/ec2",
+    enabled: |_| true,
+    routes: ROUTES,
+    segments: &[],
+    encode,
+    error,
+    error_body: ERROR_BODY,
+};
 
 const ROUTES: &[Route] = &[
     Route {
@@ -44,6 +56,13 @@ const ROUTES: &[Route] = &[
             super::DRY_RUN,
         ],
         body: BodyUse::Parameters,
+        answers: &[
+            Answer::json::<Boto3Instance<'_>>(200, "The instance.", instance),
+            Answer::json::<Vec<Boto3Instance<'_>>>(200, "Several instances, if it was not one.", || {
+                json!([instance()])
+            }),
+            super::TRIED_LAUNCH,
+        ],
         actions: super::LAUNCH_ACTIONS,
         open: false,
         decode: create,
@@ -55,6 +74,10 @@ const ROUTES: &[Route] = &[
         summary: "Lists the instances of a region, or of all (`region_name=all`): nine members each, or those of `fields`.",
         parameters: &[REGION_NAME_OR_ALL, STATE, TAG, INSTANCE_ID_FILTER, FIELDS, MAX_RESULTS, NEXT_TOKEN],
         body: BodyUse::Parameters,
+        answers: &[Answer::list(200, "The instances.", instances_form, || {
+            table::example(&MEMBERS[..DOCUMENTED_MEMBERS], &super::sample_instance())
+        })
+        .with(super::LIST_HEADERS)],
         actions: &["ec2:DescribeInstances", "ec2:DescribeRegions"],
         open: false,
         decode: flat_list,
@@ -66,6 +89,22 @@ const ROUTES: &[Route] = &[
         summary: "Lists the instances of a region as boto's get_all_reservations does.",
         parameters: &[REGION_NAME, STATE, TAG, INSTANCE_ID_FILTER, MAX_RESULTS, NEXT_TOKEN],
         body: BodyUse::Parameters,
+        answers: &[Answer::json::<Vec<Boto3Reservation<'_>>>(
+            200,
+            "The reservations, each with its instances.",
+            || {
+                let id = Some("r-0123456789abcdef0".to_owned());
+                let instances = vec![super::sample_instance()];
+                let owner_id = Some("123456789012".to_owned());
+                json!([Boto3Reservation::from(&Reservation {
+                    reservation_id: id,
+                    owner_id,
+                    requester_id: None,
+                    instances
+                })])
+            },
+        )
+        .with(super::LIST_HEADERS)],
         actions: &["ec2:DescribeInstances"],
         open: false,
         decode: |input| list(input, false, Write::json(reservation_rows)),
@@ -77,10 +116,22 @@ const ROUTES: &[Route] = &[
         summary: "Says which changes of state the deployment permits the caller, for each instance.",
         parameters: &[REGION_NAME, INSTANCE_ID_FILTER],
         body: BodyUse::Parameters,
+        answers: &[Answer::json::<Vec<Boto3Permissions<'_>>>(
+            200,
+            "What is permitted, for each instance that the caller may see.",
+            || {
+                let reason = "The policy of this deployment does not permit TerminateInstances of i-0123456789abcdef0";
+                json!([Boto3Permissions {
+                    id: SAMPLE_ID.instance_id,
+                    permitted: &[Action::StartInstances, Action::StopInstances, Action::RebootInstances],
+                    refused: BTreeMap::from([(Action::TerminateInstances.to_string(), reason)]),
+                }])
+            },
+        )],
         actions: &["ec2:DescribeInstances"],
         open: false,
         decode: |input| {
-            let instances = super::instances(input, INSTANCE_ID_FILTER, MOST_FILTER_VALUES)?;
+            let instances = super::instances(input, INSTANCE_ID_FILTER)?;
             Ok(Call::new(super::region(input, REGION_NAME)?, Operation::Permissions(instances)))
         },
     },
@@ -91,6 +142,7 @@ const ROUTES: &[Route] = &[
         summary: "Starts instances.",
         parameters: CHANGE,
         body: BodyUse::Parameters,
+        answers: CHANGED,
         actions: &["ec2:StartInstances", "ec2:DescribeInstances"],
         open: false,
         decode: |input| change(input, Change::Start),
@@ -102,6 +154,7 @@ const ROUTES: &[Route] = &[
         summary: "Stops instances.",
         parameters: CHANGE,
         body: BodyUse::Parameters,
+        answers: CHANGED,
         actions: &["ec2:StopInstances", "ec2:DescribeInstances"],
         open: false,
         decode: |input| change(input, Change::Stop { force: false }),
@@ -113,6 +166,11 @@ const ROUTES: &[Route] = &[
         summary: "Reboots instances.",
         parameters: REBOOT,
         body: BodyUse::Parameters,
+        answers: &[
+            Answer::json::<Boto3Id<'_>>(200, "The instance is rebooting.", || json!(SAMPLE_ID)),
+            Answer::json::<Vec<Boto3Id<'_>>>(200, "Several instances, in the order asked for.", || json!([SAMPLE_ID])),
+            super::TRIED,
+        ],
         actions: &["ec2:RebootInstances", "ec2:DescribeInstances"],
         open: false,
         decode: |input| change(input, Change::Reboot),
@@ -124,46 +182,71 @@ const ROUTES: &[Route] = &[
         summary: "Terminates instances.",
         parameters: CHANGE,
         body: BodyUse::Parameters,
+        answers: CHANGED,
         actions: &["ec2:TerminateInstances", "ec2:DescribeInstances"],
         open: false,
         decode: |input| change(input, Change::Terminate { force: false }),
     },
 ];
 
+const CHANGED: &[Answer] = &[
+    Answer::json::<Boto3Change<'_>>(200, "How the state of the instance has changed.", state_change),
+    Answer::json::<Vec<Boto3Change<'_>>>(200, "Several instances, in the order asked for.", || json!([state_change()])),
+    super::TRIED,
+];
+
 const CHANGE: &[&Parameter] = &[REGION_NAME, INSTANCE_ID, super::WAIT, super::DRY_RUN];
 const REBOOT: &[&Parameter] = &[REGION_NAME, INSTANCE_ID, super::DRY_RUN];
 
+/// [`Region::PATTERN`], or all.
+const REGION_OR_ALL: &str = "^(all|[a-z]{2,4}(-[a-z]{1,12}){1,2}-[0-9]{1,2})$";
+
 parameters! {
     REGION_NAME = "region_name", Text, true,
-        "The region, such as us-east-1.";
+        "The region, such as us-east-1.",
+        pattern: Region::PATTERN, example: "us-east-1";
     REGION_NAME_OR_ALL = "region_name", Text, true,
-        "The region, such as us-east-1, or all for every region that the deployment allows.";
+        "The region, such as us-east-1, or all for every region that the deployment allows.",
+        pattern: REGION_OR_ALL, example: "us-east-1";
     KEY_NAME = "KeyName" / "key_name", Text, true,
-        "The SSH key pair. Optional where `image_id` is given (boto's run_instances).";
+        "The SSH key pair. Optional where `image_id` is given (boto's run_instances).",
+        longest: 255, example: "demo";
     SECURITY_GROUP_ID = "SecurityGroupId" / "SecurityGroupIds" / "security_group_ids", List, true,
-        "The security group's ID. Optional where `image_id` is given (boto's run_instances).";
+        "The security group's ID. Optional where `image_id` is given (boto's run_instances).",
+        pattern: SecurityGroupId::PATTERN, most: super::MOST_GROUPS, example: "sg-0123456789abcdef0";
     IMAGE_ID = "ImageId" / "image_id", Text, false,
-        "The image, instead of the deployment's default: an AMI ID, or resolve:ssm: and a parameter's name.";
+        "The image, instead of the deployment's default: an AMI ID, or resolve:ssm: and a parameter's name.",
+        pattern: ImageId::PATTERN, example: "ami-0123456789abcdef0";
     INSTANCE_TYPE = "InstanceType" / "instance_type", Text, false,
-        "The instance type, instead of the deployment's default.";
+        "The instance type, instead of the deployment's default.",
+        pattern: InstanceType::PATTERN, longest: 64, example: "t3.micro";
     SECURITY_GROUPS = "security_groups" / "SecurityGroups", List, false,
-        "Security groups by name, as in boto's run_instances; what starts with sg- is an ID.";
+        "Security groups by name, as in boto's run_instances; what starts with sg- is an ID.",
+        most: super::MOST_GROUPS, example: "web";
     MIN_COUNT = "MinCount" / "min_count", Integer, false,
-        "Launch this many or none; 1 if not given.";
+        "Launch this many or none; 1 if not given.",
+        range: (1, super::MOST_INSTANCES), example: "1";
     MAX_COUNT = "MaxCount" / "max_count", Integer, false,
-        "Launch up to this many; MinCount if not given.";
+        "Launch up to this many; MinCount if not given.",
+        range: (1, super::MOST_INSTANCES), example: "2";
     INSTANCE_ID = "instance_id" / "InstanceId" / "instance_ids" / "InstanceIds", List, true,
-        "The instance's ID, or its name if no other has it; or several: comma-separated, repeated, or a JSON array. One call for all.";
+        "The instance's ID, or its name if no other has it; or several: comma-separated, repeated, or a JSON array. One call for all.",
+        pattern: InstanceRef::PATTERN, most: super::MOST_INSTANCES as usize, example: "i-0123456789abcdef0";
     INSTANCE_ID_FILTER = "instance_id" / "InstanceId" / "instance_ids" / "InstanceIds", List, false,
-        "Only these instances, by ID or name, up to 200.";
+        "Only these instances, by ID or name, up to 200.",
+        pattern: InstanceRef::PATTERN, most: MOST_FILTER_VALUES, example: "i-0123456789abcdef0";
     STATE = "state", List, false,
-        "Only instances in one of these states: pending, running, shutting-down, terminated, stopping, stopped.";
+        "Only instances in one of these states: pending, running, shutting-down, terminated, stopping, stopped.",
+        values: &State::NAMES, most: State::NAMES.len(), example: "running";
     TAG = "tag:KEY", Tag, false,
-        "Only instances whose tag KEY has this value; repeated: one of these values. EC2's wildcards * and ? work.";
+        "Only instances whose tag KEY has this value; repeated: one of these values. EC2's wildcards * and ? work.",
+        example: "blue";
     FIELDS = "fields", List, false,
-        "The members of each row, instead of the nine, in this order.";
+        "The members of each row, instead of the nine, in this order.",
+        values: &MEMBER_NAMES, most: MEMBERS.len(), example: "name";
     MAX_RESULTS = "max_results", Integer, false,
-        "One page of at most this many, 5 to 1000, instead of all that fits.";
+        "One page of at most this many, 5 to 1000, instead of all that fits.",
+        range: INSTANCE_PAGE_SIZES, example: "100";
     NEXT_TOKEN = "next_token", Text, false,
         "Go on where an earlier answer's header x-next-token says.";
 }
@@ -175,13 +258,12 @@ fn create(input: &Input<'_>) -> Result<Call, Error> {
     let region = super::region(input, REGION_NAME)?;
     // boto's run_instances('<ami-id>') needs no more than the image.
     let boto = params.spelled("image_id");
-    let key_name = match params.text(KEY_NAME)? {
-        None if !boto => return Err(Error::missing(KEY_NAME.name)),
-        Some(name) if name.len() > 255 => return Err(Error::invalid(KEY_NAME.name, "has more than 255 characters")),
-        name => name.map(str::to_owned),
-    };
-    let mut security_group_ids = super::security_group_ids(SECURITY_GROUP_ID, &params.list(SECURITY_GROUP_ID, 100)?)?;
-    let (more_ids, security_groups) = super::security_groups(SECURITY_GROUPS, &params.list(SECURITY_GROUPS, 100)?)?;
+    let key_name = params.text(KEY_NAME)?.map(str::to_owned);
+    if key_name.is_none() && !boto {
+        return Err(Error::missing(KEY_NAME.name));
+    }
+    let mut security_group_ids = super::security_group_ids(SECURITY_GROUP_ID, &params.list(SECURITY_GROUP_ID)?)?;
+    let (more_ids, security_groups) = super::security_groups(SECURITY_GROUPS, &params.list(SECURITY_GROUPS)?)?;
     security_group_ids.extend(more_ids);
     if security_group_ids.is_empty() && !boto {
         return Err(Error::missing(SECURITY_GROUP_ID.name));
@@ -189,8 +271,8 @@ fn create(input: &Input<'_>) -> Result<Call, Error> {
     let image_id =
         params.parsed(IMAGE_ID, "an AMI ID (ami-...), or resolve:ssm: and a parameter's name", ImageId::parse)?;
     let instance_type = params.parsed(INSTANCE_TYPE, "an instance type such as t3.micro", InstanceType::parse)?;
-    let min_count = params.integer(MIN_COUNT, 1, super::MOST_INSTANCES)?.unwrap_or(1);
-    let max_count = params.integer(MAX_COUNT, 1, super::MOST_INSTANCES)?.unwrap_or(min_count);
+    let min_count = params.integer(MIN_COUNT)?.unwrap_or(1);
+    let max_count = params.integer(MAX_COUNT)?.unwrap_or(min_count);
     if min_count > max_count {
         return Err(Error::invalid(MAX_COUNT.name, "must not be less than MinCount"));
     }
@@ -213,7 +295,7 @@ fn create(input: &Input<'_>) -> Result<Call, Error> {
 
 fn change(input: &Input<'_>, change: Change) -> Result<Call, Error> {
     let region = super::region(input, REGION_NAME)?;
-    let instances = super::instances(input, INSTANCE_ID, super::MOST_INSTANCES as usize)?;
+    let instances = super::instances(input, INSTANCE_ID)?;
     if instances.is_empty() {
         return Err(Error::missing(INSTANCE_ID.name));
     }
@@ -239,19 +321,16 @@ fn list(input: &Input<'_>, everywhere: bool, write: Write<Reservation>) -> Resul
             filters.push(Filter { name, values });
         }
     };
-    let states = params.list(STATE, State::NAMES.len())?;
-    if states.iter().any(|state| !State::NAMES.contains(state)) {
-        return Err(Error::invalid(STATE.name, format!("must be of {}", State::NAMES.join(", "))));
-    }
+    let states = params.list(STATE)?;
     filter("instance-state-name".to_owned(), states.into_iter().map(str::to_owned).collect());
     for (key, values) in params.tags(TAG)? {
         filter(format!("tag:{key}"), values.into_iter().map(str::to_owned).collect());
     }
-    let instances = super::instances(input, INSTANCE_ID_FILTER, MOST_FILTER_VALUES)?;
+    let instances = super::instances(input, INSTANCE_ID_FILTER)?;
     if everywhere && instances.iter().any(|it| matches!(it, InstanceRef::Name(_))) {
         return Err(Error::invalid(INSTANCE_ID_FILTER.name, "must be an ID where region_name is all: use tag:Name"));
     }
-    let max_results = params.integer(MAX_RESULTS, INSTANCE_PAGE_SIZES.0, INSTANCE_PAGE_SIZES.1)?;
+    let max_results = params.integer(MAX_RESULTS)?;
     if everywhere && max_results.is_some() {
         return Err(Error::invalid(MAX_RESULTS.name, "can't be given where region_name is all"));
     }
@@ -266,8 +345,8 @@ fn encode(call: Call, outcome: Outcome) -> Reply {
     match outcome {
         Outcome::Launched(instances) => one_or_all(instances.iter().map(Boto3Instance::from).collect()),
         Outcome::Changed(changes) => one_or_all(changes.iter().map(Boto3Change::from).collect()),
-        Outcome::Rebooted(ids) => one_or_all(ids.iter().map(|id| json!({"InstanceId": id.as_str()})).collect()),
-        Outcome::Tried { action, by_aws } => super::tried_object(action, by_aws),
+        Outcome::Rebooted(ids) => one_or_all(ids.iter().map(|id| Boto3Id { instance_id: id.as_str() }).collect()),
+        Outcome::Tried { action, by_aws } => Reply::json(200, &super::DryRun::new(action, by_aws)),
         Outcome::Listed { text, next_token } => super::listed(text, call.csv, next_token),
         Outcome::Permissions(permissions) => {
             Reply::json(200, &permissions.iter().map(Boto3Permissions::from).collect::<Vec<_>>())
@@ -286,7 +365,21 @@ fn one_or_all<T: Serialize>(items: Vec<T>) -> Reply {
 
 /// `{"Message", "Error"}`, with the common statuses.
 pub fn error(error: &Error, status: u16, _route: Option<&Route>) -> Reply {
-    Reply::json(status, &json!({"Message": error.message, "Error": error.code}))
+    Reply::json(status, &ErrorBody { message: &error.message, error: &error.code })
+}
+
+/// The form of that body.
+pub const ERROR_BODY: Form = SchemaGenerator::subschema_for::<ErrorBody<'_>>;
+
+/// What went wrong.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "PascalCase")]
+#[schemars(rename = "Error")]
+struct ErrorBody<'a> {
+    /// A sentence for people.
+    message: &'a str,
+    /// A code for programs: AWS's own, or one of this function in the same style.
+    error: &'a str,
 }
 
 fn reservation_rows(reservations: &[Reservation], _: &Region, rows: &mut Rows) {
@@ -301,30 +394,48 @@ const DOCUMENTED_MEMBERS: usize = 9;
 /// Every member that a row of `/ec2/list` can have; what EC2 does not have is `null`.
 #[rustfmt::skip]
 const MEMBERS: [Column<Instance>; 19] = [
-    Column { name: "id", summary: "The instance's ID.", of: |it, _| Some(it.instance_id.as_str()).into() },
-    Column { name: "instance-type", summary: "Its type.", of: |it, _| it.instance_type.as_deref().into() },
-    Column { name: "instance-state", summary: "Its state.", of: |it, _| it.state.name.as_deref().into() },
-    Column { name: "private-ip", summary: "Its private IPv4 address.", of: |it, _| it.private_ip_address.as_deref().into() },
-    Column { name: "key-name", summary: "Its SSH key pair.", of: |it, _| it.key_name.as_deref().into() },
-    Column { name: "image-id", summary: "Its image.", of: |it, _| it.image_id.as_deref().into() },
-    Column { name: "vpc-id", summary: "Its VPC.", of: |it, _| it.vpc_id.as_deref().into() },
-    Column { name: "subnet-id", summary: "Its subnet.", of: |it, _| it.subnet_id.as_deref().into() },
-    Column { name: "security-group-ids", summary: "Its security groups.", of: |it, _| Cell::Groups(&it.security_groups) },
-    Column { name: "name", summary: "Its name: the tag Name.", of: |it, _| it.name().into() },
-    Column { name: "region", summary: "Its region.", of: |_, region| Some(region.as_str()).into() },
-    Column { name: "availability-zone", summary: "Its Availability Zone.", of: |it, _| it.availability_zone.as_deref().into() },
-    Column { name: "public-ip", summary: "Its public IPv4 address.", of: |it, _| it.public_ip_address.as_deref().into() },
-    Column { name: "public-dns-name", summary: "Its public DNS name.", of: |it, _| it.public_dns_name.as_deref().into() },
-    Column { name: "private-dns-name", summary: "Its private DNS name.", of: |it, _| it.private_dns_name.as_deref().into() },
-    Column { name: "launch-time", summary: "When it was started last: RFC 3339.", of: |it, _| it.launch_time.map(rfc3339).into() },
-    Column { name: "architecture", summary: "The architecture of its image.", of: |it, _| it.architecture.as_deref().into() },
-    Column { name: "platform", summary: "`windows`, or nothing.", of: |it, _| it.platform.as_deref().into() },
-    Column { name: "tags", summary: "All of its tags.", of: |it, _| Cell::Tags(&it.tags) },
+    Column { name: "id", summary: "The instance's ID.", of: Of::Text(|it, _| Some(&it.instance_id)) },
+    Column { name: "instance-type", summary: "Its type.", of: Of::Text(|it, _| it.instance_type.as_deref()) },
+    Column { name: "instance-state", summary: "Its state.", of: Of::Text(|it, _| it.state.name.as_deref()) },
+    Column { name: "private-ip", summary: "Its private IPv4 address.", of: Of::Text(|it, _| it.private_ip_address.as_deref()) },
+    Column { name: "key-name", summary: "Its SSH key pair.", of: Of::Text(|it, _| it.key_name.as_deref()) },
+    Column { name: "image-id", summary: "Its image.", of: Of::Text(|it, _| it.image_id.as_deref()) },
+    Column { name: "vpc-id", summary: "Its VPC.", of: Of::Text(|it, _| it.vpc_id.as_deref()) },
+    Column { name: "subnet-id", summary: "Its subnet.", of: Of::Text(|it, _| it.subnet_id.as_deref()) },
+    Column { name: "security-group-ids", summary: "Its security groups.", of: Of::Groups(|it| &it.security_groups) },
+    Column { name: "name", summary: "Its name: the tag Name.", of: Of::Text(|it, _| it.name()) },
+    Column { name: "region", summary: "Its region.", of: Of::Text(|_, region| Some(region.as_str())) },
+    Column { name: "availability-zone", summary: "Its Availability Zone.", of: Of::Text(|it, _| it.availability_zone.as_deref()) },
+    Column { name: "public-ip", summary: "Its public IPv4 address.", of: Of::Text(|it, _| it.public_ip_address.as_deref()) },
+    Column { name: "public-dns-name", summary: "Its public DNS name.", of: Of::Text(|it, _| it.public_dns_name.as_deref()) },
+    Column { name: "private-dns-name", summary: "Its private DNS name.", of: Of::Text(|it, _| it.private_dns_name.as_deref()) },
+    Column { name: "launch-time", summary: "When it was started last: RFC 3339.", of: Of::Time(|it| it.launch_time.map(rfc3339)) },
+    Column { name: "architecture", summary: "The architecture of its image.", of: Of::Text(|it, _| it.architecture.as_deref()) },
+    Column { name: "platform", summary: "`windows`, or nothing.", of: Of::Text(|it, _| it.platform.as_deref()) },
+    Column { name: "tags", summary: "All of its tags.", of: Of::Tags(|it| &it.tags) },
 ];
 
+/// The names of [`MEMBERS`].
+#[expect(clippy::indexing_slicing, reason = "both have the same length; it is done when compiling")]
+const MEMBER_NAMES: [&str; MEMBERS.len()] = {
+    let mut names = [""; MEMBERS.len()];
+    let mut n = 0;
+    while n < names.len() {
+        names[n] = MEMBERS[n].name;
+        n += 1;
+    }
+    names
+};
+
+/// Rows of [`MEMBERS`]: which of them, the caller says.
+fn instances_form(generator: &mut SchemaGenerator) -> Schema {
+    table::form("ListedInstance", &MEMBERS, 0, generator)
+}
+
 /// A reservation as boto3's `describe_instances` has it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "Reservation", transform = without_null)]
 struct Boto3Reservation<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reservation_id: Option<&'a str>,
@@ -349,8 +460,9 @@ impl<'a> From<&'a Reservation> for Boto3Reservation<'a> {
 /// An instance as boto3 describes it: what EC2 leaves out is left out, but for the names and addresses of the documents,
 /// which boto3 has as empty texts.
 /// (<https://boto3.amazonaws.com/v1/documentation/api/latest/reference/services/ec2/client/describe_instances.html>)
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "Instance", transform = without_null)]
 struct Boto3Instance<'a> {
     instance_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -360,6 +472,7 @@ struct Boto3Instance<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     key_name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
     launch_time: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ami_launch_index: Option<i32>,
@@ -441,14 +554,18 @@ impl<'a> From<&'a Instance> for Boto3Instance<'a> {
     }
 }
 
-#[derive(Serialize)]
+/// Whether CloudWatch gets detailed metrics.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "Monitoring")]
 struct Boto3Monitoring<'a> {
     state: &'a str,
 }
 
-#[derive(Serialize)]
+/// Where the instance is.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "Placement", transform = without_null)]
 struct Boto3Placement<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     availability_zone: Option<&'a str>,
@@ -457,8 +574,10 @@ struct Boto3Placement<'a> {
     tenancy: Option<&'a str>,
 }
 
-#[derive(Serialize)]
+/// A security group.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "SecurityGroup")]
 pub(super) struct Boto3Group<'a> {
     group_id: Option<&'a str>,
     group_name: Option<&'a str>,
@@ -470,15 +589,19 @@ impl<'a> From<&'a SecurityGroup> for Boto3Group<'a> {
     }
 }
 
-#[derive(Serialize)]
+/// A tag.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "Tag")]
 struct Boto3Tag<'a> {
     key: &'a str,
     value: &'a str,
 }
 
-#[derive(Serialize)]
+/// An instance's state.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "State")]
 struct Boto3State<'a> {
     code: Option<u8>,
     name: Option<&'a str>,
@@ -490,8 +613,32 @@ impl<'a> From<&'a State> for Boto3State<'a> {
     }
 }
 
-#[derive(Serialize)]
+/// An instance's ID.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "RebootedInstance")]
+struct Boto3Id<'a> {
+    instance_id: &'a str,
+}
+
+const SAMPLE_ID: Boto3Id<'_> = Boto3Id { instance_id: "i-0123456789abcdef0" };
+
+fn instance() -> Value {
+    json!(Boto3Instance::from(&super::sample_instance()))
+}
+
+fn state_change() -> Value {
+    json!(Boto3Change::from(&StateChange {
+        instance_id: SAMPLE_ID.instance_id.to_owned(),
+        current: super::sample_state(64, "stopping"),
+        previous: super::sample_state(16, "running"),
+    }))
+}
+
+/// What a change did to an instance's state.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "PascalCase")]
+#[schemars(rename = "StateChange")]
 struct Boto3Change<'a> {
     instance_id: &'a str,
     current_state: Boto3State<'a>,
@@ -509,10 +656,15 @@ impl<'a> From<&'a StateChange> for Boto3Change<'a> {
 }
 
 /// What limits and policies permit the caller to do to an instance, and why not the rest.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Permissions")]
 struct Boto3Permissions<'a> {
+    /// The instance.
     id: &'a str,
+    /// The actions that are permitted.
+    #[schemars(with = "Vec<String>")]
     permitted: &'a [Action],
+    /// The others, each with the reason.
     refused: BTreeMap<String, &'a str>,
 }
 

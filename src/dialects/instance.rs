@@ -4,8 +4,10 @@
 use crate::ec2::{Change, Instance, InstanceRef, Region, Tag};
 use crate::error::{Error, Kind};
 use crate::http::Reply;
-use crate::http::route::{BodyUse, Call, Dialect, Input, Route};
+use crate::http::params::parameters;
+use crate::http::route::{Answer, BodyUse, Call, Dialect, Input, Route};
 use crate::operation::{Operation, Outcome};
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -14,8 +16,17 @@ use time::{OffsetDateTime, UtcOffset};
 // ---------------------------------------------------------------------------------------------------------------- routes
 
 /// The dialect.
-pub const DIALECT: Dialect =
-    Dialect { name: "instance", prefix: "/instance", enabled: |_| true, routes: ROUTES, encode, error };
+pub const DIALECT: Dialect = Dialect {
+    name: "instance",
+    summary: "One instance, for clients of workwork.",
+    prefix: "/instance",
+    enabled: |_| true,
+    routes: ROUTES,
+    segments: &[REGION, INSTANCE_ID, ACTION],
+    encode,
+    error,
+    error_body: SchemaGenerator::subschema_for::<Errors<'_>>,
+};
 
 const ROUTES: &[Route] = &[
     Route {
@@ -25,6 +36,7 @@ const ROUTES: &[Route] = &[
         summary: "Does `start`, `stop` or `reboot`, and sets the tag `start_time`.",
         parameters: &[super::WAIT, super::DRY_RUN],
         body: BodyUse::Parameters, // the JSON member api_key
+        answers: &[Answer::empty(204, "EC2 has accepted the change."), super::TRIED],
         actions: &[
             "ec2:StartInstances",
             "ec2:StopInstances",
@@ -42,35 +54,50 @@ const ROUTES: &[Route] = &[
         summary: "Shows an instance's DNS name, address, state, tags and type.",
         parameters: &[],
         body: BodyUse::Parameters,
+        answers: &[Answer::json::<Description<'_>>(200, "The instance.", || {
+            json!(Description::from(&super::sample_instance()))
+        })],
         actions: &["ec2:DescribeInstances"],
         open: false,
         decode: describe,
     },
 ];
 
+parameters! {
+    REGION = "region", Text, true,
+        "The region, such as us-east-1.",
+        pattern: Region::PATTERN, example: "us-east-1";
+    INSTANCE_ID = "instance_id", Text, true,
+        "The instance's ID.",
+        pattern: InstanceRef::PATTERN, example: "i-0123456789abcdef0";
+    ACTION = "action", Text, true,
+        "What to do; case matters.",
+        values: &["start", "stop", "reboot"], example: "stop";
+}
+
 // ---------------------------------------------------------------------------------------------------------------- decode
 
 fn region(input: &Input<'_>) -> Result<Region, Error> {
-    let wrong = || Error::invalid("region", "is not a region that this deployment allows");
-    input.config.regions.allow(input.segment("region")).ok_or_else(wrong)
+    let wrong = || Error::invalid(REGION.name, "is not a region that this deployment allows");
+    input.config.regions.allow(input.segment(REGION.name)).ok_or_else(wrong)
 }
 
 fn instance(input: &Input<'_>) -> Result<InstanceRef, Error> {
     let wrong = || Error {
-        parameter: Some("instance_id".into()),
+        parameter: Some(INSTANCE_ID.name.into()),
         ..Error::new(Kind::NotFound, "InvalidInstanceID.Malformed", "instance_id not found")
     };
-    InstanceRef::parse(input.segment("instance_id")).ok_or_else(wrong)
+    InstanceRef::parse(input.segment(INSTANCE_ID.name)).ok_or_else(wrong)
 }
 
 fn action(input: &Input<'_>) -> Result<Call, Error> {
     // The original checks in this order, and clients see which check fails first.
     let region = region(input)?;
-    let (change, start_time) = match input.segment("action") {
+    let (change, start_time) = match input.segment(ACTION.name) {
         "start" => (Change::Start, isoformat(input.now)),
         "reboot" => (Change::Reboot, isoformat(input.now)),
         "stop" => (Change::Stop { force: false }, String::new()),
-        _ => return Err(Error::invalid("action", "is none of start, stop, reboot")),
+        _ => return Err(Error::invalid(ACTION.name, format!("is none of {}", ACTION.values.join(", ")))),
     };
     let instances = vec![instance(input)?];
     let tag = Some(Tag { key: "start_time".to_owned(), value: start_time });
@@ -94,17 +121,20 @@ fn isoformat(it: OffsetDateTime) -> String {
 fn encode(_call: Call, outcome: Outcome) -> Reply {
     match outcome {
         Outcome::Changed(_) | Outcome::Rebooted(_) => Reply::empty(204),
-        Outcome::Tried { action, by_aws } => super::tried_object(action, by_aws),
+        Outcome::Tried { action, by_aws } => Reply::json(200, &super::DryRun::new(action, by_aws)),
         Outcome::Described(instance) => Reply::json(200, &Description::from(&*instance)),
         other => super::unexpected(&other),
     }
 }
 
-#[derive(Serialize)]
+/// An instance. What EC2 does not have is null.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "InstanceDescription")]
 struct Description<'a> {
     public_dns_name: Option<&'a str>,
     public_ip_address: Option<&'a str>,
     state: Option<&'a str>,
+    /// Every tag.
     tags: BTreeMap<&'a str, &'a str>,
     r#type: Option<&'a str>,
 }
@@ -132,7 +162,22 @@ fn error(error: &Error, status: u16, _route: Option<&Route>) -> Reply {
         }
         (_, _, code) => (status, code, error.message.as_str()),
     };
-    Reply::json(status, &json!({"errors": [{"id": id, "title": title}]}))
+    Reply::json(status, &Errors { errors: [ErrorItem { id, title }] })
+}
+
+/// What went wrong.
+#[derive(Serialize, JsonSchema)]
+struct Errors<'a> {
+    /// One.
+    errors: [ErrorItem<'a>; 1],
+}
+
+#[derive(Serialize, JsonSchema)]
+struct ErrorItem<'a> {
+    /// What is wrong: the part of the request, or a code.
+    id: &'a str,
+    /// A sentence for people.
+    title: &'a str,
 }
 
 // ----------------------------------------------------------------------------------------------------------------- tests

@@ -8,14 +8,18 @@ pub mod s3;
 pub mod table;
 pub mod v1;
 
-use crate::ec2::{LONGEST_TAG_VALUE, Region, SecurityGroupId, Tag};
+use crate::ec2::{Instance, LONGEST_TAG_VALUE, Region, SecurityGroup, SecurityGroupId, State, Tag};
 use crate::error::Error;
 use crate::http::params::{Parameter, Type, parameters};
-use crate::http::route::{Dialect, Input};
+use crate::http::route::{Answer, Dialect, Input};
 use crate::operation::OWN_TAGS;
 use crate::policy::Action;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
 
-/// Every dialect. A new one is one file and one line here, before the last: that has whatever is left.
+/// Every dialect. A new one is one file and one line here; `meta` is the last.
 pub const DIALECTS: &[&Dialect] =
     &[&ec2::DIALECT, &instance::DIALECT, &v1::DIALECT, &s3::DIALECT, &regions::DIALECT, &meta::DIALECT];
 
@@ -24,28 +28,31 @@ pub const DRY_RUN: &Parameter = &Parameter {
     name: "dry_run",
     aliases: &["DryRun"], // and whatever else reads like it: params.rs
     kind: Type::Boolean,
-    required: false,
     summary: "true to learn whether it would be carried out, without doing it.",
+    example: "true",
+    ..Parameter::ANY
 };
 
 /// Every route that starts, stops, terminates or launches has it. Read in one place, too.
 pub const WAIT: &Parameter = &Parameter {
     name: "wait",
-    aliases: &[],
     kind: Type::Integer,
-    required: false,
+    range: (0, LONGEST_WAIT),
     summary: "Seconds to wait until the instances run, or have stopped; at most what is left of the invocation.",
+    example: "20",
+    ..Parameter::ANY
 };
 
 /// The longest that may be asked for, in seconds: Lambda's own limit. What is left of an invocation is less.
-pub const LONGEST_WAIT: u32 = 900;
+const LONGEST_WAIT: u32 = 900;
 
 /// What stands for all regions where a list takes it, and in the log.
 pub const ALL_REGIONS: &str = "all";
 
 parameters! {
     LAUNCH_TAG = "tag:KEY", Tag, false,
-        "A tag of the instances and their volumes, from the start.";
+        "A tag of the instances and their volumes, from the start.",
+        longest: LONGEST_TAG_VALUE, example: "blue";
 }
 
 /// The IAM actions of a launch.
@@ -54,6 +61,12 @@ const LAUNCH_ACTIONS: &[&str] = &["ec2:RunInstances", "ec2:CreateTags", "ec2:Des
 /// EC2 takes at most this many IDs in a call, and launches fewer
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>).
 const MOST_INSTANCES: u32 = 1000;
+
+/// More security groups than an instance can have.
+const MOST_GROUPS: usize = 100;
+
+/// What a list may have beside its rows.
+const LIST_HEADERS: &[&str] = &["vary", "x-next-token"];
 
 /// The region of a parameter; the deployment's default where it is not required and not given.
 fn region(input: &Input<'_>, parameter: &'static Parameter) -> Result<Region, Error> {
@@ -97,9 +110,30 @@ fn tried(action: Action, by_aws: bool) -> String {
     format!("Dry run: {who} would permit {action}. Nothing was done.")
 }
 
-/// The same as an object, with boto3's name for it.
-fn tried_object(action: Action, by_aws: bool) -> crate::http::Reply {
-    crate::http::Reply::json(200, &serde_json::json!({"DryRun": true, "Message": tried(action, by_aws)}))
+/// What is said of a change that was tried only, under boto3's name for that.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "PascalCase")]
+struct DryRun {
+    /// Always true.
+    dry_run: bool,
+    /// Who would permit it.
+    message: String,
+}
+
+impl DryRun {
+    fn new(action: Action, by_aws: bool) -> Self {
+        Self { dry_run: true, message: tried(action, by_aws) }
+    }
+}
+
+/// The answer to a dry run of what changes instances.
+const TRIED: Answer = tried_answer(|| json!(DryRun::new(Action::StopInstances, true)));
+
+/// The answer to a dry run of a launch.
+const TRIED_LAUNCH: Answer = tried_answer(|| json!(DryRun::new(Action::RunInstances, true)));
+
+const fn tried_answer(example: fn() -> Value) -> Answer {
+    Answer::json::<DryRun>(200, "A dry run: it would be permitted, and nothing was done.", example)
 }
 
 /// Security groups, by ID and by name: what begins with `sg-` is an ID.
@@ -124,17 +158,13 @@ fn unexpected(outcome: &crate::operation::Outcome) -> crate::http::Reply {
 }
 
 /// Instances by ID or name.
-fn instances(
-    input: &Input<'_>,
-    parameter: &'static Parameter,
-    most: usize,
-) -> Result<Vec<crate::ec2::InstanceRef>, Error> {
+fn instances(input: &Input<'_>, parameter: &'static Parameter) -> Result<Vec<crate::ec2::InstanceRef>, Error> {
     let wrong = || {
         let problem = "must be an instance's ID, i- and 8 or 17 hex digits, or its name, which does not begin with i-";
         Error::invalid(parameter.name, problem)
     };
     let parse = |text| crate::ec2::InstanceRef::parse(text).ok_or_else(wrong);
-    input.params.list(parameter, most)?.into_iter().map(parse).collect()
+    input.params.list(parameter)?.into_iter().map(parse).collect()
 }
 
 /// A list, JSON or CSV, and in a header where the rest of it begins.
@@ -145,9 +175,47 @@ fn listed(text: String, csv: bool, next_token: Option<String>) -> crate::http::R
 }
 
 /// RFC 3339 in UTC, to the millisecond: `2012-10-29T10:51:24.000Z`.
-fn rfc3339_milliseconds(it: time::OffsetDateTime) -> String {
+fn rfc3339_milliseconds(it: OffsetDateTime) -> String {
     let it = it.to_offset(time::UtcOffset::UTC);
     let (year, month, day) = (it.year(), u8::from(it.month()), it.day());
     let (hour, minute, second, millisecond) = (it.hour(), it.minute(), it.second(), it.millisecond());
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z")
+}
+
+/// An instance to show in documentation: the one of all examples.
+fn sample_instance() -> Instance {
+    let text = |text: &str| Some(text.to_owned());
+    Instance {
+        instance_id: "i-0123456789abcdef0".to_owned(),
+        image_id: text("ami-0123456789abcdef0"),
+        instance_type: text("t3.micro"),
+        key_name: text("demo"),
+        launch_time: OffsetDateTime::from_unix_timestamp(1_772_442_000).ok(),
+        availability_zone: text("us-east-1b"),
+        tenancy: text("default"),
+        monitoring: text("disabled"),
+        private_dns_name: text("ip-10-0-1-23.ec2.internal"),
+        private_ip_address: text("10.0.1.23"),
+        public_dns_name: text("ec2-203-0-113-25.compute-1.amazonaws.com"),
+        public_ip_address: text("203.0.113.25"),
+        state: sample_state(16, "running"),
+        subnet_id: text("subnet-0123456789abcdef0"),
+        vpc_id: text("vpc-0123456789abcdef0"),
+        architecture: text("x86_64"),
+        ami_launch_index: Some(0),
+        ebs_optimized: Some(false),
+        ena_support: Some(true),
+        hypervisor: text("xen"),
+        root_device_name: text("/dev/sda1"),
+        root_device_type: text("ebs"),
+        security_groups: vec![SecurityGroup { group_id: text("sg-0123456789abcdef0"), group_name: text("web") }],
+        source_dest_check: Some(true),
+        tags: vec![Tag { key: "team".to_owned(), value: "blue".to_owned() }],
+        virtualization_type: text("hvm"),
+        ..Instance::default()
+    }
+}
+
+fn sample_state(code: u8, name: &str) -> State {
+    State { code: Some(code), name: Some(name.to_owned()) }
 }

@@ -1,81 +1,110 @@
 //! Lists of rows with named members, of which a caller may choose some: one table of columns for JSON and CSV.
 
+use super::ec2::Boto3Group;
 use crate::ec2::{Region, SecurityGroup, Tag};
 use crate::error::Error;
 use crate::http::params::Parameter;
 use crate::http::route::Input;
 use crate::listing::Write;
+use schemars::{Schema, SchemaGenerator, json_schema};
 use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// A member of a row.
 #[derive(Debug)]
-pub struct Column<T> {
+pub struct Column<T: 'static> {
     /// Its name.
     pub name: &'static str,
     /// What it says, in one sentence.
     pub summary: &'static str,
-    /// Finds its value in an item of this region.
-    pub of: for<'a> fn(&'a T, &'a Region) -> Cell<'a>,
+    /// What it holds, and how that is found in an item.
+    pub of: Of<T>,
 }
 
-/// The value of a member.
+/// What a member holds, and how that is found in an item. What AWS does not have is `null` in JSON, and nothing in CSV.
 #[derive(Debug)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum Cell<'a> {
-    Nothing,
-    Text(Cow<'a, str>),
-    Number(i64),
-    Groups(&'a [SecurityGroup]),
-    Tags(&'a [Tag]),
+pub enum Of<T: 'static> {
+    /// Text, of an item of that region.
+    Text(for<'a> fn(&'a T, &'a Region) -> Option<&'a str>),
+    /// A time, as RFC 3339 has it.
+    Time(fn(&T) -> Option<String>),
+    /// A whole number.
+    Number(fn(&T) -> Option<i64>),
+    /// Security groups. In CSV: their IDs, separated by semicolons.
+    Groups(fn(&T) -> &[SecurityGroup]),
+    /// Tags. In CSV: `key=value`, separated by semicolons.
+    Tags(fn(&T) -> &[Tag]),
 }
 
-impl<'a> From<Option<&'a str>> for Cell<'a> {
-    fn from(text: Option<&'a str>) -> Self {
-        text.map_or(Self::Nothing, |text| Self::Text(Cow::Borrowed(text)))
-    }
+/// A member of an item of that region.
+struct Cell<'a, T: 'static> {
+    of: &'a Of<T>,
+    item: &'a T,
+    region: &'a Region,
 }
 
-impl From<Option<String>> for Cell<'_> {
-    fn from(text: Option<String>) -> Self {
-        text.map_or(Self::Nothing, |text| Self::Text(Cow::Owned(text)))
-    }
-}
-
-/// In JSON: `null`, texts, numbers, an array of `{"GroupId", "GroupName"}`, an object of tags.
-impl Serialize for Cell<'_> {
+impl<T> Serialize for Cell<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Nothing => serializer.serialize_none(),
-            Self::Text(text) => serializer.serialize_str(text),
-            Self::Number(number) => serializer.serialize_i64(*number),
-            Self::Groups(groups) => serializer.collect_seq(groups.iter().map(super::ec2::Boto3Group::from)),
-            Self::Tags(tags) => {
-                // A JSON object in a fixed order.
-                let tags: BTreeMap<_, _> = tags.iter().map(|tag| (&tag.key, &tag.value)).collect();
+        match self.of {
+            Of::Text(of) => of(self.item, self.region).serialize(serializer),
+            Of::Time(of) => of(self.item).serialize(serializer),
+            Of::Number(of) => of(self.item).serialize(serializer),
+            Of::Groups(of) => serializer.collect_seq(of(self.item).iter().map(Boto3Group::from)),
+            Of::Tags(of) => {
+                // In a fixed order.
+                let tags: BTreeMap<_, _> = of(self.item).iter().map(|tag| (&tag.key, &tag.value)).collect();
                 serializer.collect_map(tags)
             }
         }
     }
 }
 
-impl Cell<'_> {
-    /// In CSV: several group IDs and tags (`key=value`) are separated by a semicolon.
-    fn text(&self) -> Cow<'_, str> {
-        match self {
-            Self::Nothing => Cow::Borrowed(""),
-            Self::Text(text) => formula_free(text),
-            Self::Number(number) => Cow::Owned(number.to_string()),
-            Self::Groups(groups) => {
-                let ids: Vec<_> = groups.iter().filter_map(|it| it.group_id.as_deref()).collect();
+impl<'a, T> Cell<'a, T> {
+    fn text(&self) -> Cow<'a, str> {
+        match self.of {
+            Of::Text(of) => of(self.item, self.region).map_or(Cow::Borrowed(""), formula_free),
+            Of::Time(of) => Cow::Owned(of(self.item).unwrap_or_default()),
+            Of::Number(of) => of(self.item).map_or(Cow::Borrowed(""), |number| Cow::Owned(number.to_string())),
+            Of::Groups(of) => {
+                let ids: Vec<_> = of(self.item).iter().filter_map(|it| it.group_id.as_deref()).collect();
                 Cow::Owned(ids.join(";"))
             }
-            Self::Tags(tags) => {
-                let tags: Vec<_> = tags.iter().map(|tag| format!("{}={}", tag.key, tag.value)).collect();
+            Of::Tags(of) => {
+                let tags: Vec<_> = of(self.item).iter().map(|tag| format!("{}={}", tag.key, tag.value)).collect();
                 Cow::Owned(formula_free(&tags.join(";")).into_owned())
             }
         }
+    }
+}
+
+/// The form of an array of rows, of which the first so many members are always there.
+pub fn form<T>(name: &'static str, columns: &[Column<T>], always: usize, generator: &mut SchemaGenerator) -> Schema {
+    let member = |column: &Column<T>| {
+        let mut schema = match column.of {
+            Of::Text(_) => json_schema!({"type": ["string", "null"]}),
+            Of::Time(_) => json_schema!({"type": ["string", "null"], "format": "date-time"}),
+            Of::Number(_) => json_schema!({"type": ["integer", "null"]}),
+            Of::Groups(_) => generator.subschema_for::<Vec<Boto3Group<'_>>>(),
+            Of::Tags(_) => json_schema!({"type": "object", "additionalProperties": {"type": "string"}}),
+        };
+        schema.insert("description".to_owned(), column.summary.into());
+        (column.name.to_owned(), schema.to_value())
+    };
+    let properties: Map<_, _> = columns.iter().map(member).collect();
+    let required: Vec<_> = columns.iter().take(always).map(|it| it.name).collect();
+    let row = json!({"type": "object", "properties": properties, "required": required});
+    generator.definitions_mut().insert(name.to_owned(), row);
+    json_schema!({"type": "array", "items": {"$ref": format!("#/components/schemas/{name}")}})
+}
+
+/// A list of one row of these columns.
+pub fn example<T>(columns: &'static [Column<T>], item: &T) -> Value {
+    let columns: Vec<_> = columns.iter().collect();
+    match Region::parse("us-east-1") {
+        Some(region) => json!([Row { columns: &columns, item, region: &region }]),
+        None => json!([]),
     }
 }
 
@@ -99,7 +128,7 @@ impl<T> Serialize for Row<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.columns.len()))?;
         for column in self.columns {
-            map.serialize_entry(column.name, &(column.of)(self.item, self.region))?;
+            map.serialize_entry(column.name, &Cell { of: &column.of, item: self.item, region: self.region })?;
         }
         map.end()
     }
@@ -128,13 +157,9 @@ impl<T> Table<T> {
         columns: &'static [Column<T>],
         default: Vec<&'static Column<T>>,
     ) -> Result<Self, Error> {
-        let wrong = || {
-            let names: Vec<_> = columns.iter().map(|it| it.name).collect();
-            Error::invalid(parameter.name, format!("must be of {}", names.join(", ")))
-        };
-        let find = |name: &str| columns.iter().find(|it| it.name == name).ok_or_else(wrong);
-        let asked = input.params.list(parameter, columns.len())?;
-        let chosen = asked.into_iter().map(find).collect::<Result<Vec<_>, _>>()?;
+        // The parameter takes no other names than those of the columns.
+        let find = |name: &str| columns.iter().find(|it| it.name == name);
+        let chosen: Vec<_> = input.params.list(parameter)?.into_iter().filter_map(find).collect();
         Ok(Self::new(if chosen.is_empty() { default } else { chosen }, input.prefers_csv()))
     }
 
@@ -147,8 +172,8 @@ impl<T> Table<T> {
                 let lines = self.lines(|lines| {
                     let mut items = page.iter().flat_map(items_of);
                     items.try_for_each(|item| {
-                        let cells: Vec<_> = self.columns.iter().map(|it| (it.of)(item, region)).collect();
-                        lines.write_record(cells.iter().map(|cell| cell.text().into_owned()))
+                        let cell = |it: &&'static Column<T>| Cell { of: &it.of, item, region }.text().into_owned();
+                        lines.write_record(self.columns.iter().map(cell))
                     })
                 });
                 rows.push_lines(&lines);
@@ -184,8 +209,8 @@ mod tests {
     #[test]
     fn cells_are_quoted_and_never_a_formula() {
         static COLUMNS: [Column<Tag>; 2] = [
-            Column { name: "key", summary: "", of: |it, _| Some(it.key.as_str()).into() },
-            Column { name: "value", summary: "", of: |it, _| Some(it.value.as_str()).into() },
+            Column { name: "key", summary: "", of: Of::Text(|it, _| Some(&it.key)) },
+            Column { name: "value", summary: "", of: Of::Text(|it, _| Some(&it.value)) },
         ];
         let tag = |key: &str, value: &str| Tag { key: key.to_owned(), value: value.to_owned() };
         let tags = [tag("a,b", "say \"hi\"\n"), tag("=HYPERLINK(1)", "-2"), tag("", "é")];

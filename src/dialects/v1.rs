@@ -3,20 +3,33 @@
 //! Its document knows the statuses 200, 400, 404 and 408 only; 401, 403 and 405 come before any action.
 
 use crate::ec2::{
-    Attribute, Change, ImageId, Instance, InstanceRef, InstanceType, Launch, Placement, ShutdownBehavior, Zone,
+    Attribute, Change, ImageId, Instance, InstanceRef, InstanceType, Launch, Placement, Region, ShutdownBehavior, Zone,
     resource_id,
 };
 use crate::error::{Error, Kind};
 use crate::http::Reply;
 use crate::http::params::{Parameter, parameters};
-use crate::http::route::{BodyUse, Call, Dialect, Input, Route};
+use crate::http::route::{Answer, BodyUse, Call, Dialect, Input, Route};
 use crate::operation::{Operation, Outcome};
+use crate::policy::Action;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 
 // ---------------------------------------------------------------------------------------------------------------- routes
 
 /// The dialect.
-pub const DIALECT: Dialect = Dialect { name: "v1", prefix: "/v1", enabled: |_| true, routes: ROUTES, encode, error };
+pub const DIALECT: Dialect = Dialect {
+    name: "v1",
+    summary: "Instances, for clients of Launch & Provision. Every error that AWS is the reason of is 404 or 408.",
+    prefix: "/v1",
+    enabled: |_| true,
+    routes: ROUTES,
+    segments: &[ID, FIELD],
+    encode,
+    error,
+    error_body: |_| json_schema!({"type": "string", "description": "What went wrong, beginning with the document's words."}),
+};
 
 const ROUTES: &[Route] = &[
     Route {
@@ -42,6 +55,10 @@ const ROUTES: &[Route] = &[
             super::DRY_RUN,
         ],
         body: BodyUse::Parameters,
+        answers: &[
+            Answer::json::<Vec<String>>(200, "The IDs of the instances.", || json!(["i-0123456789abcdef0"])),
+            TRIED,
+        ],
         actions: super::LAUNCH_ACTIONS,
         open: false,
         decode: launch,
@@ -53,6 +70,7 @@ const ROUTES: &[Route] = &[
         summary: "Starts an instance.",
         parameters: &[REGION, super::WAIT, super::DRY_RUN],
         body: BodyUse::Parameters,
+        answers: CHANGED,
         actions: &["ec2:StartInstances", "ec2:DescribeInstances"],
         open: false,
         decode: |input| change(input, Change::Start),
@@ -64,6 +82,7 @@ const ROUTES: &[Route] = &[
         summary: "Reboots an instance.",
         parameters: &[REGION, super::DRY_RUN],
         body: BodyUse::Parameters,
+        answers: CHANGED,
         actions: &["ec2:RebootInstances", "ec2:DescribeInstances"],
         open: false,
         decode: |input| change(input, Change::Reboot),
@@ -75,6 +94,7 @@ const ROUTES: &[Route] = &[
         summary: "Stops an instance.",
         parameters: &[REGION, FORCE, super::WAIT, super::DRY_RUN],
         body: BodyUse::Parameters,
+        answers: CHANGED,
         actions: &["ec2:StopInstances", "ec2:DescribeInstances"],
         open: false,
         decode: |input| change(input, Change::Stop { force: force(input)? }),
@@ -86,6 +106,7 @@ const ROUTES: &[Route] = &[
         summary: "Terminates an instance.",
         parameters: &[REGION, FORCE, super::WAIT, super::DRY_RUN],
         body: BodyUse::Parameters,
+        answers: CHANGED,
         actions: &["ec2:TerminateInstances", "ec2:DescribeInstances"],
         open: false,
         decode: |input| change(input, Change::Terminate { force: force(input)? }),
@@ -97,6 +118,7 @@ const ROUTES: &[Route] = &[
         summary: "Shows an instance's 13 fields, or those of `filter`.",
         parameters: &[REGION, FILTER],
         body: BodyUse::Parameters,
+        answers: &[Answer::json::<Fields>(200, "The fields.", || shown(&super::sample_instance(), &[]))],
         actions: &["ec2:DescribeInstances"],
         open: false,
         decode: attributes,
@@ -108,6 +130,7 @@ const ROUTES: &[Route] = &[
         summary: "Shows one field of an instance.",
         parameters: &[REGION],
         body: BodyUse::Parameters,
+        answers: &[Answer::json::<Fields>(200, "The field.", || shown(&super::sample_instance(), &["state"]))],
         actions: &["ec2:DescribeInstances"],
         open: false,
         decode: attribute,
@@ -119,48 +142,80 @@ const ROUTES: &[Route] = &[
         summary: "Gives an attribute of an instance a new value.",
         parameters: &[REGION, ATTRIBUTE, VALUE, super::DRY_RUN],
         body: BodyUse::Parameters,
+        answers: CHANGED,
         actions: &["ec2:ModifyInstanceAttribute", "ec2:DescribeInstances"],
         open: false,
         decode: modify,
     },
 ];
 
+const CHANGED: &[Answer] = &[Answer::json::<String>(200, "EC2 has accepted it.", || json!(MODIFIED)), TRIED];
+
+/// The answer to a dry run of what changes an instance.
+const TRIED: Answer = tried(|| json!(super::tried(Action::StopInstances, true)));
+
+const fn tried(example: fn() -> Value) -> Answer {
+    Answer::json::<String>(200, "A dry run: it would be permitted, and nothing was done.", example)
+}
+
 /// The operation whose failures have words of their own.
 const LAUNCH: &str = "launch";
 
 parameters! {
+    ID = "id", Text, true,
+        "The instance's ID, or its name if no other has it.",
+        pattern: InstanceRef::PATTERN, example: "i-0123456789abcdef0";
+    FIELD = "field", Text, true,
+        "The field.",
+        values: &FIELD_NAMES, example: "state";
     AMI = "ami" / "image_id", Text, true,
-        "The image: an AMI ID, or resolve:ssm: and a parameter's name.";
+        "The image: an AMI ID, or resolve:ssm: and a parameter's name.",
+        pattern: ImageId::PATTERN, example: "ami-0123456789abcdef0";
     INSTANCE_TYPE = "instance_type", Text, true,
-        "The instance type, such as t3.micro.";
+        "The instance type, such as t3.micro.",
+        pattern: InstanceType::PATTERN, longest: 64, example: "t3.micro";
     MIN_COUNT = "min_count", Integer, false,
-        "Launch this many or none; 1 if not given.";
+        "Launch this many or none; 1 if not given.",
+        range: (1, super::MOST_INSTANCES), example: "1";
     MAX_COUNT = "max_count", Integer, false,
-        "Launch up to this many; 1 if not given.";
+        "Launch up to this many; 1 if not given.",
+        range: (1, super::MOST_INSTANCES), example: "2";
     KEY_NAME = "key_name", Text, false,
-        "The SSH key pair; the deployment's default if not given.";
+        "The SSH key pair; the deployment's default if not given.",
+        longest: 255, example: "demo";
     SECURITY_GROUPS = "security_groups", List, false,
-        "Security groups: IDs (sg-...) or names; the deployment's default if not given.";
+        "Security groups: IDs (sg-...) or names; the deployment's default if not given.",
+        most: super::MOST_GROUPS, example: "web";
     USER_DATA = "user_data", Text, false,
-        "What the instance reads at its first boot, as text of at most 16 KiB.";
+        "What the instance reads at its first boot, as text of at most 16 KiB.",
+        longest: LARGEST_USER_DATA, example: "#!/bin/sh\necho hello";
     PLACEMENT = "placement", Text, false,
-        "The Availability Zone, which decides the region; the deployment's default if not given.";
+        "The Availability Zone, which decides the region; the deployment's default if not given.",
+        pattern: Zone::PATTERN, longest: 64, example: "us-east-1b";
     PLACEMENT_GROUP = "placement_group", Text, false,
-        "The placement group's name.";
+        "The placement group's name.",
+        longest: 255, example: "cluster";
     SHUTDOWN_BEHAVIOR = "instance_initiated_shutdown_behavior", Text, false,
-        "What a shutdown from inside does: stop or terminate; the deployment's default if not given.";
+        "What a shutdown from inside does: stop or terminate; the deployment's default if not given.",
+        values: &ShutdownBehavior::NAMES, example: "stop";
     EBS_OPTIMIZED = "ebs_optimized", Boolean, false,
-        "Dedicated throughput to EBS; the deployment's default if not given.";
+        "Dedicated throughput to EBS; the deployment's default if not given.",
+        example: "true";
     REGION = "region" / "region_name", Text, false,
-        "The region; the deployment's default if not given.";
+        "The region; the deployment's default if not given.",
+        pattern: Region::PATTERN, example: "us-east-1";
     FORCE = "force", Boolean, false,
-        "Without a clean shutdown of the instance; false if not given.";
+        "Without a clean shutdown of the instance; false if not given.",
+        example: "false";
     FILTER = "filter", List, false,
-        "The fields to show, comma-separated; all if not given.";
+        "The fields to show, comma-separated; all if not given.",
+        values: &FIELD_NAMES, most: FIELDS.len(), example: "state";
     ATTRIBUTE = "attribute", Text, true,
-        "The attribute, in boto's spelling (instanceType) or in snake case (instance_type).";
-    VALUE = "value", Text, true,
-        "Its new value: text, true or false, or a list of security group IDs for groupSet.";
+        "The attribute, in boto's spelling (instanceType) or in snake case (instance_type).",
+        values: &ATTRIBUTE_NAMES, example: "instanceType";
+    VALUE = "value", Any, true,
+        "Its new value: text, true or false, or a list of security group IDs for groupSet.",
+        most: super::MOST_GROUPS, example: "t3.small";
 }
 
 /// EC2's limit, in bytes: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>.
@@ -172,7 +227,7 @@ const LARGEST_USER_DATA: usize = 16 * 1024;
 fn instance(input: &Input<'_>) -> Result<InstanceRef, Error> {
     let message = "An instance's ID is i- and 8 or 17 hex digits, its name does not begin with i-";
     let wrong = || Error::new(Kind::NotFound, "InvalidInstanceID.Malformed", message);
-    InstanceRef::parse(input.segment("id")).ok_or_else(wrong)
+    InstanceRef::parse(input.segment(ID.name)).ok_or_else(wrong)
 }
 
 fn force(input: &Input<'_>) -> Result<bool, Error> {
@@ -190,12 +245,12 @@ fn launch(input: &Input<'_>) -> Result<Call, Error> {
     let image_id = image_id.ok_or_else(|| Error::missing(AMI.name))?;
     let instance_type = params.parsed(INSTANCE_TYPE, "an instance type such as t3.micro", InstanceType::parse)?;
     let instance_type = instance_type.ok_or_else(|| Error::missing(INSTANCE_TYPE.name))?;
-    let min_count = params.integer(MIN_COUNT, 1, super::MOST_INSTANCES)?.unwrap_or(1);
-    let max_count = params.integer(MAX_COUNT, 1, super::MOST_INSTANCES)?.unwrap_or(1);
+    let min_count = params.integer(MIN_COUNT)?.unwrap_or(1);
+    let max_count = params.integer(MAX_COUNT)?.unwrap_or(1);
     if min_count > max_count {
         return Err(Error::invalid(MIN_COUNT.name, format!("must not be more than max_count, which is {max_count}")));
     }
-    let mut groups = params.list(SECURITY_GROUPS, 100)?;
+    let mut groups = params.list(SECURITY_GROUPS)?;
     if groups.is_empty() {
         groups.extend(defaults.security_groups.iter().map(String::as_str));
     }
@@ -217,26 +272,16 @@ fn launch(input: &Input<'_>) -> Result<Call, Error> {
         instance_type,
         min_count,
         max_count,
-        key_name: Some(name(params.text(KEY_NAME)?.unwrap_or(&defaults.key_name), KEY_NAME)?),
+        key_name: Some(params.text(KEY_NAME)?.unwrap_or(&defaults.key_name).to_owned()),
         security_group_ids,
         security_groups,
         user_data,
-        placement: Placement {
-            zone: Some(zone),
-            group_name: params.text(PLACEMENT_GROUP)?.map(|text| name(text, PLACEMENT_GROUP)).transpose()?,
-        },
+        placement: Placement { zone: Some(zone), group_name: params.text(PLACEMENT_GROUP)?.map(str::to_owned) },
         shutdown_behavior: Some(behavior.unwrap_or(defaults.shutdown_behavior)),
         ebs_optimized: Some(params.boolean(EBS_OPTIMIZED)?.unwrap_or(defaults.ebs_optimized)),
         tags: super::launch_tags(input)?,
     };
     Ok(Call::new(region, Operation::Launch(launch)))
-}
-
-fn name(text: &str, parameter: &'static Parameter) -> Result<String, Error> {
-    match text.chars().count() {
-        0..=255 => Ok(text.to_owned()),
-        _ => Err(Error::invalid(parameter.name, "has more than 255 characters")),
-    }
 }
 
 fn user_data(parameter: &'static Parameter, text: &str) -> Result<Vec<u8>, Error> {
@@ -248,21 +293,20 @@ fn user_data(parameter: &'static Parameter, text: &str) -> Result<Vec<u8>, Error
 
 fn attributes(input: &Input<'_>) -> Result<Call, Error> {
     let instance = instance(input)?;
-    let asked = input.params.list(FILTER, FIELDS.len())?;
+    let asked = input.params.list(FILTER)?;
     let fields = asked.into_iter().map(|field| known(FILTER.name, field)).collect::<Result<_, _>>()?;
     Ok(Call { fields, ..Call::new(super::region(input, REGION)?, Operation::Describe(instance)) })
 }
 
 fn attribute(input: &Input<'_>) -> Result<Call, Error> {
     let instance = instance(input)?;
-    let fields = vec![known("field", input.segment("field"))?];
+    let fields = vec![known(FIELD.name, input.segment(FIELD.name))?];
     Ok(Call { fields, ..Call::new(super::region(input, REGION)?, Operation::Describe(instance)) })
 }
 
 fn known(parameter: &'static str, field: &str) -> Result<&'static str, Error> {
-    let found = FIELDS.iter().map(|(name, _)| *name).find(|name| *name == field);
-    let names = || FIELDS.map(|(name, _)| name).join(", ");
-    found.ok_or_else(|| Error::invalid(parameter, format!("must be of {}", names())))
+    let found = FIELD_NAMES.into_iter().find(|name| *name == field);
+    found.ok_or_else(|| Error::invalid(parameter, format!("must be of {}", FIELD_NAMES.join(", "))))
 }
 
 /// Reads an attribute's new value.
@@ -286,7 +330,7 @@ const ATTRIBUTES: [(&str, ReadAttribute); 12] = [
     }),
     ("sourceDestCheck", |it| Ok(Attribute::SourceDestCheck(truth(it)?))),
     ("groupSet", |it| {
-        let ids = it.params.list(VALUE, 100)?;
+        let ids = it.params.list(VALUE)?;
         if ids.is_empty() {
             return Err(Error::missing(VALUE.name));
         }
@@ -301,11 +345,13 @@ const ATTRIBUTES: [(&str, ReadAttribute); 12] = [
     ("disableApiStop", |it| Ok(Attribute::DisableApiStop(truth(it)?))),
 ];
 
+const ATTRIBUTE_NAMES: [&str; ATTRIBUTES.len()] = names(&ATTRIBUTES);
+
 fn modify(input: &Input<'_>) -> Result<Call, Error> {
     let instance = instance(input)?;
     let asked = input.params.required(ATTRIBUTE)?;
     let found = ATTRIBUTES.iter().find(|(name, _)| *name == asked || snake_case(name) == asked);
-    let names = || ATTRIBUTES.map(|(name, _)| name).join(", ");
+    let names = || ATTRIBUTE_NAMES.join(", ");
     let (_, read) = found.ok_or_else(|| Error::invalid(ATTRIBUTE.name, format!("must be one of {}", names())))?;
     Ok(Call::new(super::region(input, REGION)?, Operation::Modify(instance, read(input)?)))
 }
@@ -336,38 +382,75 @@ fn encode(call: Call, outcome: Outcome) -> Reply {
         Outcome::Launched(instances) => {
             Reply::json(200, &instances.iter().map(|it| it.instance_id.as_str()).collect::<Vec<_>>())
         }
-        Outcome::Changed(_) | Outcome::Rebooted(_) | Outcome::Modified => {
-            Reply::json(200, &"Instance modification succeeded")
-        }
+        Outcome::Changed(_) | Outcome::Rebooted(_) | Outcome::Modified => Reply::json(200, &MODIFIED),
         Outcome::Tried { action, by_aws } => Reply::json(200, &super::tried(action, by_aws)),
-        Outcome::Described(instance) => {
-            let shown = FIELDS.iter().filter(|(name, _)| call.fields.is_empty() || call.fields.contains(name));
-            let fields: Map<_, _> = shown.map(|(name, of)| ((*name).to_owned(), of(&instance))).collect();
-            Reply::json(200, &fields)
-        }
+        Outcome::Described(instance) => Reply::json(200, &shown(&instance, &call.fields)),
         other => super::unexpected(&other),
+    }
+}
+
+const MODIFIED: &str = "Instance modification succeeded";
+
+/// Those fields of an instance; all if none is named.
+fn shown(instance: &Instance, fields: &[&str]) -> Value {
+    let shown = FIELDS.iter().filter(|(name, _)| fields.is_empty() || fields.contains(name));
+    shown.map(|(name, (_, of))| ((*name).to_owned(), of(instance))).collect::<Map<_, _>>().into()
+}
+
+/// The form of such fields.
+struct Fields;
+
+impl JsonSchema for Fields {
+    fn schema_name() -> Cow<'static, str> {
+        "InstanceFields".into()
+    }
+
+    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
+        let form = |form: &str| match form {
+            "date-time" => json!({"type": ["string", "null"], "format": form}),
+            form => json!({"type": [form, "null"]}),
+        };
+        let properties: Map<_, _> = FIELDS.iter().map(|(name, (of, _))| ((*name).to_owned(), form(of))).collect();
+        json_schema!({
+            "type": "object", "description": "Fields of an instance. What EC2 does not have is null.",
+            "properties": properties, "additionalProperties": false,
+        })
     }
 }
 
 /// Finds a field's value.
 type Field = fn(&Instance) -> Value;
 
-/// The document's fields, in its order.
-const FIELDS: [(&str, Field); 13] = [
-    ("id", |it| json!(it.instance_id)),
-    ("public_dns_name", |it| json!(it.public_dns_name)),
-    ("private_dns_name", |it| json!(it.private_dns_name)),
-    ("state", |it| json!(it.state.name)),
-    ("state_code", |it| json!(it.state.code)),
-    ("key_name", |it| json!(it.key_name)),
-    ("instance_type", |it| json!(it.instance_type)),
-    ("launch_time", |it| json!(it.launch_time.map(super::rfc3339_milliseconds))),
-    ("image_id", |it| json!(it.image_id)),
-    ("placement", |it| json!(it.availability_zone)),
-    ("placement_group", |it| json!(it.placement_group)),
-    ("private_ip_address", |it| json!(it.private_ip_address)),
-    ("ip_address", |it| json!(it.public_ip_address)),
+/// The document's fields, in its order, and what each is if it is not null.
+const FIELDS: [(&str, (&str, Field)); 13] = [
+    ("id", ("string", |it| json!(it.instance_id))),
+    ("public_dns_name", ("string", |it| json!(it.public_dns_name))),
+    ("private_dns_name", ("string", |it| json!(it.private_dns_name))),
+    ("state", ("string", |it| json!(it.state.name))),
+    ("state_code", ("integer", |it| json!(it.state.code))),
+    ("key_name", ("string", |it| json!(it.key_name))),
+    ("instance_type", ("string", |it| json!(it.instance_type))),
+    ("launch_time", ("date-time", |it| json!(it.launch_time.map(super::rfc3339_milliseconds)))),
+    ("image_id", ("string", |it| json!(it.image_id))),
+    ("placement", ("string", |it| json!(it.availability_zone))),
+    ("placement_group", ("string", |it| json!(it.placement_group))),
+    ("private_ip_address", ("string", |it| json!(it.private_ip_address))),
+    ("ip_address", ("string", |it| json!(it.public_ip_address))),
 ];
+
+const FIELD_NAMES: [&str; FIELDS.len()] = names(&FIELDS);
+
+/// The first column of a table.
+const fn names<T, const N: usize>(table: &[(&'static str, T); N]) -> [&'static str; N] {
+    let mut names = [""; N];
+    let mut i = 0;
+    while i < N {
+        #[expect(clippy::indexing_slicing, reason = "both are N long")]
+        (names[i] = table[i].0);
+        i += 1;
+    }
+    names
+}
 
 /// A JSON string that begins with the document's text for the status; the code goes into `x-error-code`.
 fn error(error: &Error, status: u16, route: Option<&Route>) -> Reply {

@@ -72,6 +72,9 @@ text_type! {
 }
 
 impl InstanceId {
+    /// The form of it, for documentation: what is of this form is one, and nothing else is.
+    pub const PATTERN: &str = "^i-([0-9a-fA-F]{8}|[0-9a-fA-F]{17})$";
+
     /// Reads an instance ID. Hex digits may be upper case; EC2 writes them in lower case, and so does the result.
     pub fn parse(text: &str) -> Option<Self> {
         resource_id("i-", text).map(Self)
@@ -97,6 +100,12 @@ pub enum InstanceRef {
 }
 
 impl InstanceRef {
+    /// The form of it, for documentation: an ID, or a name that can stand among others with commas between them.
+    pub const PATTERN: &str = "^(i-([0-9a-fA-F]{8}|[0-9a-fA-F]{17})|i|[^i,\\s\\u0000-\\u001f\\u007f-\\u009f\\ufffd]|\
+        (i[^-,\\u0000-\\u001f\\u007f-\\u009f\\ufffd]|\
+        [^i,\\s\\u0000-\\u001f\\u007f-\\u009f\\ufffd][^,\\u0000-\\u001f\\u007f-\\u009f\\ufffd])\
+        ([^,\\u0000-\\u001f\\u007f-\\u009f\\ufffd]{0,253}[^,\\s\\u0000-\\u001f\\u007f-\\u009f\\ufffd])?)$";
+
     /// Reads an ID or a name. What begins with `i-` is an ID or nothing: a mistyped ID never becomes a name.
     pub fn parse(text: &str) -> Option<Self> {
         InstanceId::parse(text).map(Self::Id).or_else(|| InstanceName::parse(text).map(Self::Name))
@@ -104,6 +113,9 @@ impl InstanceRef {
 }
 
 impl SecurityGroupId {
+    /// The form of it, for documentation.
+    pub const PATTERN: &str = "^sg-([0-9a-fA-F]{8}|[0-9a-fA-F]{17})$";
+
     /// Reads a security group ID.
     pub fn parse(text: &str) -> Option<Self> {
         resource_id("sg-", text).map(Self)
@@ -111,6 +123,9 @@ impl SecurityGroupId {
 }
 
 impl ImageId {
+    /// The form of it, for documentation.
+    pub const PATTERN: &str = "^(ami-([0-9a-fA-F]{8}|[0-9a-fA-F]{17})|resolve:ssm:[A-Za-z0-9/._:-]{1,1024})$";
+
     /// Reads an image ID or a reference to a Systems Manager parameter.
     pub fn parse(text: &str) -> Option<Self> {
         if let Some(parameter) = text.strip_prefix("resolve:ssm:") {
@@ -123,6 +138,9 @@ impl ImageId {
 }
 
 impl InstanceType {
+    /// The form of it, for documentation, but for its length of at most 64 characters.
+    pub const PATTERN: &str = "^[a-z0-9-]+\\.[a-z0-9-]+$";
+
     /// Reads an instance type.
     pub fn parse(text: &str) -> Option<Self> {
         let part =
@@ -133,6 +151,9 @@ impl InstanceType {
 }
 
 impl Region {
+    /// The form of it, for documentation.
+    pub const PATTERN: &str = "^[a-z]{2,4}(-[a-z]{1,12}){1,2}-[0-9]{1,2}$";
+
     /// Reads a region's name. That it is well formed does not say that the region exists.
     pub fn parse(text: &str) -> Option<Self> {
         let words: Vec<&str> = text.split('-').collect();
@@ -165,6 +186,9 @@ impl Region {
 }
 
 impl Zone {
+    /// The form of it, for documentation, but for its length of at most 64 characters.
+    pub const PATTERN: &str = "^[a-z]{2,4}(-[a-z]{1,12}){1,2}-[0-9]{1,2}([a-z]|-[a-z0-9-]+)$";
+
     /// Reads a zone's name.
     pub fn parse(text: &str) -> Option<Self> {
         let rest = text.get(Self::region_len(text)?..)?;
@@ -217,6 +241,66 @@ pub fn resource_id(prefix: &str, text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_documented_patterns_take_what_the_parsers_take() {
+        let long = format!("i-{}", "a".repeat(16));
+        for text in [
+            "",
+            "i-abba916a",
+            "i-0123456789ABCDEF0",
+            "i-abba916",
+            "i-abba916a0",
+            "I-abba916a",
+            " i-abba916a",
+            "i-xyz",
+            &long,
+            "sg-abba916a",
+            "sg-",
+            "sg-0123456789abcdef0",
+            "sg-0123456789abcdef",
+            "ami-12c6146b",
+            "ami-",
+            "resolve:ssm:/aws/a_b.c:3",
+            "resolve:ssm:",
+            "resolve:ssm:a b",
+            "ubuntu",
+            "ami-12c6146b,ami-12c6146b",
+            "t3.micro",
+            "u-6tb1.112xlarge",
+            "c7gn.metal-48xl",
+            "t3",
+            "t3.",
+            ".micro",
+            "t3.micro.x",
+            "T3.micro",
+            "us-east-1",
+            "us-gov-west-1",
+            "eusc-de-east-1",
+            "us-iso-east-12",
+            "us-east",
+            "us-east-123",
+            "us--1",
+            "derp",
+            "us-east-1 ",
+            "US-east-1",
+            "us-east-1b",
+            "us-west-2-lax-1a",
+            "us-east-1-wl1-bos-wlz-1",
+            "us-east-1-",
+            "us-east-1ab",
+            "us-east-1B",
+            "us-east-1.evil",
+        ] {
+            let matches = |pattern: &str| regex_lite::Regex::new(pattern).unwrap().is_match(text);
+            assert_eq!(matches(InstanceId::PATTERN), InstanceId::parse(text).is_some(), "{text:?}");
+            assert_eq!(matches(SecurityGroupId::PATTERN), SecurityGroupId::parse(text).is_some(), "{text:?}");
+            assert_eq!(matches(ImageId::PATTERN), ImageId::parse(text).is_some(), "{text:?}");
+            assert_eq!(matches(InstanceType::PATTERN), InstanceType::parse(text).is_some(), "{text:?}");
+            assert_eq!(matches(Region::PATTERN), Region::parse(text).is_some(), "{text:?}");
+            assert_eq!(matches(Zone::PATTERN), Zone::parse(text).is_some(), "{text:?}");
+        }
+    }
 
     #[test]
     fn ok_instance_ids_have_8_or_17_hex_digits() {

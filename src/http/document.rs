@@ -11,8 +11,8 @@ use sha2::{Digest as _, Sha256};
 use std::borrow::Cow;
 use std::io::{Error, Write as _};
 
-/// A document. Those of [`pages`](crate::pages) are made by the build; one that is known only at run time is made once, in a
-/// `static` `LazyLock<Document>`.
+/// A document. Those of [`pages`](crate::pages) are made by the build; one that is known only at run time is made once
+/// and kept.
 #[derive(Debug)]
 pub struct Document {
     /// Its Content-Type.
@@ -62,43 +62,21 @@ impl Document {
         decoder.finish()
     }
 
-    /// What is to be answered to a client that has sent these headers.
-    pub fn negotiate(&'static self, headers: &HeaderMap) -> Negotiated {
+    /// The answer to a client that has sent these headers.
+    pub fn reply(&self, headers: &HeaderMap) -> Reply {
         let gzip = takes_gzip(headers);
         // What is not the same bytes has not the same strong tag.
         let etag = format!("\"{}{}\"", self.digest, if gzip { "-gzip" } else { "" });
-        let unchanged = has(headers, &etag);
-        Negotiated { document: self, gzip, etag, unchanged }
-    }
-}
-
-/// A document, and in which form a client gets it.
-#[derive(Debug)]
-pub struct Negotiated {
-    document: &'static Document,
-    gzip: bool,
-    etag: String,
-    unchanged: bool,
-}
-
-impl Negotiated {
-    /// The answer.
-    pub fn reply(self) -> Reply {
-        let Self { document, gzip, etag, unchanged } = self;
-        let reply = match (unchanged, gzip) {
-            (true, _) => Reply::empty(304),
-            (false, true) => {
-                let body = Body::Binary(document.gzip.clone().into_owned());
-                Reply { status: 200, headers: Vec::new(), body }.with("content-encoding", "gzip")
-            }
-            // The build, or `Document::new`, has compressed it.
-            (false, false) => match document.content() {
-                Ok(content) => Reply { status: 200, headers: Vec::new(), body: text(content) },
-                Err(_) => return Reply::empty(500),
-            },
+        let reply = if has(headers, &etag) {
+            Reply::empty(304)
+        } else {
+            let body = if gzip { Some(Body::Binary(self.gzip.to_vec())) } else { self.content().ok().map(text) };
+            // The build, or `new`, has compressed it: there is nothing in it that can't be read.
+            let Some(body) = body else { return Reply::empty(500) };
+            let reply = Reply { status: 200, headers: Vec::new(), body }.with("content-type", self.content_type);
+            if gzip { reply.with("content-encoding", "gzip") } else { reply }
         };
-        let reply = if unchanged { reply } else { reply.with("content-type", document.content_type) };
-        let cache_control = match document.caching {
+        let cache_control = match self.caching {
             Caching::Revalidate => "no-cache",
             Caching::Immutable => "public, max-age=31536000, immutable",
         };
@@ -106,7 +84,7 @@ impl Negotiated {
             .with("etag", etag)
             .with("cache-control", cache_control)
             .with("vary", "accept-encoding")
-            .with("content-security-policy", document.policy)
+            .with("content-security-policy", self.policy)
             .with("cross-origin-opener-policy", "same-origin")
             .with("referrer-policy", "no-referrer")
             .with("x-frame-options", "DENY")
@@ -153,7 +131,6 @@ fn has(headers: &HeaderMap, etag: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::LazyLock;
 
     fn headers(name: HeaderName, lines: &[&str]) -> HeaderMap {
         lines.iter().map(|line| (name.clone(), HeaderValue::from_str(line).unwrap())).collect()
@@ -204,14 +181,14 @@ mod tests {
 
     #[test]
     fn a_document_made_at_run_time_is_answered_as_one_of_the_build() {
-        static MADE: LazyLock<Document> = LazyLock::new(|| Document::new("application/json", b"{\"a\": [1, 2]}"));
-        let plain = MADE.negotiate(&HeaderMap::new()).reply();
+        let made = Document::new("application/json", b"{\"a\": [1, 2]}");
+        let plain = made.reply(&HeaderMap::new());
         assert_eq!((plain.status, plain.body), (200, Body::Text("{\"a\": [1, 2]}".to_owned())));
-        let gzip = MADE.negotiate(&headers(ACCEPT_ENCODING, &["gzip"])).reply();
+        let gzip = made.reply(&headers(ACCEPT_ENCODING, &["gzip"]));
         assert!(matches!(&gzip.body, Body::Binary(bytes) if bytes.starts_with(&[0x1f, 0x8b])));
         let tag = |reply: &Reply| reply.headers.iter().find(|(name, _)| *name == "etag").unwrap().1.clone();
-        let again = MADE.negotiate(&headers(IF_NONE_MATCH, &[&format!("\"{}\"", MADE.digest)])).reply();
+        let again = made.reply(&headers(IF_NONE_MATCH, &[&format!("\"{}\"", made.digest)]));
         assert_eq!((again.status, again.body), (304, Body::Empty));
-        assert_eq!(tag(&gzip), format!("\"{}-gzip\"", MADE.digest));
+        assert_eq!(tag(&gzip), format!("\"{}-gzip\"", made.digest));
     }
 }

@@ -9,7 +9,7 @@ pub mod params;
 pub mod route;
 
 use crate::App;
-use crate::dialects::{ALL_REGIONS, DIALECTS, DRY_RUN, LONGEST_WAIT, WAIT};
+use crate::dialects::{ALL_REGIONS, DIALECTS, DRY_RUN, WAIT};
 use crate::error::{Error, Kind};
 use crate::gate::Decision;
 use crate::operation::{self, Asked, Operation};
@@ -207,7 +207,7 @@ async fn serve(
     }
     // Read here for all dialects: what they do does not depend on how it is asked for.
     let dry_run = params.boolean(DRY_RUN)?.unwrap_or(false);
-    let wait = Duration::from_secs(params.integer(WAIT, 0, LONGEST_WAIT)?.unwrap_or(0).into());
+    let wait = Duration::from_secs(params.integer(WAIT)?.unwrap_or(0).into());
 
     let body: &[u8] = request.body();
     let input = Input {
@@ -308,7 +308,8 @@ fn source_ip(context: &RequestContext) -> Option<&str> {
     }
 }
 
-fn refuse(dialect: &Dialect, route: Option<&Route>, error: &Error) -> Reply {
+/// The answer to what went wrong.
+pub(crate) fn refuse(dialect: &Dialect, route: Option<&Route>, error: &Error) -> Reply {
     let mut reply = (dialect.error)(error, status(error.kind), route);
     match error.kind {
         Kind::MethodNotAllowed => reply.headers.push(("allow", error.allow.join(", "))),

@@ -21,6 +21,8 @@ pub enum Type {
     List,
     /// Text with a name of the caller's choice: `tag:KEY`.
     Tag,
+    /// Any of the above, whichever another parameter asks for.
+    Any,
 }
 
 /// A parameter of a route: what its documentation shows and what its reader takes.
@@ -36,17 +38,35 @@ pub struct Parameter {
     pub required: bool,
     /// What it is for, in one sentence.
     pub summary: &'static str,
+    /// The only values (of a list: items) that it takes; none: any.
+    pub values: &'static [&'static str],
+    /// The form of its values, as a regular expression. Only documentation: what reads them is stricter.
+    pub pattern: &'static str,
+    /// The least and the greatest number.
+    pub range: (u32, u32),
+    /// The most items of a list.
+    pub most: usize,
+    /// The longest text, in characters.
+    pub longest: usize,
+    /// A value to show (of a list: an item), if one is good anywhere.
+    pub example: &'static str,
 }
 
-/// A dialect's table of parameters: constant, name and aliases, what it holds, whether it is required, what it is for.
+/// A dialect's table of parameters: constant, name and aliases, what it holds, whether it is required, what it is for; and what
+/// else there is to say of its values, by the names of [`Parameter`]'s members.
 macro_rules! parameters {
-    ($($ident:ident = $name:literal $(/ $alias:literal)*, $kind:ident, $required:literal, $summary:literal;)*) => {
+    ($(
+        $ident:ident = $name:literal $(/ $alias:literal)*, $kind:ident, $required:literal, $summary:literal
+        $(, $member:ident: $value:expr)*;
+    )*) => {
         $(const $ident: &$crate::http::params::Parameter = &$crate::http::params::Parameter {
             name: $name,
             aliases: &[$($alias),*],
             kind: $crate::http::params::Type::$kind,
             required: $required,
             summary: $summary,
+            $($member: $value,)*
+            ..$crate::http::params::Parameter::ANY
         };)*
     };
 }
@@ -54,6 +74,21 @@ macro_rules! parameters {
 pub(crate) use parameters;
 
 impl Parameter {
+    /// An optional text of which nothing is said: what others are made of.
+    pub const ANY: Self = Self {
+        name: "",
+        aliases: &[],
+        kind: Type::Text,
+        required: false,
+        summary: "",
+        values: &[],
+        pattern: "",
+        range: (0, u32::MAX),
+        most: usize::MAX,
+        longest: usize::MAX,
+        example: "",
+    };
+
     fn is(&self, name: &str) -> bool {
         match self.kind {
             Type::Tag => name.starts_with("tag:"),
@@ -84,7 +119,7 @@ pub const LARGEST_BODY: usize = 256 * 1024;
 const LONGEST_NAME: usize = 4 + 4 * 128;
 
 /// The most tags that anything in AWS has.
-const MOST_TAGS: usize = 50;
+pub const MOST_TAGS: usize = 50;
 
 /// Every parameter that a request gave.
 #[derive(Debug, Default)]
@@ -202,9 +237,15 @@ impl Params {
     /// A text, as it was given.
     ///
     /// # Errors
-    /// Another type, a second value, or control characters other than white space.
+    /// Another type, a second value, more characters than the parameter takes, or control characters other than white space.
     pub fn text(&self, parameter: &'static Parameter) -> Result<Option<&str>, Error> {
-        self.raw(parameter)?.map(|text| printable(parameter.name, text)).transpose()
+        let Some(text) = self.raw(parameter)? else { return Ok(None) };
+        match parameter.longest {
+            longest if text.chars().count() > longest => {
+                Err(Error::invalid(parameter.name, format!("has more than {longest} characters")))
+            }
+            _ => printable(parameter.name, text).map(Some),
+        }
     }
 
     /// A text with any characters.
@@ -238,11 +279,12 @@ impl Params {
         parse(text).map(Some).ok_or_else(|| Error::invalid(parameter.name, format!("must be {expected}")))
     }
 
-    /// A whole number between `least` and `most`.
+    /// A whole number in the parameter's range.
     ///
     /// # Errors
     /// Anything else, or a second value.
-    pub fn integer(&self, parameter: &'static Parameter, least: u32, most: u32) -> Result<Option<u32>, Error> {
+    pub fn integer(&self, parameter: &'static Parameter) -> Result<Option<u32>, Error> {
+        let (least, most) = parameter.range;
         let Some((name, value)) = self.value(parameter)? else { return Ok(None) };
         let number = match value {
             Value::Number(number) => number.as_u64().and_then(|number| u32::try_from(number).ok()),
@@ -271,8 +313,9 @@ impl Params {
     /// Several texts, in the order given, each once.
     ///
     /// # Errors
-    /// Anything else, an empty item, or more than `most`.
-    pub fn list(&self, parameter: &'static Parameter, most: usize) -> Result<Vec<&str>, Error> {
+    /// Anything else, an empty item, one that is none of the parameter's values, or more than it takes.
+    pub fn list(&self, parameter: &'static Parameter) -> Result<Vec<&str>, Error> {
+        let most = parameter.most;
         let mut items: Vec<&str> = Vec::new();
         for (name, value) in self.values(parameter) {
             let texts: Vec<&str> = match value {
@@ -289,6 +332,9 @@ impl Params {
             for text in texts {
                 if text.is_empty() {
                     return Err(Error::invalid(name.to_owned(), "has an empty item"));
+                }
+                if !parameter.values.is_empty() && !parameter.values.contains(&text) {
+                    return Err(Error::invalid(name.to_owned(), format!("must be of {}", parameter.values.join(", "))));
                 }
                 items.push(printable(name, text)?);
             }
@@ -333,6 +379,12 @@ pub fn boolean(text: &str) -> Option<bool> {
     }
 }
 
+/// The form of text without control characters other than white space, for documentation.
+pub const PRINTABLE: &str = r"^[^\u0000-\u0008\u000b\u000e-\u001f\u007f-\u009f\ufffd]*$";
+
+/// The form of an item of a list that can be written comma-separated.
+pub const PRINTABLE_ITEM: &str = r"^[^,\s\u0000-\u0008\u000b\u000e-\u001f\u007f-\u009f\ufffd]+( [^,\s\u0000-\u0008\u000b\u000e-\u001f\u007f-\u009f\ufffd]+)*$";
+
 fn printable<'a>(name: &str, text: &'a str) -> Result<&'a str, Error> {
     match text.chars().any(|c| c.is_control() && !c.is_ascii_whitespace()) {
         false => Ok(text),
@@ -371,15 +423,12 @@ impl<'de> Deserialize<'de> for Members {
 mod tests {
     use super::*;
 
-    const NAME: &Parameter =
-        &Parameter { name: "KeyName", aliases: &["key_name"], kind: Type::Text, required: true, summary: "" };
-    const COUNT: &Parameter =
-        &Parameter { name: "MaxCount", aliases: &[], kind: Type::Integer, required: false, summary: "" };
-    const FORCE: &Parameter =
-        &Parameter { name: "force", aliases: &[], kind: Type::Boolean, required: false, summary: "" };
+    const NAME: &Parameter = &Parameter { name: "KeyName", aliases: &["key_name"], required: true, ..Parameter::ANY };
+    const COUNT: &Parameter = &Parameter { name: "MaxCount", kind: Type::Integer, range: (1, 1000), ..Parameter::ANY };
+    const FORCE: &Parameter = &Parameter { name: "force", kind: Type::Boolean, ..Parameter::ANY };
     const IDS: &Parameter =
-        &Parameter { name: "instance_id", aliases: &["instance_ids"], kind: Type::List, required: true, summary: "" };
-    const TAG: &Parameter = &Parameter { name: "tag:KEY", aliases: &[], kind: Type::Tag, required: false, summary: "" };
+        &Parameter { name: "instance_id", aliases: &["instance_ids"], kind: Type::List, most: 4, ..Parameter::ANY };
+    const TAG: &Parameter = &Parameter { name: "tag:KEY", kind: Type::Tag, ..Parameter::ANY };
     const FORM: Option<&str> = Some("application/x-www-form-urlencoded; charset=utf-8");
 
     fn query(text: &str) -> Params {
@@ -451,11 +500,11 @@ mod tests {
         assert_eq!(message(json(r#"{"KeyName": ["a"]}"#).text(NAME)), "KeyName must be a string");
         assert_eq!(message(query("KeyName=a%00b").text(NAME)), "KeyName has a control character");
         for count in ["0", "ten", "-1", "1.5", "1e1", "99999999999999999999", "+ 1"] {
-            let error = message(query(&format!("MaxCount={count}")).integer(COUNT, 1, 1000));
+            let error = message(query(&format!("MaxCount={count}")).integer(COUNT));
             assert_eq!(error, "MaxCount must be a whole number from 1 to 1000", "{count}");
         }
         for count in ["0", "1.5", "-1", "true", "[1]", "{}", "1e99"] {
-            let error = message(json(&format!(r#"{{"MaxCount": {count}}}"#)).integer(COUNT, 1, 1000));
+            let error = message(json(&format!(r#"{{"MaxCount": {count}}}"#)).integer(COUNT));
             assert_eq!(error, "MaxCount must be a whole number from 1 to 1000", "{count}");
         }
         for force in ["maybe", "1", "yes", "truee"] {
@@ -463,20 +512,27 @@ mod tests {
         }
         assert_eq!(message(json(r#"{"force": 1}"#).boolean(FORCE)), "force must be true or false");
         assert_eq!(
-            message(json(r#"{"instance_id": 1}"#).list(IDS, 9)),
+            message(json(r#"{"instance_id": 1}"#).list(IDS)),
             "instance_id must be a string or an array of strings"
         );
         assert_eq!(
-            message(json(r#"{"instance_ids": ["a", 1]}"#).list(IDS, 9)),
+            message(json(r#"{"instance_ids": ["a", 1]}"#).list(IDS)),
             "instance_ids must be an array of strings"
         );
     }
 
     #[test]
+    fn err_a_text_that_is_longer_than_it_may_be() {
+        const SHORT: &Parameter = &Parameter { name: "KeyName", longest: 3, ..Parameter::ANY };
+        assert_eq!(query("KeyName=%C3%A9%C3%A9%C3%A9").text(SHORT).unwrap(), Some("ééé"));
+        assert_eq!(message(query("KeyName=abcd").text(SHORT)), "KeyName has more than 3 characters");
+    }
+
+    #[test]
     fn ok_numbers_and_truth_values() {
-        assert_eq!(query("MaxCount=7").integer(COUNT, 1, 9).unwrap(), Some(7));
-        assert_eq!(json(r#"{"MaxCount": 7}"#).integer(COUNT, 1, 9).unwrap(), Some(7));
-        assert_eq!(json(r#"{"MaxCount": "7"}"#).integer(COUNT, 1, 9).unwrap(), Some(7));
+        assert_eq!(query("MaxCount=7").integer(COUNT).unwrap(), Some(7));
+        assert_eq!(json(r#"{"MaxCount": 7}"#).integer(COUNT).unwrap(), Some(7));
+        assert_eq!(json(r#"{"MaxCount": "7"}"#).integer(COUNT).unwrap(), Some(7));
         assert_eq!(query("force=True").boolean(FORCE).unwrap(), Some(true));
         assert_eq!(json(r#"{"force": false}"#).boolean(FORCE).unwrap(), Some(false));
         assert_eq!(query("").boolean(FORCE).unwrap(), None);
@@ -490,15 +546,15 @@ mod tests {
             json(r#"{"instance_ids": ["a", "b", "c", "a"]}"#),
             json(r#"{"instance_id": "a, b,c"}"#),
         ] {
-            assert_eq!(params.list(IDS, 4).ok().map(|it| it.join(" ")).unwrap_or_default(), "a b c", "{params:?}");
+            assert_eq!(params.list(IDS).ok().map(|it| it.join(" ")).unwrap_or_default(), "a b c", "{params:?}");
         }
     }
 
     #[test]
     fn err_lists_with_holes_or_too_long() {
-        assert_eq!(message(query("instance_id=,,").list(IDS, 9)), "instance_id has an empty item");
-        assert_eq!(message(json(r#"{"instance_ids": [""]}"#).list(IDS, 9)), "instance_ids has an empty item");
-        assert_eq!(message(query("instance_id=a,b,c,d").list(IDS, 3)), "instance_id has more than 3 items");
+        assert_eq!(message(query("instance_id=,,").list(IDS)), "instance_id has an empty item");
+        assert_eq!(message(json(r#"{"instance_ids": [""]}"#).list(IDS)), "instance_ids has an empty item");
+        assert_eq!(message(query("instance_id=a,b,c,d,e").list(IDS)), "instance_id has more than 4 items");
     }
 
     #[test]

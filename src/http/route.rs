@@ -8,23 +8,31 @@ use crate::error::Error;
 use crate::operation::{Operation, Outcome};
 use lambda_http::http::{HeaderMap, Method};
 use percent_encoding::percent_decode_str;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::Value;
 use time::OffsetDateTime;
 
 /// An HTTP dialect: its routes, and how it writes what came of them. One file in [`dialects`](crate::dialects) each.
 pub struct Dialect {
     /// Its name in the log.
     pub name: &'static str,
+    /// Whose dialect it is, in one sentence.
+    pub summary: &'static str,
     /// The first segment of its paths, with the slash. Empty: it has whatever the dialects before it do not have.
     pub prefix: &'static str,
     /// Whether the deployment has it at all.
     pub enabled: fn(&Config) -> bool,
     /// Its routes.
     pub routes: &'static [Route],
+    /// The named segments of its paths.
+    pub segments: &'static [&'static Parameter],
     /// Writes what came of an operation.
     pub encode: fn(Call, Outcome) -> Reply,
     /// Writes an error, of that route if one was found. The status is that of the common table; a dialect whose document
     /// has fewer narrows it.
     pub error: fn(&Error, u16, Option<&Route>) -> Reply,
+    /// The form of the bodies that `error` writes.
+    pub error_body: Form,
 }
 
 /// One row of a dialect's route table: everything that code, tests and documentation need to know of a route.
@@ -41,6 +49,8 @@ pub struct Route {
     pub parameters: &'static [&'static Parameter],
     /// What its body is.
     pub body: BodyUse,
+    /// How it answers when all goes well. What can go wrong is the same for all ([`openapi`](crate::openapi)).
+    pub answers: &'static [Answer],
     /// The IAM actions that it may call.
     pub actions: &'static [&'static str],
     /// Whether anyone may call it. Only for what holds no data.
@@ -56,6 +66,61 @@ pub enum BodyUse {
     Parameters,
     /// Content, to be stored as it is.
     Content,
+}
+
+/// One way in which a route answers when all goes well.
+#[derive(Clone, Copy)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// What it says, in one sentence.
+    pub summary: &'static str,
+    /// What its body is.
+    pub body: Content,
+    /// The headers that it has, or may have, beyond those of every answer.
+    pub headers: &'static [&'static str],
+}
+
+/// The form of a JSON value; types of their own are named, and said once.
+pub type Form = fn(&mut SchemaGenerator) -> Schema;
+
+/// What the body of an answer is.
+#[derive(Clone, Copy)]
+pub enum Content {
+    /// There is none.
+    Nothing,
+    /// Bytes of any type.
+    Bytes,
+    /// Text of that media type.
+    Text(&'static str),
+    /// JSON of that form, such as this.
+    Json(Form, fn() -> Value),
+    /// The same, or CSV for those who prefer it.
+    List(Form, fn() -> Value),
+}
+
+impl Answer {
+    /// No body.
+    pub const fn empty(status: u16, summary: &'static str) -> Self {
+        Self { status, summary, body: Content::Nothing, headers: &[] }
+    }
+
+    /// A `T` as JSON, such as the example.
+    pub const fn json<T: JsonSchema>(status: u16, summary: &'static str, example: fn() -> Value) -> Self {
+        let form: Form = SchemaGenerator::subschema_for::<T>;
+        Self { status, summary, body: Content::Json(form, example), headers: &[] }
+    }
+
+    /// A list as JSON of that form, such as the example, or as CSV.
+    pub const fn list(status: u16, summary: &'static str, form: Form, example: fn() -> Value) -> Self {
+        Self { status, summary, body: Content::List(form, example), headers: &[] }
+    }
+
+    /// The same with headers.
+    #[must_use]
+    pub const fn with(self, headers: &'static [&'static str]) -> Self {
+        Self { headers, ..self }
+    }
 }
 
 /// What a route decodes.
@@ -203,7 +268,8 @@ mod tests {
         let config = Config::read(|name| (name == "AWS_REGION").then(|| "us-east-1".to_owned())).unwrap();
         let prefers = |accept| {
             let (path, params, now) = (Vec::new(), Params::default(), OffsetDateTime::UNIX_EPOCH);
-            Input { config: &config, now, path, params, content_type: None, accept, body: b"" }.prefers_csv()
+            let headers = &HeaderMap::new();
+            Input { config: &config, now, path, params, headers, content_type: None, accept, body: b"" }.prefers_csv()
         };
         for accept in ["text/csv", "TEXT/CSV;q=0.5", "text/csv, */*;q=0.1", "application/json;q=0.9, text/csv"] {
             assert!(prefers(Some(accept)), "{accept}");

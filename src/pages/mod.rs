@@ -7,6 +7,9 @@ use std::borrow::Cow;
 // CONSOLE, DOCS, and ASSETS with their names.
 include!(concat!(env!("OUT_DIR"), "/pages.rs"));
 
+/// What the names of the viewer's files are like.
+pub const ASSET_PATTERN: &str = "^[a-z-]+-[0-9.]+\\.[a-z]+$";
+
 /// A file of the viewer, if there is one of that name.
 pub fn asset(name: &str) -> Option<&'static Document> {
     ASSETS.iter().find(|(known, _)| *known == name).map(|(_, document)| document)

@@ -10,6 +10,9 @@ use time::OffsetDateTime;
 pub struct Bucket(String);
 
 impl Bucket {
+    /// The form of a name, for documentation; what reads it is stricter.
+    pub const PATTERN: &str = "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$";
+
     /// Reads a bucket's name by S3's rules
     /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>).
     ///
@@ -56,6 +59,9 @@ impl fmt::Display for Bucket {
 pub struct ObjectKey(String);
 
 impl ObjectKey {
+    /// The form of a key, for documentation; what reads it is stricter.
+    pub const PATTERN: &str = "^[^\\u0000-\\u001f\\u007f-\\u009f\\ufffd-\\uffff]+$";
+
     /// Reads a key of 1 to 1,024 bytes
     /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html>).
     ///

@@ -17,7 +17,10 @@ fn routes() -> impl Iterator<Item = &'static Route> {
 fn every_path_begins_with_its_dialects_prefix_and_no_two_routes_are_the_same() {
     let mut seen = BTreeSet::new();
     for dialect in DIALECTS {
+        assert!(dialect.summary.ends_with('.'), "{}", dialect.name);
         for route in dialect.routes {
+            assert!(route.answers.iter().any(|it| it.status < 300), "{}", route.path);
+            assert!(route.answers.iter().all(|it| it.summary.ends_with('.')), "{}", route.path);
             assert!(route.path.starts_with(dialect.prefix), "{}", route.path);
             assert!(route.summary.ends_with('.'), "{}", route.path);
             for method in route.methods {

@@ -10,7 +10,7 @@ const SECURITY_GROUP: &str = "sg-0123456789abcdef0";
 const SAMPLE_IMAGE: &str = "ami-0123456789abcdef0";
 
 /// The events that need no key.
-const OPEN: [&str; 5] = ["health", "console", "console-rest", "docs", "docs-file"];
+const OPEN: [&str; 6] = ["health", "openapi", "console", "console-rest", "docs", "docs-file"];
 
 /// The clock of the tests, as the tag `start_time` has it.
 const NOW: &str = "2016-02-16T18:04:09.006739";
@@ -55,7 +55,8 @@ async fn all_events_are_one_story() {
     };
 
     assert_eq!(replay("health", "", 200).await.json()["status"], "ok");
-    for page in OPEN.iter().filter(|name| **name != "health") {
+    assert_eq!(replay("openapi", "", 200).await.json()["openapi"], ec2_control_api::openapi::VERSION);
+    for page in OPEN.iter().skip(2) {
         let answer = replay(page, "", 200).await;
         assert!(answer.base64 && answer.headers["content-encoding"] == "gzip", "{page}: {:?}", answer.headers);
     }

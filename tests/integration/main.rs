@@ -20,6 +20,7 @@ mod gate;
 mod habits;
 mod instance;
 mod metrics;
+mod openapi;
 mod pages;
 mod parity;
 mod s3;

@@ -433,6 +433,7 @@ impl Function {
             Arc::new(lambda_runtime::Config { function_name: SERVICE.to_owned(), ..lambda_runtime::Config::default() });
         context.xray_trace_id = self.trace.clone();
         context.deadline = u64::try_from(deadline.as_millis()).unwrap();
+        let sent = event.clone();
         let event: Event = serde_json::from_str(&event.to_string()).unwrap();
         let response = ec2_control_api::invoke(&self.app, LambdaEvent::new(event, context)).await;
         let response = serde_json::to_value(&response).unwrap();
@@ -443,12 +444,14 @@ impl Function {
                 headers.insert(name.clone(), value.to_owned());
             }
         }
-        Answer {
+        let answer = Answer {
             status: response["statusCode"].as_u64().unwrap(),
             headers,
             body: response["body"].as_str().unwrap_or_default().to_owned(),
             base64: response["isBase64Encoded"].as_bool().unwrap(),
-        }
+        };
+        crate::openapi::check(&self.app.config, &sent, &answer);
+        answer
     }
 
     /// Sends a request with the right key.
