@@ -23,7 +23,7 @@ SAM_TOOLS = $(CURDIR)/.venv-sam/bin
 SAM = PATH="$(SAM_TOOLS):$$PATH" .venv-sam/bin/sam
 BUILD = $(NO_AWS) $(SAM) build --parameter-overrides Architecture=
 
-.PHONY: help run test lint build build-local deploy invoke serve-sam e2e load fuzz clean
+.PHONY: help run test lint build build-local deploy invoke serve-sam e2e load fuzz clean screenshots chromium
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,10 +31,11 @@ help: ## list these targets
 run: .venv/ready ## run the function here, against an emulator of AWS; ports: ARGS='--port 9001 --moto-port 5556'
 	@.venv/bin/python tools/run_local.py $(ARGS)
 
-test: .venv/ready ## run all tests
+test: .venv/ready chromium ## run all tests; those of the pages want Chromium
 	RUST_TEST_THREADS=8 cargo test --locked  # most of a test's time is waiting for an answer
 	cargo test --locked --manifest-path fuzz/Cargo.toml
 	.venv/bin/python tools/test_run_local.py
+	.venv/bin/python tests/browser/test_pages.py
 
 lint: .venv-sam/ready ## check formatting, lints, docs and the template; what is quick comes first
 	cargo fmt --check
@@ -75,6 +76,18 @@ fuzz: .venv-sam/ready ## fuzz for ten minutes: TARGET=invoke, routes, params, ro
 	RUSTC_WRAPPER=$(CURDIR)/fuzz/rustc.sh PATH="$(SAM_TOOLS):$$PATH" cargo fuzz run -s none --features libfuzzer $(TARGET) \
 		fuzz/corpus/$(TARGET) events fuzz/seeds policies/examples -- -dict=fuzz/words.dict -timeout=10 -max_len=8192 \
 		-max_total_time=$(TIME)
+
+screenshots: .venv/ready chromium ## make the pictures of the README
+	.venv/bin/python tests/browser/screenshots.py
+
+# A browser is of the system: this one is Debian's. Where it can't be installed, this says so instead of going without.
+chromium:
+	@if { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null; then :; \
+		elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "Installing Chromium"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
+		else \
+			echo "The tests of the pages need Chromium: install it (Debian: apt-get install chromium)" >&2; exit 1; \
+		fi
 
 clean: ## delete everything that these targets made
 	cargo clean

@@ -1,5 +1,5 @@
 //! Refuses to build with a policy in `policies/` that does not fit the schema, and writes the schema down in the form that is
-//! read fastest (in little more than half of the time), since the function reads it when it starts.
+//! read fastest (in little more than half of the time), since the function reads it when it starts. Makes the documents of src/pages.
 
 use cedar_policy::{Schema, SchemaFragment};
 use std::error::Error;
@@ -8,6 +8,8 @@ use std::path::Path;
 
 #[path = "src/policy/check.rs"]
 mod check;
+#[path = "src/pages/build.rs"]
+mod pages;
 
 const SCHEMA: &str = "policies/schema.cedarschema";
 
@@ -16,7 +18,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=src/policy/check.rs");
     let text = read_to_string(SCHEMA)?;
     let (fragment, _) = SchemaFragment::from_cedarschema_str(&text).map_err(|error| format!("{SCHEMA}: {error}"))?;
-    write(Path::new(&std::env::var("OUT_DIR")?).join("schema.json"), fragment.to_json_string()?)?;
+    let out = std::env::var("OUT_DIR")?;
+    let out = Path::new(&out);
+    write(out.join("schema.json"), fragment.to_json_string()?)?;
+    pages::write_pages(out)?;
     let schema: Schema = fragment.try_into()?;
     validate(Path::new("policies"), &schema)
 }

@@ -5,6 +5,7 @@
 use crate::ec2::{ImageId, InstanceType, Region, ShutdownBehavior, Zone};
 use crate::gate::{InstanceTypes, Limits, ProtectedTag};
 use crate::http::auth::{ApiKeys, Authentication, Callers, parse_groups};
+use crate::http::document::Document;
 use crate::policy::Policies;
 use std::fmt;
 use std::net::SocketAddr;
@@ -96,7 +97,7 @@ pub struct Config {
     /// Where X-Ray is told of calls. Lambda sets it (`AWS_XRAY_DAEMON_ADDRESS`); what is no address is none.
     pub xray_daemon: Option<SocketAddr>,
     /// The document that describes this deployment's routes, once somebody has asked for it ([`openapi`](crate::openapi)).
-    pub openapi: OnceLock<String>,
+    pub openapi: OnceLock<Document>,
 }
 
 /// Where callers may work.

@@ -19,6 +19,7 @@
 //! - [`s3`]: the same for the few things of S3;
 //! - [`sdk`]: what the two have in common;
 //! - [`trace`]: what calls of AWS take, for the metrics and for X-Ray;
+//! - [`pages`]: the console and the API reference;
 //! - [`error`]: the one error type.
 
 pub mod config;
@@ -30,6 +31,7 @@ pub mod http;
 pub mod listing;
 pub mod openapi;
 pub mod operation;
+pub mod pages;
 pub mod policy;
 pub mod s3;
 pub mod sdk;

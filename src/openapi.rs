@@ -13,6 +13,7 @@ use crate::dialects::{DIALECTS, DRY_RUN};
 use crate::ec2::InstanceRef;
 use crate::error::{Error, Kind};
 use crate::http::auth::Authentication;
+use crate::http::document::Document;
 use crate::http::params::{MOST_TAGS, PRINTABLE, PRINTABLE_ITEM, Parameter, Type};
 use crate::http::refuse;
 use crate::http::route::{Answer, BodyUse, Content, Dialect, Route};
@@ -25,8 +26,13 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const VERSION: &str = "3.1.0";
 
 /// The document. It is made at the first request, and kept.
-pub fn of(config: &Config) -> &str {
-    config.openapi.get_or_init(|| document(config).to_string())
+pub fn of(config: &Config) -> &Document {
+    config.openapi.get_or_init(|| Document::new("application/json", text(config).as_bytes()))
+}
+
+/// What is in it.
+pub fn text(config: &Config) -> String {
+    document(config).to_string()
 }
 
 /// What applies to all routes.
@@ -53,9 +59,9 @@ const HEADERS: &[(&str, &str, &str)] = &[
         "What the caller should know besides, if there is something.",
         "299 - \"unknown parameters are ignored: x\"",
     ),
-    ("cache-control", "That nothing is to be kept.", "no-store"),
+    ("cache-control", "What may be kept.", "no-store"),
     ("x-content-type-options", "That the body is of no other type than it says.", "nosniff"),
-    ("vary", "That it is JSON or CSV, by the header `accept`.", "accept"),
+    ("vary", "Which headers of the request choose the form of the answer.", "accept"),
     (
         "x-next-token",
         "Where the rest of the list begins, if there is more: the next request's `next_token`.",
@@ -69,8 +75,12 @@ const HEADERS: &[(&str, &str, &str)] = &[
         "A URL that answers with the object.",
         "https://demo-notes.s3.us-east-1.amazonaws.com/hello.txt?X-Amz-...",
     ),
-    ("etag", "S3's tag of the object.", "\"ed076287532e86365e841e92bfc50d8c\""),
-    ("content-security-policy", "That the object is no page of this origin.", "sandbox"),
+    ("etag", "The tag of the object, or of the document.", "\"ed076287532e86365e841e92bfc50d8c\""),
+    ("content-security-policy", "What the object or page may do in a browser.", "sandbox"),
+    ("content-encoding", "That it is compressed, if it is.", "gzip"),
+    ("cross-origin-opener-policy", "That other sites' pages get no hold of it.", "same-origin"),
+    ("referrer-policy", "That no other site learns of it.", "no-referrer"),
+    ("x-frame-options", "That it is shown in no other page.", "DENY"),
 ];
 
 /// Those of every answer.
@@ -157,6 +167,7 @@ fn errors(dialect: &Dialect, route: &Route) -> Vec<Error> {
         InstanceRef::PATTERN => {
             Error::new(Kind::NotFound, "InvalidInstanceID.Malformed", "An instance's ID is i- and 8 or 17 hex digits")
         }
+        crate::pages::ASSET_PATTERN => Error::new(Kind::NotFound, "NotFound", "There is nothing at this path"),
         _ => Error::invalid(segment.name, "is none that this deployment takes"),
     }));
     if segments.iter().chain(route.parameters).any(|it| it.pattern == InstanceRef::PATTERN) {
@@ -342,10 +353,12 @@ impl Components {
     /// Answers of one status, each of which is possible.
     fn response(&mut self, answers: &[&Answer]) -> Value {
         let (mut forms, mut examples, mut any_type, mut csv) = (Vec::new(), Map::new(), false, false);
+        let mut texts = Vec::new();
         for answer in answers {
             match answer.body {
                 Content::Nothing => {}
                 Content::Bytes => any_type = true,
+                Content::Text(media_type) => texts.push(media_type),
                 Content::Json(form, example) | Content::List(form, example) => {
                     csv |= matches!(answer.body, Content::List(..));
                     let form = json!(form(&mut self.schemas));
@@ -372,6 +385,9 @@ impl Components {
         };
         if !examples.is_empty() {
             content.insert("application/json".to_owned(), json!({"schema": schema, "examples": examples}));
+        }
+        for media_type in texts {
+            content.insert(media_type.to_owned(), json!({"schema": {"type": "string"}}));
         }
         if csv {
             let about = "RFC 4180, with a header, where `Accept` prefers it.";

@@ -7,6 +7,7 @@ use crate::ec2::{
 };
 use crate::error::{Error, Kind};
 use crate::gate::{Decision, Gate};
+use crate::http::Reply;
 use crate::http::auth::Caller;
 use crate::listing::{self, Instances, LARGEST_OBJECT, Objects, RegionInstances, Write};
 use crate::policy::{Action, OWNER_TAG, Resource};
@@ -22,8 +23,8 @@ use std::time::{Duration, Instant};
 pub enum Operation {
     /// Nothing: say that the function is there.
     Health,
-    /// Nothing: show this text, which is the same for all.
-    Document(String),
+    /// Nothing: answer with a document, in the form that this caller takes.
+    Document(Reply),
     /// Launch instances.
     Launch(Launch),
     /// Change the state of instances with one call, and then set a tag on them.

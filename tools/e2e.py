@@ -9,6 +9,7 @@ a few real HTTP calls through `sam local start-api` follow.
 import argparse
 import base64
 import contextlib
+import gzip
 import hashlib
 import ipaddress
 import json
@@ -70,10 +71,15 @@ def listed(it, ids):
 
 MODIFIED = "Instance modification succeeded"
 EMPTY = None
+PAGE = object()  # a compressed document
 OBJECT = base64.b64decode(json.loads((ROOT / "events/s3-put-object.json").read_text())["body"])
 STORY = [
     ("health", 200, lambda it, ids: it["status"] == "ok"),
     ("openapi", 200, lambda it, ids: it["openapi"].startswith("3.1") and "/ec2/create" in it["paths"]),
+    ("console", 200, PAGE),
+    ("console-rest", 200, PAGE),
+    ("docs", 200, PAGE),
+    ("docs-file", 200, PAGE),
     ("ec2-create", 200, launched),
     ("ec2-list", 200, listed),
     ("ec2-list-rest", 200, listed),
@@ -135,6 +141,9 @@ def wrong_with(answer, status, expected, ids):
     body = answer.get("body") or ""
     if expected is EMPTY:
         return "the body is not empty" if body else None
+    if expected is PAGE:
+        compressed = answer["isBase64Encoded"] and gzip.decompress(base64.b64decode(body))
+        return None if compressed else "the body is not compressed"
     if isinstance(expected, bytes):
         return None if answer["isBase64Encoded"] and base64.b64decode(body) == expected else "the bytes differ"
     return None if expected(json.loads(body), ids) else "the body is not what it should be"

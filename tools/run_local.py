@@ -124,7 +124,7 @@ def wait_until(ready, port, name, processes):
     raise Failed(f"{name} does not answer at {HOST}:{port}")
 
 
-def only_local_settings(port, moto):
+def only_local_settings(port, moto, **settings):
     """Everything that is started from here on sees the emulator and nothing of the user's own AWS settings, this script's
     boto3 included. (AWS_LC_* belongs to the build of a crypto library: other values would compile it anew.)"""
     for name in [name for name in os.environ if name.startswith("AWS_") and not name.startswith("AWS_LC_")]:
@@ -157,6 +157,7 @@ def only_local_settings(port, moto):
         ALLOWED_REGIONS="*",
         BUCKET_PREFIX="demo-",
     )
+    os.environ.update(settings)
 
 
 def seed():
@@ -178,6 +179,8 @@ def greeting(port, moto, group):
     curl = f"curl -sS -w '\\n' -H 'x-api-key: {KEY}'"
     return f"""
 The function answers at {url}
+  console          {url}/
+  API reference    {url}/docs
   API key          {KEY} (header x-api-key)
   key pair         demo
   security group   demo ({group})
@@ -194,11 +197,12 @@ Ctrl-C stops everything. One line of JSON follows for each request:
 """
 
 
-def run(processes, port, moto_port):
+def start(processes, port, moto_port, **settings):
+    """Starts everything. The function has these variables besides its own. Returns moto's address and a security group's ID."""
     moto = f"http://{HOST}:{moto_port}"
     require_free(port, "--port")
     require_free(moto_port, "--moto-port")
-    only_local_settings(port, moto)
+    only_local_settings(port, moto, **settings)
 
     processes.start("moto", BIN / "moto_server", "-H", HOST, "-p", str(moto_port), silent=True)
     wait_until(listens, moto_port, "moto", processes)
@@ -213,12 +217,17 @@ def run(processes, port, moto_port):
         "cargo-lambda", BIN / "cargo-lambda", "lambda", "watch", "--invoke-address", HOST, "--invoke-port", str(port),
         "--only-lambda-apis",  # it would go on serving without a function that failed; so that is started here
         "--disable-cors",  # its answers to OPTIONS would hide the function's own
-        "--timeout", "30",  # as an HTTP API
+        # No --timeout: that would also end the function's waiting for a request, and with it the function.
         silent=True,
     )  # fmt: skip
     wait_until(listens, port, "cargo-lambda", processes)
     processes.start("the function", "cargo", "run", "--locked", "--quiet")  # cargo finds all built, and becomes the function
     wait_until(is_healthy, port, "the function", processes)
+    return moto, group
+
+
+def run(processes, port, moto_port):
+    moto, group = start(processes, port, moto_port)
     print(greeting(port, moto, group), flush=True)
     while True:
         processes.pause(0.5)

@@ -1,9 +1,14 @@
-//! What is about the function itself: whether it is there, and what it takes. It holds no data and needs no key.
+//! What is about the function itself: whether it is there, what it takes, and the pages that people see. It holds no data and needs
+//! no key.
 
+use crate::error::{Error, Kind};
 use crate::http::Reply;
-use crate::http::route::{Answer, BodyUse, Call, Dialect, Input, Route};
+use crate::http::document::Document;
+use crate::http::params::parameters;
+use crate::http::route::{Answer, BodyUse, Call, Content, Dialect, Input, Route};
 use crate::openapi;
 use crate::operation::{Operation, Outcome};
+use crate::pages;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
@@ -36,21 +41,85 @@ pub const DIALECT: Dialect = Dialect {
             summary: "Describes every route of this deployment as an OpenAPI 3.1 document.",
             parameters: &[],
             body: BodyUse::Content,
-            answers: &[Answer::json::<OpenApi>(
-                200,
-                "The document.",
-                || json!({"openapi": openapi::VERSION, "info": {"title": "...", "version": HEALTH.version}, "paths": {}}),
-            )],
+            answers: &[
+                Answer::json::<OpenApi>(
+                    200,
+                    "The document.",
+                    || json!({"openapi": openapi::VERSION, "info": {"title": "...", "version": HEALTH.version}, "paths": {}}),
+                )
+                .with(DOCUMENT_HEADERS),
+                UNCHANGED,
+            ],
             actions: &[],
             open: true,
-            decode: |input| Ok(call(input, Operation::Document(openapi::of(input.config).to_owned()))),
+            decode: |input| Ok(document(input, openapi::of(input.config))),
+        },
+        Route {
+            methods: &["GET"],
+            path: "/",
+            operation: "console",
+            summary: "Shows the console: a page that lists, starts, stops, reboots and terminates instances.",
+            parameters: &[],
+            body: BodyUse::Content,
+            answers: &[text("The page.", "text/html"), UNCHANGED],
+            actions: &[],
+            open: true,
+            decode: |input| Ok(document(input, &pages::CONSOLE)),
+        },
+        Route {
+            methods: &["GET"],
+            path: "/docs",
+            operation: "docs",
+            summary: "Shows the API reference: a page that reads openapi.json.",
+            parameters: &[],
+            body: BodyUse::Content,
+            answers: &[text("The page.", "text/html"), UNCHANGED],
+            actions: &[],
+            open: true,
+            decode: |input| Ok(document(input, &pages::DOCS)),
+        },
+        Route {
+            methods: &["GET"],
+            path: "/docs/{file}",
+            operation: "docs-file",
+            summary: "Answers with a file of the viewer that shows the API reference.",
+            parameters: &[],
+            body: BodyUse::Content,
+            answers: &[text("A style sheet.", "text/css"), text("A script.", "text/javascript"), UNCHANGED],
+            actions: &[],
+            open: true,
+            decode: docs_file,
         },
     ],
-    segments: &[],
+    segments: &[FILE],
     encode,
     error: super::ec2::error,
     error_body: super::ec2::ERROR_BODY,
 };
+
+/// What every document has.
+const DOCUMENT_HEADERS: &[&str] = &[
+    "etag",
+    "vary",
+    "content-encoding",
+    "content-security-policy",
+    "cross-origin-opener-policy",
+    "referrer-policy",
+    "x-frame-options",
+];
+
+const UNCHANGED: Answer = Answer::empty(304, "The caller has it already.").with(DOCUMENT_HEADERS);
+
+/// A document that is a text.
+const fn text(summary: &'static str, media_type: &'static str) -> Answer {
+    Answer { status: 200, summary, body: Content::Text(media_type), headers: DOCUMENT_HEADERS }
+}
+
+parameters! {
+    FILE = "file", Text, true,
+        "The file's name, as the page has it.",
+        pattern: pages::ASSET_PATTERN, example: "swagger-ui-5.32.6.css";
+}
 
 // ---------------------------------------------------------------------------------------------------------------- decode
 
@@ -58,11 +127,21 @@ fn call(input: &Input<'_>, operation: Operation) -> Call {
     Call::new(input.config.regions.default.clone(), operation)
 }
 
+fn document(input: &Input<'_>, document: &Document) -> Call {
+    call(input, Operation::Document(document.reply(input.headers)))
+}
+
+fn docs_file(input: &Input<'_>) -> Result<Call, Error> {
+    let file = pages::asset(input.segment(FILE.name));
+    let file = file.ok_or_else(|| Error::new(Kind::NotFound, "NotFound", "There is nothing at this path"))?;
+    Ok(document(input, file))
+}
+
 // ---------------------------------------------------------------------------------------------------------------- encode
 
 fn encode(call: Call, _outcome: Outcome) -> Reply {
     match call.operation {
-        Operation::Document(text) => Reply { status: 200, headers: Vec::new(), body: text.into() },
+        Operation::Document(reply) => reply,
         _ => Reply::json(200, &HEALTH),
     }
 }

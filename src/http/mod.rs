@@ -1,6 +1,7 @@
 //! HTTP at the edge: one handler, the one table of statuses, and the tools that dialects decode and encode with.
 
 pub mod auth;
+pub mod document;
 pub mod event;
 pub mod log;
 pub mod metrics;
@@ -170,7 +171,8 @@ fn paths<'a>(path: &'a str, gateway: Option<&RequestContext>) -> [Option<&'a str
         _ => (None, false),
     };
     let stage = stage.filter(|stage| !stage.is_empty());
-    let rest = stage.and_then(|stage| path.strip_prefix('/')?.strip_prefix(stage)).filter(|rest| rest.starts_with('/'));
+    let rest = stage.and_then(|stage| path.strip_prefix('/')?.strip_prefix(stage));
+    let rest = rest.map(|rest| if rest.is_empty() { "/" } else { rest }).filter(|rest| rest.starts_with('/'));
     if first && rest.is_some() { [rest, Some(path)] } else { [Some(path), rest] }
 }
 
@@ -208,8 +210,16 @@ async fn serve(
     let wait = Duration::from_secs(params.integer(WAIT)?.unwrap_or(0).into());
 
     let body: &[u8] = request.body();
-    let (now, content_type) = ((app.clock)(), header(request, &CONTENT_TYPE));
-    let input = Input { config: &app.config, now, path, params, content_type, accept: header(request, &ACCEPT), body };
+    let input = Input {
+        config: &app.config,
+        now: (app.clock)(),
+        path,
+        params,
+        headers: request.headers(),
+        content_type: header(request, &CONTENT_TYPE),
+        accept: header(request, &ACCEPT),
+        body,
+    };
     let call = (route.decode)(&input)?;
     let everywhere = matches!(call.operation, Operation::Regions | Operation::List { everywhere: true, .. });
     line.region = Some(if everywhere { ALL_REGIONS.to_owned() } else { call.region.to_string() });
@@ -364,6 +374,7 @@ mod tests {
         assert_eq!(paths("/ec2/list", None), [Some("/ec2/list"), None]);
         assert_eq!(paths("/ec2/list", Some(&v2("$default"))), [Some("/ec2/list"), None]);
         assert_eq!(paths("/prod/ec2/list", Some(&v2("prod"))), [Some("/ec2/list"), Some("/prod/ec2/list")]);
+        assert_eq!(paths("/prod", Some(&v2("prod"))), [Some("/"), Some("/prod")]);
         assert_eq!(paths("/production/list", Some(&v2("prod"))), [Some("/production/list"), None]);
         assert_eq!(paths("/v1/launch", Some(&v1("v1"))), [Some("/v1/launch"), Some("/launch")]);
         assert_eq!(paths("/v1/launch", Some(&v1(""))), [Some("/v1/launch"), None]);

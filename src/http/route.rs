@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::ec2::Region;
 use crate::error::Error;
 use crate::operation::{Operation, Outcome};
-use lambda_http::http::Method;
+use lambda_http::http::{HeaderMap, Method};
 use percent_encoding::percent_decode_str;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value;
@@ -18,7 +18,7 @@ pub struct Dialect {
     pub name: &'static str,
     /// Whose dialect it is, in one sentence.
     pub summary: &'static str,
-    /// The first segment of its paths, with the slash.
+    /// The first segment of its paths, with the slash. Empty: it has whatever the dialects before it do not have.
     pub prefix: &'static str,
     /// Whether the deployment has it at all.
     pub enabled: fn(&Config) -> bool,
@@ -91,6 +91,8 @@ pub enum Content {
     Nothing,
     /// Bytes of any type.
     Bytes,
+    /// Text of that media type.
+    Text(&'static str),
     /// JSON of that form, such as this.
     Json(Form, fn() -> Value),
     /// The same, or CSV for those who prefer it.
@@ -131,6 +133,8 @@ pub struct Input<'a> {
     pub path: Vec<(&'static str, String)>,
     /// The parameters.
     pub params: Params,
+    /// The headers.
+    pub headers: &'a HeaderMap,
     /// The body's media type, for a route whose body is content.
     pub content_type: Option<&'a str>,
     /// The media types that the caller wants.
@@ -222,6 +226,9 @@ pub fn find(dialects: &'static [&'static Dialect], config: &Config, method: &Met
 
 /// The named segments of `path` if it is of the form `pattern`. One trailing slash is optional.
 fn capture(pattern: &'static str, path: &str) -> Option<Vec<(&'static str, String)>> {
+    if pattern == "/" {
+        return (path == pattern).then(Vec::new);
+    }
     let decode = |text: &str| percent_decode_str(text).decode_utf8().ok().map(|text| text.into_owned());
     let mut captured = Vec::new();
     let mut rest = path.strip_prefix('/')?;
@@ -261,7 +268,8 @@ mod tests {
         let config = Config::read(|name| (name == "AWS_REGION").then(|| "us-east-1".to_owned())).unwrap();
         let prefers = |accept| {
             let (path, params, now) = (Vec::new(), Params::default(), OffsetDateTime::UNIX_EPOCH);
-            Input { config: &config, now, path, params, content_type: None, accept, body: b"" }.prefers_csv()
+            let headers = &HeaderMap::new();
+            Input { config: &config, now, path, params, headers, content_type: None, accept, body: b"" }.prefers_csv()
         };
         for accept in ["text/csv", "TEXT/CSV;q=0.5", "text/csv, */*;q=0.1", "application/json;q=0.9, text/csv"] {
             assert!(prefers(Some(accept)), "{accept}");
@@ -276,6 +284,7 @@ mod tests {
 
     #[test]
     fn ok_paths_match_with_and_without_a_trailing_slash() {
+        assert_eq!(captured("/", "/").as_deref(), Some(""));
         assert_eq!(captured("/ec2/list", "/ec2/list").as_deref(), Some(""));
         assert_eq!(captured("/ec2/list", "/ec2/list/").as_deref(), Some(""));
         assert_eq!(captured("/instance/{r}/{i}", "/instance/a/b%20c/").as_deref(), Some("r=a i=b c"));
@@ -305,6 +314,8 @@ mod tests {
         ] {
             assert_eq!(captured("/ec2/list", path), None, "{path}");
         }
+        assert_eq!(captured("/", "//"), None);
+        assert_eq!(captured("/", ""), None);
         assert_eq!(captured("/instance/{r}/{i}", "/instance//b"), None);
         assert_eq!(captured("/instance/{r}/{i}", "/instance/a/%ff"), None);
         assert_eq!(captured("/s3/{b}/{k...}", "/s3/x"), None);

@@ -17,6 +17,7 @@ fn routes() -> impl Iterator<Item = (&'static str, String, bool)> {
                 "{action}" => "start",
                 "{field}" => "state",
                 "{bucket}" => "demo-bucket",
+                "{file}" => crate::pages::FILES[0].0,
                 it if it.starts_with('{') => "x",
                 it => return it.to_owned(),
             }
@@ -108,7 +109,7 @@ async fn an_identity_that_the_gateway_has_checked_needs_no_key() {
 async fn an_unknown_path_is_404_and_a_known_one_with_another_method_405() {
     let function = Function::alone(&[]).await;
     for path in [
-        "/",
+        "//",
         "/ec2",
         "/ec2/",
         "/ec2/lists",
@@ -118,6 +119,8 @@ async fn an_unknown_path_is_404_and_a_known_one_with_another_method_405() {
         "/favicon.ico",
         "/../ec2/list",
         "/ec2x/list",
+        "/docs/swagger-ui.css",
+        "/docs/../Cargo.toml",
     ] {
         let answer = function.call("GET", path).await;
         answer.refuses(404, NOTHING.0, NOTHING.1);
@@ -130,6 +133,8 @@ async fn an_unknown_path_is_404_and_a_known_one_with_another_method_405() {
         ("HEAD", "/ec2/start", "POST"),
         ("OPTIONS", "/ec2/start", "POST"),
         ("PROPFIND", "/health", "GET, HEAD"),
+        ("POST", "/", "GET, HEAD"),
+        ("PUT", "/docs", "GET, HEAD"),
     ] {
         let answer = function.call(method, path).await;
         assert_eq!((answer.status, answer.headers["allow"].as_str()), (405, allow), "{method} {path}");
@@ -144,7 +149,7 @@ async fn an_unknown_path_is_404_and_a_known_one_with_another_method_405() {
 async fn every_route_answers_with_and_without_a_trailing_slash() {
     let function = Function::alone(&[]).await;
     for (method, path, _) in routes() {
-        for path in [path.clone(), format!("{path}/")] {
+        for path in [path.clone(), format!("{}/", path.trim_end_matches('/'))] {
             let answer = function.invoke(&Event2::new(method, &path).json()).await;
             assert!([200, 401].contains(&answer.status), "{method} {path}: {answer:?}");
         }

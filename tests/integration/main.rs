@@ -21,6 +21,7 @@ mod habits;
 mod instance;
 mod metrics;
 mod openapi;
+mod pages;
 mod parity;
 mod s3;
 mod support;

@@ -17,7 +17,7 @@ fn config(variables: &[(&str, &str)]) -> Config {
 }
 
 fn document(variables: &[(&str, &str)]) -> Value {
-    serde_json::from_str(ec2_control_api::openapi::of(&config(variables))).unwrap()
+    serde_json::from_str(&ec2_control_api::openapi::text(&config(variables))).unwrap()
 }
 
 /// With `/s3`.
@@ -203,7 +203,7 @@ fn a_document_shows_what_the_deployment_has_and_nothing_of_what_it_is_configured
     let without = document(&[]);
     assert!(without["paths"].as_object().unwrap().keys().all(|path| !path.starts_with("/s3")));
     let digest = "0123456789abcdef".repeat(4);
-    let told = ec2_control_api::openapi::of(&config(&[
+    let told = ec2_control_api::openapi::text(&config(&[
         ("API_KEYS", &format!("secretcaller={digest}")),
         ("CALLER_GROUPS", "secretcaller=secretgroup"),
         ("ALLOWED_REGIONS", "us-east-1,xx-secret-1"),
@@ -244,7 +244,7 @@ fn an_answer_that_is_not_documented_fails_a_test() {
 }
 
 static WHOLE_TEXT: LazyLock<String> =
-    LazyLock::new(|| ec2_control_api::openapi::of(&config(&[("BUCKET_PREFIX", "demo-")])).to_owned());
+    LazyLock::new(|| ec2_control_api::openapi::text(&config(&[("BUCKET_PREFIX", "demo-")])));
 
 #[tokio::test]
 async fn the_document_is_open_to_anyone_and_always_the_same() {

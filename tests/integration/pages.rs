@@ -1,0 +1,155 @@
+//! The pages: their headers, their forms, and that a client that has one already does not get it again.
+
+use crate::support::{Answer, Event2, Function};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use flate2::read::GzDecoder;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::io::Read;
+
+const HTML: &str = "text/html; charset=utf-8";
+
+/// The files of the viewer, and their types.
+pub const FILES: [(&str, &str); 2] = [
+    ("swagger-ui-5.32.6.css", "text/css; charset=utf-8"),
+    ("swagger-ui-bundle-5.32.6.js", "text/javascript; charset=utf-8"),
+];
+
+/// Every document: its path, its type, and for how long a client may keep it.
+fn documents() -> Vec<(String, &'static str, &'static str)> {
+    let mut all = vec![("/".to_owned(), HTML, "no-cache"), ("/docs".to_owned(), HTML, "no-cache")];
+    let for_good = "public, max-age=31536000, immutable";
+    all.extend(FILES.map(|(name, content_type)| (format!("/docs/{name}"), content_type, for_good)));
+    all
+}
+
+/// Without a key: none of them needs one.
+async fn get(function: &Function, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+    let event = headers.iter().fold(Event2::new(method, path), |event, (name, value)| event.header(name, value));
+    function.invoke(&event.json()).await
+}
+
+fn unpacked(answer: &Answer) -> String {
+    assert!(answer.base64);
+    let bytes = BASE64_STANDARD.decode(&answer.body).unwrap();
+    let mut text = String::new();
+    GzDecoder::new(bytes.as_slice()).read_to_string(&mut text).unwrap();
+    text
+}
+
+#[tokio::test]
+async fn a_document_comes_compressed_or_not_as_the_client_likes() {
+    let function = Function::alone(&[("API_KEYS", "")]).await;
+    for (path, content_type, cache_control) in documents() {
+        let plain = get(&function, "GET", &path, &[]).await;
+        let gzip = get(&function, "GET", &path, &[("accept-encoding", "br, gzip")]).await;
+        let refused = get(&function, "GET", &path, &[("accept-encoding", "gzip;q=0")]).await;
+        assert_eq!((plain.status, gzip.status, refused.status), (200, 200, 200), "{path}");
+        assert!(!plain.base64, "text needs no base64");
+        assert_eq!((&plain.body, &plain.headers), (&refused.body, &refused.headers), "{path}");
+        assert!(unpacked(&gzip) == plain.body, "{path}");
+        let digest: String = Sha256::digest(&plain.body).iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(plain.headers["etag"], format!("\"{digest}\""), "{path}");
+        assert_eq!(gzip.headers["etag"], format!("\"{digest}-gzip\""), "{path}");
+        assert_eq!(plain.headers.get("content-encoding"), None);
+        assert_eq!(gzip.headers["content-encoding"], "gzip");
+        for answer in [plain, gzip] {
+            for (name, value) in [
+                ("content-type", content_type),
+                ("cache-control", cache_control),
+                ("vary", "accept-encoding"),
+                ("x-content-type-options", "nosniff"),
+                ("cross-origin-opener-policy", "same-origin"),
+                ("referrer-policy", "no-referrer"),
+                ("x-frame-options", "DENY"),
+                ("x-request-id", crate::support::REQUEST_ID),
+            ] {
+                assert_eq!(answer.headers[name], value, "{name} of {path}");
+            }
+            assert_eq!(answer.headers.get("warning"), None);
+        }
+    }
+    function.quiet();
+}
+
+#[tokio::test]
+async fn a_client_that_has_a_document_already_does_not_get_it_again() {
+    let function = Function::alone(&[]).await;
+    for (path, _, cache_control) in documents() {
+        for coding in ["identity", "gzip"] {
+            let first = get(&function, "GET", &path, &[("accept-encoding", coding)]).await;
+            let tag = &first.headers["etag"];
+            for known in [tag.clone(), format!("W/{tag}"), format!("\"old\", {tag}"), "*".to_owned()] {
+                for method in ["GET", "HEAD"] {
+                    let headers = [("accept-encoding", coding), ("if-none-match", known.as_str())];
+                    let again = get(&function, method, &path, &headers).await;
+                    assert_eq!((again.status, again.body.as_str()), (304, ""), "{method} {path} {known}");
+                    assert_eq!(again.headers.get("content-type"), None);
+                    assert_eq!(again.headers.get("content-encoding"), None);
+                    for (name, value) in
+                        [("etag", tag.as_str()), ("cache-control", cache_control), ("vary", "accept-encoding")]
+                    {
+                        assert_eq!(again.headers[name], value, "{path}");
+                    }
+                }
+            }
+            let other =
+                get(&function, "GET", &path, &[("accept-encoding", coding), ("if-none-match", "\"old\"")]).await;
+            assert_eq!((other.status, other.body), (200, first.body), "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn head_has_the_headers_of_get() {
+    let function = Function::alone(&[]).await;
+    for (path, ..) in documents() {
+        for coding in ["identity", "gzip"] {
+            let head = get(&function, "HEAD", &path, &[("accept-encoding", coding)]).await;
+            let get = get(&function, "GET", &path, &[("accept-encoding", coding)]).await;
+            assert_eq!((head.status, head.body.as_str()), (200, ""));
+            assert_eq!(head.headers, get.headers, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_runs_what_is_in_it_and_nothing_else() {
+    let function = Function::alone(&[]).await;
+    for (path, content_type, _) in documents() {
+        let answer = get(&function, "GET", &path, &[]).await;
+        let policy = &answer.headers["content-security-policy"];
+        let directives: Vec<_> = policy.split("; ").collect();
+        for always in ["default-src 'none'", "frame-ancestors 'none'"] {
+            assert!(directives.contains(&always), "{path}: {policy}");
+        }
+        assert!(!policy.contains("unsafe") && !policy.contains("http"), "{path}: {policy}");
+        if content_type != HTML {
+            assert_eq!(directives.len(), 2, "{path}: {policy}");
+            continue;
+        }
+        for element in ["script", "style"] {
+            let [_, inline] = answer.body.split(&format!("<{element}>")).collect::<Vec<_>>()[..] else {
+                panic!("{path} has one {element}")
+            };
+            let digest = Sha256::digest(inline.split(&format!("</{element}>")).next().unwrap());
+            let source = format!("'sha256-{}'", BASE64_STANDARD.encode(digest));
+            let directive = directives.iter().find(|it| it.starts_with(&format!("{element}-src "))).unwrap();
+            assert!(directive.ends_with(&source), "{path}: {policy} has no {source}");
+        }
+        // The console has all that it needs in it; the reference has its viewer beside it.
+        assert_eq!(policy.contains("script-src 'self'"), path == "/docs");
+        for absolute in ["src=\"/", "href=\"/", "http://", "https://"] {
+            assert!(!answer.body.contains(absolute), "{path} is not below a stage's path then: {absolute}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn pages_are_found_behind_a_stage() {
+    let function = Function::alone(&[]).await;
+    for path in ["/prod", "/prod/", "/prod/docs", "/prod/docs/"] {
+        let event = Event2::new("GET", path).set("/requestContext/stage", json!("prod"));
+        assert_eq!(function.invoke(&event.json()).await.status, 200, "{path}");
+    }
+}
