@@ -9,6 +9,7 @@ use crate::ec2::{
 };
 use crate::error::Error;
 use crate::http::Reply;
+use crate::http::negotiate::prefers_csv;
 use crate::http::params::{Parameter, parameters};
 use crate::http::route::{Answer, BodyUse, Call, Dialect, Form, Input, Route};
 use crate::listing::{INSTANCE_PAGE_SIZES, Rows, Write};
@@ -309,7 +310,7 @@ fn flat_list(input: &Input<'_>) -> Result<Call, Error> {
     let default = region.chain(MEMBERS.iter().take(DOCUMENTED_MEMBERS)).collect();
     let table = Table::chosen(input, FIELDS, &MEMBERS, default)?;
     let write = table.write(|reservation: &Reservation| &reservation.instances);
-    Ok(Call { csv: input.prefers_csv(), ..list(input, everywhere, write)? })
+    Ok(Call { csv: prefers_csv(input.headers), ..list(input, everywhere, write)? })
 }
 
 fn list(input: &Input<'_>, everywhere: bool, write: Write<Reservation>) -> Result<Call, Error> {

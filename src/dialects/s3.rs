@@ -5,6 +5,7 @@ use super::table::{self, Column, Of, Table};
 use crate::ec2::Region;
 use crate::error::Error;
 use crate::http::Reply;
+use crate::http::negotiate::prefers_csv;
 use crate::http::params::parameters;
 use crate::http::route::{Answer, BodyUse, Call, Content, Dialect, Input, Route};
 use crate::listing::OBJECT_PAGE_SIZES;
@@ -13,6 +14,7 @@ use crate::policy::Action;
 use crate::s3::aws::PRESIGNED_FOR;
 use crate::s3::{Bucket, BucketInfo, Object, ObjectInfo, ObjectKey, ObjectQuery, PresignedMethod};
 use lambda_http::Body;
+use lambda_http::http::header::CONTENT_TYPE;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -48,7 +50,7 @@ const ROUTES: &[Route] = &[
         open: false,
         decode: |input| {
             let operation = Operation::ListBuckets(prefix(input).to_owned());
-            Ok(Call { csv: input.prefers_csv(), ..Call::new(super::region(input, REGION_NAME)?, operation) })
+            Ok(Call { csv: prefers_csv(input.headers), ..Call::new(super::region(input, REGION_NAME)?, operation) })
         },
     },
     Route {
@@ -193,7 +195,7 @@ fn list_objects(input: &Input<'_>) -> Result<Call, Error> {
         max_results: params.integer(MAX_RESULTS)?,
         next_token: params.text(NEXT_TOKEN)?.map(str::to_owned),
     };
-    let csv = input.prefers_csv();
+    let csv = prefers_csv(input.headers);
     let write = Table::new(&OBJECT_COLUMNS, csv).write(std::slice::from_ref);
     Ok(Call { csv, ..Call::new(super::region(input, REGION_NAME)?, Operation::ListObjects { query, write }) })
 }
@@ -212,7 +214,7 @@ fn put_object(input: &Input<'_>) -> Result<Call, Error> {
     let operation = if presign(input)? {
         Operation::Presign(PresignedMethod::Put, bucket, key)
     } else {
-        let content_type = input.content_type.map(str::to_owned);
+        let content_type = input.header(&CONTENT_TYPE).map(str::to_owned);
         Operation::PutObject(bucket, key, Object { content: input.body.to_vec(), content_type, etag: None })
     };
     Ok(Call::new(region, operation))

@@ -3,6 +3,7 @@
 use super::ec2::Boto3Group;
 use crate::ec2::{Region, SecurityGroup, Tag};
 use crate::error::Error;
+use crate::http::negotiate::prefers_csv;
 use crate::http::params::Parameter;
 use crate::http::route::Input;
 use crate::listing::Write;
@@ -160,7 +161,7 @@ impl<T> Table<T> {
         // The parameter takes no other names than those of the columns.
         let find = |name: &str| columns.iter().find(|it| it.name == name);
         let chosen: Vec<_> = input.params.list(parameter)?.into_iter().filter_map(find).collect();
-        Ok(Self::new(if chosen.is_empty() { default } else { chosen }, input.prefers_csv()))
+        Ok(Self::new(if chosen.is_empty() { default } else { chosen }, prefers_csv(input.headers)))
     }
 
     /// Writes a page's items with it. `items_of` says which items of the table an item of the page has.

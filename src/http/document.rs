@@ -1,12 +1,12 @@
 //! Documents: answers that are the same for everybody, such as pages. Kept compressed, answered with an entity tag, so that a
 //! client that has a document already gets 304 instead of it.
 
-use super::Reply;
+use super::{Reply, negotiate};
 use flate2::Compression;
 use flate2::write::{GzDecoder, GzEncoder};
 use lambda_http::Body;
 use lambda_http::http::HeaderMap;
-use lambda_http::http::header::{ACCEPT_ENCODING, HeaderName, HeaderValue, IF_NONE_MATCH};
+use lambda_http::http::header::IF_NONE_MATCH;
 use sha2::{Digest as _, Sha256};
 use std::borrow::Cow;
 use std::io::{Error, Write as _};
@@ -64,7 +64,7 @@ impl Document {
 
     /// The answer to a client that has sent these headers.
     pub fn reply(&self, headers: &HeaderMap) -> Reply {
-        let gzip = takes_gzip(headers);
+        let gzip = negotiate::takes_gzip(headers);
         // What is not the same bytes has not the same strong tag.
         let etag = format!("\"{}{}\"", self.digest, if gzip { "-gzip" } else { "" });
         let reply = if has(headers, &etag) {
@@ -96,76 +96,19 @@ fn text(content: Vec<u8>) -> Body {
     String::from_utf8(content).map_or_else(|other| Body::Binary(other.into_bytes()), Body::Text)
 }
 
-/// The values of a header that is a list, however many lines it has.
-fn list(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
-    let lines = headers.get_all(name).into_iter().filter_map(|line| HeaderValue::to_str(line).ok());
-    lines.flat_map(|line| line.split(',')).map(str::trim)
-}
-
-/// Whether a client takes gzip at least as gladly as plain bytes: <https://www.rfc-editor.org/rfc/rfc9110#section-12.5.3>.
-fn takes_gzip(headers: &HeaderMap) -> bool {
-    let (mut gzip, mut any, mut identity) = (None, None, None);
-    for item in list(headers, ACCEPT_ENCODING) {
-        let (coding, parameter) = item.split_once(';').unwrap_or((item, ""));
-        let weight = match parameter.trim().split_once('=') {
-            Some((name, weight)) if name.trim().eq_ignore_ascii_case("q") => weight.trim().parse().unwrap_or(0.0),
-            _ => 1.0,
-        };
-        match coding.trim().to_ascii_lowercase().as_str() {
-            "gzip" | "x-gzip" => gzip = Some(weight),
-            "*" => any = Some(weight),
-            "identity" => identity = Some(weight),
-            _ => {}
-        }
-    }
-    let gzip: f32 = gzip.or(any).unwrap_or(0.0);
-    gzip > 0.0 && identity.is_none_or(|identity| gzip >= identity)
-}
-
 /// Whether a client says that it has what that tag stands for. Weak comparison:
 /// <https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2>.
 fn has(headers: &HeaderMap, etag: &str) -> bool {
-    list(headers, IF_NONE_MATCH).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+    negotiate::items(headers, IF_NONE_MATCH).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lambda_http::http::header::{ACCEPT_ENCODING, HeaderName, HeaderValue};
 
     fn headers(name: HeaderName, lines: &[&str]) -> HeaderMap {
         lines.iter().map(|line| (name.clone(), HeaderValue::from_str(line).unwrap())).collect()
-    }
-
-    #[test]
-    fn gzip_is_for_who_takes_it_and_not_for_who_would_rather_have_plain_bytes() {
-        for lines in [
-            &["gzip"][..],
-            &["gzip, deflate, br, zstd"],
-            &["br", "gzip"],
-            &["x-GZIP"],
-            &["gzip;q=0.1"],
-            &["gzip ; Q = 0.5, identity;q=0.5"],
-            &["*"],
-            &["identity;q=0, *;q=0.2"],
-        ] {
-            assert!(takes_gzip(&headers(ACCEPT_ENCODING, lines)), "{lines:?}");
-        }
-        for lines in [
-            &[][..],
-            &[""],
-            &["br"],
-            &["identity"],
-            &["gzip;q=0"],
-            &["gzip;q=0.000, *"],
-            &["*;q=0"],
-            &["gzip;q=0.5, identity"],
-            &["gzip;q=x"],
-            &["gzip;q=-1"],
-            &["gzip;q=NaN"],
-            &["gzipped"],
-        ] {
-            assert!(!takes_gzip(&headers(ACCEPT_ENCODING, lines)), "{lines:?}");
-        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ pub mod document;
 pub mod event;
 pub mod log;
 pub mod metrics;
+pub mod negotiate;
 pub mod params;
 pub mod route;
 
@@ -15,7 +16,7 @@ use crate::gate::Decision;
 use crate::operation::{self, Asked, Operation};
 use crate::trace::{Calls, Trace};
 use auth::Caller;
-use lambda_http::http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use lambda_http::http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use lambda_http::http::{Method, StatusCode};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt, Response};
@@ -210,16 +211,7 @@ async fn serve(
     let wait = Duration::from_secs(params.integer(WAIT)?.unwrap_or(0).into());
 
     let body: &[u8] = request.body();
-    let input = Input {
-        config: &app.config,
-        now: (app.clock)(),
-        path,
-        params,
-        headers: request.headers(),
-        content_type: header(request, &CONTENT_TYPE),
-        accept: header(request, &ACCEPT),
-        body,
-    };
+    let input = Input { config: &app.config, now: (app.clock)(), path, params, headers: request.headers(), body };
     let call = (route.decode)(&input)?;
     let everywhere = matches!(call.operation, Operation::Regions | Operation::List { everywhere: true, .. });
     line.region = Some(if everywhere { ALL_REGIONS.to_owned() } else { call.region.to_string() });

@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::ec2::Region;
 use crate::error::Error;
 use crate::operation::{Operation, Outcome};
+use lambda_http::http::header::HeaderName;
 use lambda_http::http::{HeaderMap, Method};
 use percent_encoding::percent_decode_str;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -135,10 +136,6 @@ pub struct Input<'a> {
     pub params: Params,
     /// The headers.
     pub headers: &'a HeaderMap,
-    /// The body's media type, for a route whose body is content.
-    pub content_type: Option<&'a str>,
-    /// The media types that the caller wants.
-    pub accept: Option<&'a str>,
     /// The body.
     pub body: &'a [u8],
 }
@@ -149,21 +146,9 @@ impl Input<'_> {
         self.path.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
     }
 
-    /// Whether the caller wants `text/csv` rather than JSON: names it, and does not name JSON with a higher quality
-    /// (<https://www.rfc-editor.org/rfc/rfc9110#name-accept>).
-    pub fn prefers_csv(&self) -> bool {
-        let quality = |media_type: &str| {
-            let ranges = self.accept.unwrap_or_default().split(',');
-            let of = |range: &str| {
-                let mut parts = range.split(';').map(str::trim);
-                let named = parts.next()?.eq_ignore_ascii_case(media_type);
-                let quality = parts.find_map(|it| it.strip_prefix("q=").or_else(|| it.strip_prefix("Q=")));
-                named.then(|| quality.and_then(|it| it.parse::<f32>().ok()).unwrap_or(1.0))
-            };
-            ranges.filter_map(of).fold(0.0, f32::max)
-        };
-        let csv = quality("text/csv");
-        csv > 0.0 && csv >= quality("application/json")
+    /// A header's value, if it is text.
+    pub fn header(&self, name: &HeaderName) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 }
 
@@ -261,25 +246,6 @@ mod tests {
     fn captured(pattern: &'static str, path: &str) -> Option<String> {
         let segments = capture(pattern, path)?;
         Some(segments.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" "))
-    }
-
-    #[test]
-    fn csv_is_for_those_who_name_it_and_want_it_no_less_than_json() {
-        let config = Config::read(|name| (name == "AWS_REGION").then(|| "us-east-1".to_owned())).unwrap();
-        let prefers = |accept| {
-            let (path, params, now) = (Vec::new(), Params::default(), OffsetDateTime::UNIX_EPOCH);
-            let headers = &HeaderMap::new();
-            Input { config: &config, now, path, params, headers, content_type: None, accept, body: b"" }.prefers_csv()
-        };
-        for accept in ["text/csv", "TEXT/CSV;q=0.5", "text/csv, */*;q=0.1", "application/json;q=0.9, text/csv"] {
-            assert!(prefers(Some(accept)), "{accept}");
-        }
-        for accept in
-            ["", "*/*", "text/*", "text/csv;q=0", "text/csv;q=0.5,application/json", "text/csvx", "text/csv;q=NaN"]
-        {
-            assert!(!prefers(Some(accept)), "{accept}");
-        }
-        assert!(!prefers(None));
     }
 
     #[test]

@@ -1,0 +1,100 @@
+//! What a caller would rather have: the headers `Accept` and `Accept-Encoding`
+//! (<https://www.rfc-editor.org/rfc/rfc9110#name-content-negotiation>).
+
+use lambda_http::http::HeaderMap;
+use lambda_http::http::header::{ACCEPT, ACCEPT_ENCODING, HeaderName, HeaderValue};
+
+/// The items of a header that is a list, however many lines it has.
+pub fn items(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
+    let lines = headers.get_all(name).into_iter().filter_map(|line| HeaderValue::to_str(line).ok());
+    lines.flat_map(|line| line.split(',')).map(str::trim)
+}
+
+/// What is named, and how gladly it is taken: from 0, not at all, to 1.
+fn weighted(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = (&str, f32)> {
+    items(headers, name).map(|item| {
+        let mut parts = item.split(';').map(str::trim);
+        let named = parts.next().unwrap_or_default();
+        let quality = |part: &str| {
+            let (name, weight) = part.split_once('=')?;
+            name.trim().eq_ignore_ascii_case("q").then(|| weight.trim().parse().unwrap_or(0.0))
+        };
+        (named, parts.find_map(quality).unwrap_or(1.0))
+    })
+}
+
+/// How gladly one of these names is taken; `None` if none of them is there.
+fn weight(headers: &HeaderMap, header: HeaderName, names: &[&str]) -> Option<f32> {
+    let named = |(name, _): &(&str, f32)| names.iter().any(|it| it.eq_ignore_ascii_case(name));
+    weighted(headers, header).filter(named).map(|(_, weight)| weight).last()
+}
+
+/// Whether `text/csv` is wanted rather than JSON: it is named, and JSON is not named with a greater weight.
+pub fn prefers_csv(headers: &HeaderMap) -> bool {
+    let csv = weight(headers, ACCEPT, &["text/csv"]).unwrap_or(0.0);
+    csv > 0.0 && csv >= weight(headers, ACCEPT, &["application/json"]).unwrap_or(0.0)
+}
+
+/// Whether gzip is taken at least as gladly as plain bytes.
+pub fn takes_gzip(headers: &HeaderMap) -> bool {
+    let coding = |names: &[&str]| weight(headers, ACCEPT_ENCODING, names);
+    let gzip = coding(&["gzip", "x-gzip"]).or_else(|| coding(&["*"])).unwrap_or(0.0);
+    gzip > 0.0 && coding(&["identity"]).is_none_or(|identity| gzip >= identity)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: HeaderName, lines: &[&str]) -> HeaderMap {
+        lines.iter().map(|line| (name.clone(), HeaderValue::from_str(line).unwrap())).collect()
+    }
+
+    #[test]
+    fn gzip_is_for_who_takes_it_and_not_for_who_would_rather_have_plain_bytes() {
+        for lines in [
+            &["gzip"][..],
+            &["gzip, deflate, br, zstd"],
+            &["br", "gzip"],
+            &["x-GZIP"],
+            &["gzip;q=0.1"],
+            &["gzip ; Q = 0.5, identity;q=0.5"],
+            &["*"],
+            &["identity;q=0, *;q=0.2"],
+        ] {
+            assert!(takes_gzip(&headers(ACCEPT_ENCODING, lines)), "{lines:?}");
+        }
+        for lines in [
+            &[][..],
+            &[""],
+            &["br"],
+            &["identity"],
+            &["gzip;q=0"],
+            &["gzip;q=0.000, *"],
+            &["*;q=0"],
+            &["gzip;q=0.5, identity"],
+            &["gzip;q=x"],
+            &["gzip;q=-1"],
+            &["gzip;q=NaN"],
+            &["gzipped"],
+        ] {
+            assert!(!takes_gzip(&headers(ACCEPT_ENCODING, lines)), "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn csv_is_for_those_who_name_it_and_want_it_no_less_than_json() {
+        let prefers = |accept: &str| prefers_csv(&headers(ACCEPT, &[accept]));
+        for accept in
+            ["text/csv", "TEXT/CSV;q=0.5", "text/csv; header=present, */*;q=0.1", "application/json;q=0.9, text/csv"]
+        {
+            assert!(prefers(accept), "{accept}");
+        }
+        for accept in
+            ["", "*/*", "text/*", "text/csv;q=0", "text/csv;q=0.5,application/json", "text/csvx", "text/csv;q=NaN"]
+        {
+            assert!(!prefers(accept), "{accept}");
+        }
+        assert!(!prefers_csv(&HeaderMap::new()));
+    }
+}
