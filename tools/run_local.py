@@ -44,19 +44,23 @@ class Processes:
     """What was started: each in a session of its own, so that the terminal's Ctrl-C reaches only this script, which then
     ends them with whatever they started themselves."""
 
-    def __init__(self):
+    def __init__(self, output=None):
+        self.output = output  # a file for what the others say; else it is the terminal's
         self.children = {}  # name -> Popen
         self.logs = {}  # name -> the output of a child that is silent while all is well
         self.stop_asked = threading.Event()
+
+    def stop_on_signals(self):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # ignored: by nohup
                 signal.signal(number, lambda *_: self.stop_asked.set())
 
     def start(self, name, *command, silent=False):
-        log = self.logs[name] = tempfile.TemporaryFile() if silent else None
+        log = self.logs[name] = tempfile.NamedTemporaryFile() if silent else None
+        output = log or self.output
         try:
             self.children[name] = subprocess.Popen(
-                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
             )
         except FileNotFoundError:
             raise Failed(f"there is no {command[0]}") from None
@@ -239,6 +243,7 @@ def main():
     parser.add_argument("--moto-port", type=int, default=5555, help="of the emulator (default: %(default)s)")
     options = parser.parse_args()
     processes = Processes()
+    processes.stop_on_signals()
     try:
         run(processes, options.port, options.moto_port)
     except Stopped:

@@ -287,7 +287,11 @@ impl Params {
         let (least, most) = parameter.range;
         let Some((name, value)) = self.value(parameter)? else { return Ok(None) };
         let number = match value {
-            Value::Number(number) => number.as_u64().and_then(|number| u32::try_from(number).ok()),
+            // 20.0 is whole, too, and an integer of JSON Schema.
+            Value::Number(number) => {
+                let text = number.to_string();
+                text.strip_suffix(".0").unwrap_or(&text).parse().ok()
+            }
             Value::String(text) => text.parse().ok(),
             _ => None,
         };
@@ -532,6 +536,7 @@ mod tests {
     fn ok_numbers_and_truth_values() {
         assert_eq!(query("MaxCount=7").integer(COUNT).unwrap(), Some(7));
         assert_eq!(json(r#"{"MaxCount": 7}"#).integer(COUNT).unwrap(), Some(7));
+        assert_eq!(json(r#"{"MaxCount": 7.0}"#).integer(COUNT).unwrap(), Some(7));
         assert_eq!(json(r#"{"MaxCount": "7"}"#).integer(COUNT).unwrap(), Some(7));
         assert_eq!(query("force=True").boolean(FORCE).unwrap(), Some(true));
         assert_eq!(json(r#"{"force": false}"#).boolean(FORCE).unwrap(), Some(false));

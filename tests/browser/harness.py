@@ -90,6 +90,7 @@ def watch(processes):
 def local():
     """Everything started; stopped at the end."""
     processes = run_local.Processes()
+    processes.stop_on_signals()
     port, moto_port = free_ports(2)
     watching = None
     try:
