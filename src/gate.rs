@@ -67,14 +67,14 @@ impl ProtectedTag {
     }
 }
 
-/// What was decided of a request, for the log.
+/// What was decided of a request, and on what.
 #[derive(Debug, Default)]
 pub struct Decision {
     /// Whether it is permitted; `None` as long as nothing has been decided.
     pub permitted: Option<bool>,
     /// The policies that decided, or the variable that limits it.
     pub by: BTreeSet<String>,
-    /// The instances that are meant, which the caller may have called by name.
+    /// The instances that it is about, which the caller may have called by name.
     pub instances: Vec<InstanceId>,
 }
 

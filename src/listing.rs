@@ -2,7 +2,7 @@
 
 use crate::App;
 use crate::ec2::{Page, Query, Region, Reservation};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::gate::{Decision, Gate};
 use crate::operation::{Done, Outcome, within};
 use crate::policy::Resource;
@@ -13,7 +13,9 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
 
 /// Writes the items of a page, which are in this region.
 type WriteItems<T> = Box<dyn Fn(&[T], &Region, &mut Rows) + Send + Sync>;
@@ -132,20 +134,28 @@ impl Source for Objects<'_> {
     }
 }
 
-/// Everything, whatever its size: for what is looked at here, and not answered with.
-///
-/// # Errors
-/// What AWS refuses, or that it can't be reached.
-pub(crate) async fn all<S: Source>(source: &S) -> Result<Answer<Vec<S::Item>>, Error> {
-    let mut items = Vec::new();
-    let mut next_token = None;
-    loop {
-        let Answer { value: (more, after), request_id } = source.page(S::SIZES.1, next_token).await?;
-        items.extend(more);
-        if after.is_none() {
-            return Ok(Answer { value: items, request_id });
-        }
-        next_token = after;
+/// The pages of a list, one after the other.
+pub(crate) struct Pages<S> {
+    source: S,
+    /// Where the next page begins; `None` after the last one.
+    next_token: Option<Option<String>>,
+}
+
+impl<S: Source> Pages<S> {
+    /// All pages, from the first one.
+    pub(crate) fn of(source: S) -> Self {
+        Self { source, next_token: Some(None) }
+    }
+
+    /// The next page, if there is one.
+    ///
+    /// # Errors
+    /// What AWS refuses, or that it can't be reached.
+    pub(crate) async fn next(&mut self) -> Result<Option<Answer<Vec<S::Item>>>, Error> {
+        let Some(next_token) = self.next_token.take() else { return Ok(None) };
+        let Answer { value: (items, after), request_id } = self.source.page(S::SIZES.1, next_token).await?;
+        self.next_token = after.map(Some);
+        Ok(Some(Answer { value: items, request_id }))
     }
 }
 
@@ -155,7 +165,7 @@ pub(crate) async fn all<S: Source>(source: &S) -> Result<Answer<Vec<S::Item>>, E
 /// # Errors
 /// What AWS refuses, or that it can't be reached.
 pub(crate) async fn list<S: Source>(source: &S, write: &Write<S::Item>, deadline: Instant) -> Result<Done, Error> {
-    Ok(pages(source, write, deadline, &AtomicUsize::new(0)).await?.done())
+    Ok(pages(source, write, deadline, None).await?.done())
 }
 
 /// What has been listed of something.
@@ -172,31 +182,66 @@ impl Listed {
     }
 }
 
-/// `written` is the weight of all that goes into the same answer.
+/// Several lists that are made side by side, for one answer.
+struct Together {
+    /// The weight of each, in the order of the answer.
+    written: Vec<AtomicUsize>,
+    /// Who has a turn may ask for a large page. Memory is for some of them at a time, not for one of each region.
+    turns: Semaphore,
+}
+
+impl Together {
+    /// The first page of each: most regions have no more than that.
+    const FIRST_PAGE: u32 = 200;
+    /// So many large pages are held at once.
+    const TURNS: usize = 4;
+
+    fn new(lists: usize) -> Self {
+        Self { written: (0..lists).map(|_| AtomicUsize::new(0)).collect(), turns: Semaphore::new(Self::TURNS) }
+    }
+
+    /// Adds to the weight of a list, and says whether the answer is full at its end.
+    fn fills(&self, list: usize, weight: usize) -> bool {
+        let (mut sum, mut lists) = (0, self.written.iter().take(list + 1).peekable());
+        while let Some(written) = lists.next() {
+            sum += match lists.peek() {
+                Some(_) => written.load(Ordering::Relaxed),
+                None => written.fetch_add(weight, Ordering::Relaxed) + weight,
+            };
+        }
+        sum >= LARGEST_ANSWER
+    }
+}
+
+/// `together` says of which lists this is one, and the how manieth.
 async fn pages<S: Source>(
     source: &S,
     write: &Write<S::Item>,
     deadline: Instant,
-    written: &AtomicUsize,
+    together: Option<(&Together, usize)>,
 ) -> Result<Listed, Error> {
     let mut rows = Rows::new(write.csv_header.clone());
     let (smallest, largest) = S::SIZES;
     let (one_page, mut next_token) = source.wanted();
-    let mut size = one_page.unwrap_or(largest);
+    let mut size = one_page.unwrap_or(if together.is_some() { Together::FIRST_PAGE } else { largest });
     loop {
+        // No semaphore is ever closed here.
+        let turn = match together {
+            Some((together, _)) if size > Together::FIRST_PAGE => together.turns.acquire().await.ok(),
+            _ => None,
+        };
         let asked = Instant::now();
         let Answer { value: (items, after), request_id } = source.page(size, next_token.clone()).await?;
         // What has been listed so far is worth more than a time-out.
         let late = Instant::now() + asked.elapsed() * 2 > deadline;
-        let before = rows.mark();
-        let weight = rows.weight();
+        let (before, weight) = (rows.mark(), rows.weight());
         (write.items)(&items, source.region(), &mut rows);
+        drop((items, turn));
         let fits = rows.weight() <= LARGEST_ANSWER;
         let mut full = false;
         if fits {
             next_token = after;
-            let page = rows.weight() - weight;
-            full = written.fetch_add(page, Ordering::Relaxed) + page >= LARGEST_ANSWER;
+            full |= together.is_some_and(|(together, list)| together.fills(list, rows.weight() - weight));
         } else {
             rows.cut(before);
             full |= !rows.is_empty();
@@ -204,7 +249,10 @@ async fn pages<S: Source>(
         if full || (fits && (one_page.is_some() || next_token.is_none() || late)) {
             return Ok(Listed { rows, next_token, request_id });
         }
-        if !fits {
+        if fits {
+            // After a first page that was small because there are many.
+            size = if together.is_some() && size == Together::FIRST_PAGE { largest } else { size };
+        } else {
             // Not even one page fits into an empty answer: a smaller one does.
             size /= 2;
             if size < smallest {
@@ -226,12 +274,17 @@ async fn allowed(app: &App, gate: &Gate<'_>, decision: &mut Decision) -> Result<
 /// Kept back of the time for all regions, so that one that does not answer can be named.
 const TIME_TO_NAME: Duration = Duration::from_millis(250);
 
-fn in_region(region: &Region) -> impl Fn(Error) -> Error {
+fn leaving_time_to_name(deadline: Instant) -> Instant {
+    deadline.checked_sub(TIME_TO_NAME).unwrap_or(deadline)
+}
+
+/// Says of an error in which region it was.
+pub(crate) fn in_region(region: &Region) -> impl Fn(Error) -> Error {
     move |error| Error { message: format!("{region}: {}", error.message), ..error }
 }
 
 /// Lists the instances of all regions, in the order of the regions' names: as many as fit in one answer. The regions are asked
-/// side by side, and each as long as what they say together may still fit.
+/// side by side, each until it and those before it fill the answer.
 ///
 /// # Errors
 /// What AWS refuses in one of the regions, or that it can't be reached there.
@@ -247,13 +300,14 @@ pub(crate) async fn everywhere(
     let mut regions = allowed(app, gate, decision).await?;
     regions.retain(|region| begin.as_ref().is_none_or(|begin| *region >= begin.region));
 
-    let written = AtomicUsize::new(0);
-    let listed = regions.iter().map(async |region| {
+    let together = Together::new(regions.len());
+    let deadline = leaving_time_to_name(deadline);
+    let listed = regions.iter().enumerate().map(async |(n, region)| {
         let next_token = begin.as_ref().filter(|begin| begin.region == *region).and_then(|begin| begin.token.clone());
         let query = Query { next_token, ..query.clone() };
         let source = Instances { app, gate: Gate { region, ..*gate }, query: &query };
-        let pages = pages(&source, write, deadline, &written);
-        within(deadline.checked_sub(TIME_TO_NAME).unwrap_or(deadline), pages).await.map_err(in_region(region))
+        let pages = pages(&source, write, deadline, Some((&together, n)));
+        within(deadline, pages).await.map_err(in_region(region))
     });
     let listed = join_all(listed).await;
 
@@ -264,10 +318,9 @@ pub(crate) async fn everywhere(
         let before = all.rows.mark();
         all.rows.append(rows);
         if all.rows.weight() > LARGEST_ANSWER {
+            // Never the first one, which fits by itself: it begins at its beginning.
             all.rows.cut(before);
-            // It begins where this answer's part of it would have.
-            let token = begin.as_ref().filter(|begin| begin.region == *region).and_then(|begin| begin.token.clone());
-            all.next_token = Some(RegionToken { region: region.clone(), token }.to_string());
+            all.next_token = Some(RegionToken { region: region.clone(), token: None }.to_string());
             break;
         }
         if next_token.is_some() {
@@ -319,27 +372,38 @@ pub(crate) async fn regions(
     decision: &mut Decision,
 ) -> Result<Vec<RegionInstances>, Error> {
     let regions = allowed(app, gate, decision).await?;
-    let counted = regions.into_iter().map(async |region| {
+    let together = Together::new(regions.len());
+    let deadline = leaving_time_to_name(deadline);
+    let counted = regions.into_iter().enumerate().map(async |(n, region)| {
         let source = Instances { app, gate: Gate { region: &region, ..*gate }, query: &Query::default() };
-        let counts = within(deadline.checked_sub(TIME_TO_NAME).unwrap_or(deadline), count(&source)).await;
-        RegionInstances { region, by_state: counts }
+        let by_state = within(deadline, count(&source, deadline, (&together, n))).await;
+        RegionInstances { region, by_state }
     });
     Ok(join_all(counted).await)
 }
 
-async fn count(source: &Instances<'_>) -> Result<BTreeMap<String, usize>, Error> {
-    let mut by_state = BTreeMap::new();
-    let mut next_token = None;
-    loop {
-        let (reservations, after) = source.page(INSTANCE_PAGE_SIZES.1, next_token).await?.value;
-        for instance in reservations.into_iter().flat_map(|it| it.instances) {
-            *by_state.entry(instance.state.name.unwrap_or_else(|| "unknown".to_owned())).or_default() += 1;
+async fn count(
+    source: &Instances<'_>,
+    deadline: Instant,
+    together: (&Together, usize),
+) -> Result<BTreeMap<String, usize>, Error> {
+    let counts = Arc::new(Mutex::new(BTreeMap::new()));
+    // A list of no rows: it is never full.
+    let by_state = Arc::clone(&counts);
+    let write = Write::json(move |page: &[Reservation], _, _| {
+        let mut by_state = by_state.lock().unwrap_or_else(PoisonError::into_inner);
+        for instance in page.iter().flat_map(|it| &it.instances) {
+            let state = instance.state.name.as_deref().unwrap_or("unknown");
+            *by_state.entry(state.to_owned()).or_default() += 1;
         }
-        if after.is_none() {
-            return Ok(by_state);
-        }
-        next_token = after;
+    });
+    let listed = pages(source, &write, deadline, Some(together)).await?;
+    if listed.next_token.is_some() {
+        let message = "There are more instances than can be counted in time";
+        return Err(Error::new(Kind::Unreachable, "RequestTimeout", message));
     }
+    let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(std::mem::take(&mut *counts))
 }
 
 /// The largest list in an answer, in bytes as the answer counts them: Lambda's limit of 6 MB
@@ -475,6 +539,16 @@ mod tests {
         assert_eq!(csv, "a\r\n\"x, y\"\r\n\tz\u{1}\r\n");
         let in_answer = serde_json::to_string(&csv).unwrap();
         assert_eq!(weight, in_answer.len() - r#""a\r\n""#.len());
+    }
+
+    #[test]
+    fn a_list_is_full_by_what_comes_before_it_and_never_by_what_comes_after() {
+        let together = Together::new(3);
+        assert!(!together.fills(2, LARGEST_ANSWER - 1));
+        assert!(!together.fills(0, 10));
+        assert!(together.fills(2, 1));
+        assert!(!together.fills(1, LARGEST_ANSWER - 11));
+        assert!(together.fills(1, 1));
     }
 
     #[test]

@@ -51,7 +51,7 @@ pub enum Operation {
         /// How.
         write: Write<Reservation>,
     },
-    /// Say what the caller may do to instances: to these, or to all.
+    /// Say what the caller may do to these instances.
     Permissions(Vec<InstanceRef>),
     /// Say how many instances there are in each region.
     Regions,
@@ -297,7 +297,8 @@ pub async fn execute(
     operation: &Operation,
     decision: &mut Decision,
 ) -> Result<Done, Error> {
-    let done = within(asked.deadline, carry_out(app, asked, region, operation, decision)).await;
+    // On the heap: it has room for every operation, and is handed on many times.
+    let done = within(asked.deadline, Box::pin(carry_out(app, asked, region, operation, decision))).await;
     let mut done = match done {
         Err(error) if asked.dry_run && operation.changes() => return Err(tried_in_vain(error)),
         Err(error) if error.uncertain && operation.changes() => return Err(uncertain(error, asked, operation)),
@@ -390,8 +391,10 @@ async fn carry_out(
             gate.instance(&instance, None, decision)?;
             Ok(Done::new(Outcome::Described(Box::new(instance)), answer.request_id))
         }
-        Operation::List { everywhere: true, query, write, .. } => {
-            listing::everywhere(app, &gate, query, write, asked.deadline, decision).await
+        Operation::List { everywhere: true, instances, query, write } => {
+            // There are no names among them: nothing is looked up.
+            let query = with_instances(query, &identify(app, asked, &gate, instances, decision).await?);
+            Box::pin(listing::everywhere(app, &gate, &query, write, asked.deadline, decision)).await
         }
         Operation::List { instances, query, write, .. } => {
             gate.list(decision)?;
@@ -401,13 +404,19 @@ async fn carry_out(
         Operation::Permissions(instances) => {
             gate.list(decision)?;
             let query = with_instances(&Query::default(), &identify(app, asked, &gate, instances, decision).await?);
-            let instances = listing::all(&Instances { app, gate, query: &query }).await?;
-            let permissions = instances.value.iter().flat_map(|it| &it.instances).map(|it| permissions(&gate, it));
-            Ok(Done::new(Outcome::Permissions(permissions.collect()), instances.request_id))
+            let mut pages = listing::Pages::of(Instances { app, gate, query: &query });
+            let (mut found, mut request_id) = (Vec::new(), None);
+            while let Some(page) = pages.next().await? {
+                found.extend(page.value.iter().flat_map(|it| &it.instances).map(|it| permissions(&gate, it)));
+                request_id = page.request_id;
+            }
+            Ok(Done::new(Outcome::Permissions(found), request_id))
         }
         Operation::Regions => {
-            let regions = listing::regions(app, &gate, asked.deadline, decision).await?;
-            Ok(Done::new(Outcome::Regions(regions), None))
+            let regions = Box::pin(listing::regions(app, &gate, asked.deadline, decision)).await?;
+            let failed =
+                regions.iter().find_map(|it| Some(listing::in_region(&it.region)(it.by_state.as_ref().err()?.clone())));
+            Ok(Done { incomplete: failed, ..Done::new(Outcome::Regions(regions), None) })
         }
         Operation::ListBuckets(prefix) => {
             gate.list(decision)?;
@@ -570,14 +579,15 @@ fn sent_or_tried<T>(
 
 /// Says who would refuse what was tried.
 fn tried_in_vain(error: Error) -> Error {
-    let who = match error.kind {
-        Kind::Forbidden => "this deployment",
+    let what = match error.kind {
+        Kind::Forbidden => "this deployment would refuse this",
         // That AWS can't say is no refusal.
         Kind::Internal | Kind::Throttled | Kind::Unreachable => return error,
         _ if error.uncertain || ["Unavailable", "ServiceUnavailable"].contains(&&*error.code) => return error,
-        _ => "AWS",
+        _ if !error.by_aws => "this would fail",
+        _ => "AWS would refuse this",
     };
-    Error { message: format!("Dry run: {who} would refuse this. {}", error.message), ..error }
+    Error { message: format!("Dry run: {what}. {}", error.message), ..error }
 }
 
 /// The instances that are meant, each once, in the order asked for. A name is that of the only instance that has it, among those
@@ -594,7 +604,7 @@ async fn identify(
 ) -> Result<Vec<InstanceId>, Error> {
     let name = |it: &'_ InstanceRef| if let InstanceRef::Name(name) = it { Some(name.clone()) } else { None };
     let names: Vec<_> = instances.iter().filter_map(name).collect();
-    let named = within(asked.deadline, find_named(app, gate, &names)).await;
+    let named = within(asked.deadline, Box::pin(find_named(app, gate, &names))).await;
     // Whatever becomes of this, nothing has been changed yet.
     let named = named.map_err(|error| Error { uncertain: false, ..error })?;
     let mut ids = Vec::with_capacity(instances.len());
@@ -622,40 +632,55 @@ async fn identify_one(
     ids.into_iter().next().ok_or_else(|| Error::internal("an instance that is none"))
 }
 
-/// The instances that have one of these names and are there to stay.
-async fn find_named(app: &App, gate: &Gate<'_>, names: &[InstanceName]) -> Result<Vec<Instance>, Error> {
-    const STATES: [&str; 4] = ["pending", "running", "stopping", "stopped"];
-    let mut found = Vec::new();
-    for names in names.chunks(MOST_FILTER_VALUES - STATES.len()) {
-        let names = Filter::exactly("tag:Name", names.iter().map(InstanceName::as_str));
-        let filters = vec![names, Filter::exactly("instance-state-name", STATES)];
-        let query = Query { filters, ..Query::default() };
-        let gate = Gate { action: Action::DescribeInstances, ..*gate };
-        let reservations = listing::all(&Instances { app, gate, query: &query }).await?.value;
-        found.extend(reservations.into_iter().flat_map(|it| it.instances));
-    }
-    Ok(found)
+/// What has to be known of an instance to tell whether it is the one that is meant.
+struct Named {
+    name: String,
+    instance_id: String,
+    state: String,
 }
 
 /// The most candidates that an error names.
 const MOST_CANDIDATES: usize = 10;
 
-fn only(name: &InstanceName, named: &[Instance]) -> Result<InstanceId, Error> {
-    let candidates: Vec<_> = named.iter().filter(|it| it.name() == Some(name.as_str())).collect();
+/// The instances that have one of these names and are there to stay: all of them, or more than anybody wants to read.
+async fn find_named(app: &App, gate: &Gate<'_>, names: &[InstanceName]) -> Result<Vec<Named>, Error> {
+    const STATES: [&str; 4] = ["pending", "running", "stopping", "stopped"];
+    let mut found = Vec::new();
+    for names in names.chunks(MOST_FILTER_VALUES - STATES.len()) {
+        let filter = Filter::exactly("tag:Name", names.iter().map(InstanceName::as_str));
+        let filters = vec![filter, Filter::exactly("instance-state-name", STATES)];
+        let query = Query { filters, ..Query::default() };
+        let gate = Gate { action: Action::DescribeInstances, ..*gate };
+        let mut pages = listing::Pages::of(Instances { app, gate, query: &query });
+        while found.len() <= names.len() * MOST_CANDIDATES
+            && let Some(page) = pages.next().await?
+        {
+            for it in page.value.into_iter().flat_map(|it| it.instances) {
+                let Some(name) = it.name().map(str::to_owned) else { continue };
+                if names.iter().any(|asked| asked.as_str() == name) {
+                    found.push(Named { name, instance_id: it.instance_id, state: it.state.name.unwrap_or_default() });
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn only(name: &InstanceName, named: &[Named]) -> Result<InstanceId, Error> {
+    let candidates: Vec<_> = named.iter().filter(|it| it.name == name.as_str()).collect();
     match candidates.as_slice() {
         [] => {
             Err(Error::new(Kind::NotFound, "InvalidInstanceID.NotFound", format!("There is no instance named {name}")))
         }
         [one] => InstanceId::parse(&one.instance_id).ok_or_else(|| Error::internal("EC2 named an ID that is none")),
         several => {
-            let one =
-                |it: &&Instance| format!("{} ({})", it.instance_id, it.state.name.as_deref().unwrap_or("unknown"));
-            let mut which: Vec<_> = several.iter().take(MOST_CANDIDATES).map(one).collect();
-            if several.len() > MOST_CANDIDATES {
-                which.push("...".to_owned());
-            }
-            let message =
-                format!("{} instances are named {name}: {}. Give an ID instead", several.len(), which.join(", "));
+            let one = |it: &&Named| format!("{} ({})", it.instance_id, it.state);
+            let which: Vec<_> = several.iter().take(MOST_CANDIDATES).map(one).collect();
+            let (which, count) = match several.len() {
+                count if count <= MOST_CANDIDATES => (which.join(", "), count.to_string()),
+                _ => (format!("{}, ...", which.join(", ")), format!("More than {MOST_CANDIDATES}")),
+            };
+            let message = format!("{count} instances are named {name}: {which}. Give an ID instead");
             Err(Error::new(Kind::Conflict, "AmbiguousInstanceName", message))
         }
     }

@@ -115,7 +115,7 @@ const ROUTES: &[Route] = &[
         path: "/ec2/permissions",
         operation: "permissions",
         summary: "Says which changes of state the deployment permits the caller, for each instance.",
-        parameters: &[REGION_NAME, INSTANCE_ID_FILTER],
+        parameters: &[REGION_NAME, INSTANCE_IDS],
         body: BodyUse::Parameters,
         answers: &[Answer::json::<Vec<Boto3Permissions<'_>>>(
             200,
@@ -132,8 +132,12 @@ const ROUTES: &[Route] = &[
         actions: &["ec2:DescribeInstances"],
         open: false,
         decode: |input| {
-            let instances = super::instances(input, INSTANCE_ID_FILTER)?;
-            Ok(Call::new(super::region(input, REGION_NAME)?, Operation::Permissions(instances)))
+            let region = super::region(input, REGION_NAME)?;
+            let instances = super::instances(input, INSTANCE_IDS)?;
+            if instances.is_empty() {
+                return Err(Error::missing(INSTANCE_IDS.name));
+            }
+            Ok(Call::new(region, Operation::Permissions(instances)))
         },
     },
     Route {
@@ -233,6 +237,9 @@ parameters! {
     INSTANCE_ID = "instance_id" / "InstanceId" / "instance_ids" / "InstanceIds", List, true,
         "The instance's ID, or its name if no other has it; or several: comma-separated, repeated, or a JSON array. One call for all.",
         pattern: InstanceRef::PATTERN, most: super::MOST_INSTANCES as usize, example: "i-0123456789abcdef0";
+    INSTANCE_IDS = "instance_id" / "InstanceId" / "instance_ids" / "InstanceIds", List, true,
+        "The instances, by ID or name, up to 200.",
+        pattern: InstanceRef::PATTERN, most: MOST_FILTER_VALUES, example: "i-0123456789abcdef0";
     INSTANCE_ID_FILTER = "instance_id" / "InstanceId" / "instance_ids" / "InstanceIds", List, false,
         "Only these instances, by ID or name, up to 200.",
         pattern: InstanceRef::PATTERN, most: MOST_FILTER_VALUES, example: "i-0123456789abcdef0";
@@ -308,9 +315,10 @@ fn flat_list(input: &Input<'_>) -> Result<Call, Error> {
     // Where there are several regions, a row without its own is of little use.
     let region = MEMBERS.iter().filter(|it| everywhere && it.name == "region");
     let default = region.chain(MEMBERS.iter().take(DOCUMENTED_MEMBERS)).collect();
-    let table = Table::chosen(input, FIELDS, &MEMBERS, default)?;
+    let csv = prefers_csv(input.headers);
+    let table = Table::chosen(input, FIELDS, &MEMBERS, default, csv)?;
     let write = table.write(|reservation: &Reservation| &reservation.instances);
-    Ok(Call { csv: prefers_csv(input.headers), ..list(input, everywhere, write)? })
+    Ok(Call { csv, ..list(input, everywhere, write)? })
 }
 
 fn list(input: &Input<'_>, everywhere: bool, write: Write<Reservation>) -> Result<Call, Error> {
@@ -330,6 +338,13 @@ fn list(input: &Input<'_>, everywhere: bool, write: Write<Reservation>) -> Resul
     let instances = super::instances(input, INSTANCE_ID_FILTER)?;
     if everywhere && instances.iter().any(|it| matches!(it, InstanceRef::Name(_))) {
         return Err(Error::invalid(INSTANCE_ID_FILTER.name, "must be an ID where region_name is all: use tag:Name"));
+    }
+    // EC2's own answer would name none of the caller's parameters.
+    let values: usize = filters.iter().map(|it| it.values.len()).sum();
+    if values + instances.len() > MOST_FILTER_VALUES {
+        let parameter = if instances.is_empty() { TAG.name } else { INSTANCE_ID_FILTER.name };
+        let problem = format!("and the other filters have more than {MOST_FILTER_VALUES} values together");
+        return Err(Error::invalid(parameter, problem));
     }
     let max_results = params.integer(MAX_RESULTS)?;
     if everywhere && max_results.is_some() {
@@ -417,16 +432,7 @@ const MEMBERS: [Column<Instance>; 19] = [
 ];
 
 /// The names of [`MEMBERS`].
-#[expect(clippy::indexing_slicing, reason = "both have the same length; it is done when compiling")]
-const MEMBER_NAMES: [&str; MEMBERS.len()] = {
-    let mut names = [""; MEMBERS.len()];
-    let mut n = 0;
-    while n < names.len() {
-        names[n] = MEMBERS[n].name;
-        n += 1;
-    }
-    names
-};
+const MEMBER_NAMES: [&str; 19] = table::names(&MEMBERS);
 
 /// Rows of [`MEMBERS`]: which of them, the caller says.
 fn instances_form(generator: &mut SchemaGenerator) -> Schema {

@@ -68,7 +68,7 @@ parameters! {
         "The region, such as us-east-1.",
         pattern: Region::PATTERN, example: "us-east-1";
     INSTANCE_ID = "instance_id", Text, true,
-        "The instance's ID.",
+        "The instance's ID, or its name if no other has it.",
         pattern: InstanceRef::PATTERN, example: "i-0123456789abcdef0";
     ACTION = "action", Text, true,
         "What to do; case matters.",

@@ -3,7 +3,6 @@
 use super::ec2::Boto3Group;
 use crate::ec2::{Region, SecurityGroup, Tag};
 use crate::error::Error;
-use crate::http::negotiate::prefers_csv;
 use crate::http::params::Parameter;
 use crate::http::route::Input;
 use crate::listing::Write;
@@ -22,6 +21,18 @@ pub struct Column<T: 'static> {
     pub summary: &'static str,
     /// What it holds, and how that is found in an item.
     pub of: Of<T>,
+}
+
+/// The names of columns.
+pub const fn names<T, const N: usize>(columns: &[Column<T>; N]) -> [&'static str; N] {
+    let mut names = [""; N];
+    let mut n = 0;
+    while n < N {
+        #[expect(clippy::indexing_slicing, reason = "both are N long")]
+        (names[n] = columns[n].name);
+        n += 1;
+    }
+    names
 }
 
 /// What a member holds, and how that is found in an item. What AWS does not have is `null` in JSON, and nothing in CSV.
@@ -53,11 +64,7 @@ impl<T> Serialize for Cell<'_, T> {
             Of::Time(of) => of(self.item).serialize(serializer),
             Of::Number(of) => of(self.item).serialize(serializer),
             Of::Groups(of) => serializer.collect_seq(of(self.item).iter().map(Boto3Group::from)),
-            Of::Tags(of) => {
-                // In a fixed order.
-                let tags: BTreeMap<_, _> = of(self.item).iter().map(|tag| (&tag.key, &tag.value)).collect();
-                serializer.collect_map(tags)
-            }
+            Of::Tags(of) => serializer.collect_map(in_order(of(self.item))),
         }
     }
 }
@@ -73,11 +80,17 @@ impl<'a, T> Cell<'a, T> {
                 Cow::Owned(ids.join(";"))
             }
             Of::Tags(of) => {
-                let tags: Vec<_> = of(self.item).iter().map(|tag| format!("{}={}", tag.key, tag.value)).collect();
+                let tags: Vec<_> =
+                    in_order(of(self.item)).iter().map(|(key, value)| format!("{key}={value}")).collect();
                 Cow::Owned(formula_free(&tags.join(";")).into_owned())
             }
         }
     }
+}
+
+/// EC2 has tags in no order: the same tags are to be the same text.
+fn in_order(tags: &[Tag]) -> BTreeMap<&str, &str> {
+    tags.iter().map(|tag| (tag.key.as_str(), tag.value.as_str())).collect()
 }
 
 /// The form of an array of rows, of which the first so many members are always there.
@@ -112,7 +125,7 @@ pub fn example<T>(columns: &'static [Column<T>], item: &T) -> Value {
 /// A text that no spreadsheet takes for a formula: names and tags are whatever somebody has made of them
 /// (<https://owasp.org/www-community/attacks/CSV_Injection>).
 fn formula_free(text: &str) -> Cow<'_, str> {
-    match text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+    match text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) {
         true => Cow::Owned(format!("'{text}")),
         false => Cow::Borrowed(text),
     }
@@ -148,7 +161,7 @@ impl<T> Table<T> {
         Self { columns: columns.into_iter().collect(), csv }
     }
 
-    /// The columns that the parameter names, in its order; `default` if it names none.
+    /// The columns that the parameter names, in its order; `default` if it names none. As CSV if the caller prefers that.
     ///
     /// # Errors
     /// There is no such column.
@@ -157,11 +170,12 @@ impl<T> Table<T> {
         parameter: &'static Parameter,
         columns: &'static [Column<T>],
         default: Vec<&'static Column<T>>,
+        csv: bool,
     ) -> Result<Self, Error> {
         // The parameter takes no other names than those of the columns.
         let find = |name: &str| columns.iter().find(|it| it.name == name);
         let chosen: Vec<_> = input.params.list(parameter)?.into_iter().filter_map(find).collect();
-        Ok(Self::new(if chosen.is_empty() { default } else { chosen }, prefers_csv(input.headers)))
+        Ok(Self::new(if chosen.is_empty() { default } else { chosen }, csv))
     }
 
     /// Writes a page's items with it. `items_of` says which items of the table an item of the page has.

@@ -225,8 +225,7 @@ const LARGEST_USER_DATA: usize = 16 * 1024;
 
 /// A malformed ID never named an instance.
 fn instance(input: &Input<'_>) -> Result<InstanceRef, Error> {
-    let message = "An instance's ID is i- and 8 or 17 hex digits, its name does not begin with i-";
-    let wrong = || Error::new(Kind::NotFound, "InvalidInstanceID.Malformed", message);
+    let wrong = || Error::new(Kind::NotFound, "InvalidInstanceID.Malformed", InstanceRef::WRONG);
     InstanceRef::parse(input.segment(ID.name)).ok_or_else(wrong)
 }
 

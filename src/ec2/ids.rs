@@ -106,6 +106,9 @@ impl InstanceRef {
         [^i,\\s\\u0000-\\u001f\\u007f-\\u009f\\ufffd][^,\\u0000-\\u001f\\u007f-\\u009f\\ufffd])\
         ([^,\\u0000-\\u001f\\u007f-\\u009f\\ufffd]{0,253}[^,\\s\\u0000-\\u001f\\u007f-\\u009f\\ufffd])?)$";
 
+    /// What is told to whoever gives something that is neither.
+    pub const WRONG: &str = "An instance's ID is i- and 8 or 17 hex digits, its name does not begin with i-";
+
     /// Reads an ID or a name. What begins with `i-` is an ID or nothing: a mistyped ID never becomes a name.
     pub fn parse(text: &str) -> Option<Self> {
         InstanceId::parse(text).map(Self::Id).or_else(|| InstanceName::parse(text).map(Self::Name))
@@ -315,6 +318,28 @@ mod tests {
         assert_eq!(InstanceRef::parse("i-ABBA916A"), InstanceId::parse("i-abba916a").map(InstanceRef::Id));
         for name in ["web", "web 1", "*", "I-abba916a", "ami-abba916a", "🦀", &"é".repeat(256)] {
             assert!(matches!(InstanceRef::parse(name), Some(InstanceRef::Name(it)) if it.as_str() == name), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_documented_pattern_of_a_name_is_that_of_one_that_can_stand_in_a_list() {
+        let pattern = regex_lite::Regex::new(InstanceRef::PATTERN).unwrap();
+        for text in [
+            "i-abba916a",
+            "i-ABBA916A012345678",
+            "i",
+            "in",
+            "web",
+            "web 1",
+            "ingress-i-1",
+            "I-x",
+            "é",
+            &"é".repeat(256),
+        ] {
+            assert!(pattern.is_match(text) && InstanceRef::parse(text).is_some(), "{text:?}");
+        }
+        for text in ["", "i-", "i-web", "i-abba916", "a,b", " a", "a\nb", "\0", "a\u{fffd}", &"é".repeat(257)] {
+            assert!(!pattern.is_match(text), "{text:?}");
         }
     }
 

@@ -56,11 +56,11 @@ metrics! {
     REFUSED = "Refused", "Count",
         "Of the 4xx: callers that are nobody (401) or may not do it (403).";
     THROTTLED = "Throttled", "Count",
-        "Of the 4xx: AWS asked to slow down, and went on doing so when the SDK tried again (429).";
+        "AWS asked to slow down, and went on doing so when the SDK tried again: a 429, or a success with a `Warning`.";
     UPSTREAM = "Upstream", "Count",
-        "Of the 5xx: AWS refused the role, failed, or could not be understood (502).";
+        "AWS refused the role, failed, or could not be understood: a 502, or a success with a `Warning`.";
     UNREACHABLE = "Unreachable", "Count",
-        "Of the 5xx: AWS could not be reached, or did not answer in time (504).";
+        "AWS could not be reached, or did not answer in time: a 504, or a success with a `Warning`.";
     COLD_START = "ColdStart", "Count",
         "First requests of a new sandbox.";
     INIT = "InitDuration", "Milliseconds",

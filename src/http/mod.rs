@@ -106,10 +106,7 @@ pub async fn handle(app: &App, request: Request) -> Response<Body> {
 
     let header = context.and_then(|context| context.xray_trace_id.as_deref());
     let calls = Calls::new(Trace::sampled(header, app.config.xray_daemon));
-    let mut reply = calls.of(answer(app, &request, gateway, &mut line)).await;
-    if request.method() == Method::HEAD {
-        reply.body = Body::Empty;
-    }
+    let reply = calls.of(answer(app, &request, gateway, &mut line)).await;
     line.status = reply.status;
     line.level = match reply.status {
         500.. => "ERROR",
@@ -120,7 +117,12 @@ pub async fn handle(app: &App, request: Request) -> Response<Body> {
     line.metrics = Metrics::of((app.clock)(), line.kind, reply.status, started.elapsed(), &calls, &app.boot);
     (app.log)(&serde_json::to_string(&line).unwrap_or_default());
     let warnings = std::mem::take(&mut line.warnings);
-    respond(reply, request_id, &warnings)
+    let mut response = respond(reply, request_id, &warnings);
+    if request.method() == Method::HEAD {
+        // The headers are those of GET.
+        *response.body_mut() = Body::Empty;
+    }
+    response
 }
 
 /// Finds the route and lets it answer, or says that there is none.

@@ -29,10 +29,12 @@ fn weight(headers: &HeaderMap, header: HeaderName, names: &[&str]) -> Option<f32
     weighted(headers, header).filter(named).map(|(_, weight)| weight).last()
 }
 
-/// Whether `text/csv` is wanted rather than JSON: it is named, and JSON is not named with a greater weight.
+/// Whether `text/csv` is wanted rather than JSON: it is named, and JSON has no greater weight, by name or by a wildcard.
 pub fn prefers_csv(headers: &HeaderMap) -> bool {
-    let csv = weight(headers, ACCEPT, &["text/csv"]).unwrap_or(0.0);
-    csv > 0.0 && csv >= weight(headers, ACCEPT, &["application/json"]).unwrap_or(0.0)
+    let range = |range| weight(headers, ACCEPT, &[range]);
+    let csv = range("text/csv").unwrap_or(0.0);
+    let json = range("application/json").or_else(|| range("application/*")).or_else(|| range("*/*"));
+    csv > 0.0 && csv >= json.unwrap_or(0.0)
 }
 
 /// Whether gzip is taken at least as gladly as plain bytes.
@@ -90,9 +92,16 @@ mod tests {
         {
             assert!(prefers(accept), "{accept}");
         }
-        for accept in
-            ["", "*/*", "text/*", "text/csv;q=0", "text/csv;q=0.5,application/json", "text/csvx", "text/csv;q=NaN"]
-        {
+        for accept in [
+            "",
+            "*/*",
+            "text/*",
+            "text/csv;q=0",
+            "text/csv;q=0.5,application/json",
+            "text/csvx",
+            "text/csv;q=NaN",
+            "text/csv;q=0.1, */*",
+        ] {
             assert!(!prefers(accept), "{accept}");
         }
         assert!(!prefers_csv(&HeaderMap::new()));

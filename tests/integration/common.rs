@@ -162,7 +162,8 @@ async fn head_answers_as_get_without_a_body() {
     let answer = function.call("HEAD", "/ec2/list?region_name=us-east-1").await;
     assert_eq!((answer.status, answer.body.as_str()), (200, ""));
     assert_eq!(function.wire.only().action(), "DescribeInstances");
-    assert_eq!(function.call("HEAD", "/health").await.status, 200);
+    let (head, get) = (function.call("HEAD", "/health").await, function.call("GET", "/health").await);
+    assert_eq!((head.status, head.body.as_str(), &head.headers), (200, "", &get.headers));
 }
 
 #[tokio::test]

@@ -110,6 +110,33 @@ async fn a_name_that_several_instances_have_is_a_conflict_that_names_them_and_no
 }
 
 #[tokio::test]
+async fn a_name_that_very_many_instances_have_is_not_looked_up_to_the_end() {
+    let ids: Vec<_> = (0..1000).map(|n| format!("i-{n:08x}")).collect();
+    let many: Vec<_> = ids.iter().map(|id| (id.as_str(), "running", "web")).collect();
+    let page = described(&many, "more");
+    let function = Function::canned(&[(200, &page)]).await;
+    let answer = function.call("POST", "/ec2/stop?region_name=eu-west-1&instance_id=web").await;
+    let first: Vec<_> = ids.iter().take(10).map(|id| format!("{id} (running)")).collect();
+    let message = format!("More than 10 instances are named web: {}, .... Give an ID instead", first.join(", "));
+    answer.refuses(409, "AmbiguousInstanceName", &message);
+    assert_eq!(function.wire.only().action(), "DescribeInstances");
+}
+
+#[tokio::test]
+async fn a_dry_run_by_a_name_says_what_would_happen_and_does_not_blame_aws() {
+    let nothing = described(&[], "");
+    let function = Function::canned(&[(200, &nothing)]).await;
+    let answer = function.call("POST", "/ec2/stop?region_name=eu-west-1&instance_id=web&dry_run").await;
+    answer.refuses(404, "InvalidInstanceID.NotFound", "Dry run: this would fail. There is no instance named web");
+    let found = described(&[(A, "stopped", "web")], "");
+    let would = refusal("DryRunOperation", "Request would have succeeded, but DryRun flag is set.");
+    let function = Function::canned(&[(200, &found), (412, &would)]).await;
+    let answer = function.call("POST", "/ec2/start?region_name=eu-west-1&instance_id=web&dry_run").await;
+    assert_eq!((answer.status, &answer.json()["DryRun"]), (200, &json!(true)));
+    assert!(function.wire.seen()[1].form().contains(&"InstanceId.1=i-abba916a".to_owned()));
+}
+
+#[tokio::test]
 async fn a_name_that_no_instance_has_is_not_found() {
     let nothing = described(&[], "");
     let function = Function::canned(&[(200, &nothing)]).await;
@@ -205,6 +232,14 @@ async fn a_region_that_fails_is_listed_with_its_error() {
     let error = json!({"Message": message, "Error": "UnauthorizedOperation"});
     let answer = function.call("GET", "/regions").await;
     answer.is(200, &json!([{"name": "us-east-1", "instances": null, "error": error}]));
+    assert_eq!(answer.headers["warning"], format!("299 - \"us-east-1: {message}\""));
+    let line = function.measured_line();
+    assert_eq!(
+        (&line["level"], &line["code"], &line["status"]),
+        (&json!("WARN"), &json!("UnauthorizedOperation"), &json!(200))
+    );
+    assert_eq!((&line["message"], &line["Upstream"]), (&json!(format!("us-east-1: {message}")), &json!(1)));
+    assert!(line["cause"].as_str().unwrap().contains("arn:aws:iam"), "{line}");
 }
 
 #[tokio::test]
@@ -240,6 +275,17 @@ async fn a_list_of_all_regions_has_the_region_of_each_row_beside_the_documented_
     assert!(
         form.contains(&"Filter.1.Value.1=running".to_owned()) && form.contains(&"Filter.2.Name=tag:Name".to_owned())
     );
+}
+
+#[tokio::test]
+async fn a_list_of_all_regions_has_the_instances_that_are_asked_for_and_no_other() {
+    let found = described(&[(A, "running", "a")], "");
+    let function = Function::canned(&[(200, &regions(&["eu-west-1"])), (200, &found)]).await;
+    let answer = function.call("GET", &format!("/ec2/list?region_name=all&fields=id&instance_id={A}")).await;
+    answer.is(200, &json!([{"id": A}]));
+    let form = function.wire.seen().remove(1).form();
+    assert_eq!(form[1..3], ["Filter.1.Name=instance-id", "Filter.1.Value.1=i-abba916a"]);
+    assert_eq!(function.log_line()["instance_ids"], json!([A]));
 }
 
 #[tokio::test]
@@ -318,6 +364,16 @@ async fn what_makes_no_sense_for_all_regions_is_refused_before_aws_is_asked() {
 }
 
 // --------------------------------------------------------------------------------------------------------- members, CSV
+
+#[tokio::test]
+async fn filters_that_ec2_would_not_take_together_are_refused_by_name() {
+    let function = Function::alone(&[]).await;
+    let ids: Vec<_> = (0..200).map(|n| format!("i-{n:08x}")).collect();
+    let list = format!("/ec2/list?region_name=eu-west-1&state=running&instance_id={}", ids.join(","));
+    let message = "instance_id and the other filters have more than 200 values together";
+    function.call("GET", &list).await.refuses(400, "InvalidParameterValue", message);
+    function.quiet();
+}
 
 #[tokio::test]
 async fn fields_chooses_the_members_and_their_order() {
@@ -408,12 +464,15 @@ async fn permissions_are_said_of_what_the_caller_may_see_and_of_nothing_else() {
     let found = described(&[(A, "running", "a"), (B, "stopped", "b")], "");
     let policies = r#"permit (principal, action == Action::"DescribeInstances", resource) when { resource is Region || resource.state == "running" };"#;
     let function = Function::governed(Wire::canned(&[(200, &found)]).await, policies, &[]).await;
-    let answer = function.call("GET", "/ec2/permissions?region_name=eu-west-1").await.json();
+    let both = format!("/ec2/permissions?region_name=eu-west-1&instance_id={A},{B}");
+    let answer = function.call("GET", &both).await.json();
     assert_eq!((&answer[0]["id"], &answer[0]["permitted"], answer.get(1)), (&json!(A), &json!([]), None));
     let function = Function::governed(Wire::canned(&[]).await, "", &[]).await;
-    assert_eq!(function.call("GET", "/ec2/permissions?region_name=eu-west-1").await.status, 403);
+    assert_eq!(function.call("GET", &both).await.status, 403);
+    let none = function.call("GET", "/ec2/permissions?region_name=eu-west-1").await;
+    none.refuses(400, "MissingParameter", "instance_id is required");
     function.quiet();
     let everything = Function::governed(Wire::canned(&[(200, &found)]).await, EVERYTHING, &[]).await;
-    let answer = everything.call("GET", "/ec2/permissions?region_name=eu-west-1").await.json();
+    let answer = everything.call("GET", &both).await.json();
     assert_eq!(answer[1]["refused"], json!({}));
 }
