@@ -4,8 +4,8 @@
 `make bench` builds all three and starts this. It plays Lambda's Runtime API to fresh processes of each in turn, over a canned EC2, all
 on loopback, and ends with a table, the goals and what has become of them. It judges nothing else, and fails only when it can't measure.
 
-It is Python because tools/load.py has the same parts already. Its own share of a request is some fixed 0.1 ms that all contenders bear,
-which is told; CPU and memory are the kernel's count of the contender alone.
+It is Python because `make load` has the same parts already (tools/loopback.py). They are in the way of every contender alike, for
+hundredths of a millisecond, which are measured and told; CPU and memory are the kernel's count of the contender alone.
 """
 
 import argparse
@@ -69,7 +69,8 @@ def contenders(options):
     python = ROOT / ".venv-bench"
     packages = next(python.glob("lib/python3*/site-packages"))
     # What Lambda's own image has, and what is no part of a package.
-    not_packaged = re.compile(r"(awslambdaric|snapshot_restore_py|simplejson|runtime_client|pip|setuptools|_distutils_hack)\b|.*__pycache__")
+    runtime = r"awslambdaric|snapshot_restore_py|simplejson|runtime_client"
+    not_packaged = re.compile(rf"({runtime}|pip|setuptools|pkg_resources|_distutils_hack)\b|.*__pycache__|distutils-precedence")
     files = [(it, it.relative_to(packages)) for it in sorted(packages.rglob("*")) if it.is_file()]
     files = [(it, name) for it, name in files if not not_packaged.match(str(name))]
     files.append((ROOT / "benches/python/app.py", "app.py"))
@@ -398,7 +399,8 @@ def report(raw):
                 times = [ms(of("one", figure, **here)) for figure in ("init", "first", "cold", "p50", "p99", "cpu")]
                 where = f"{transports[transport]}, {f'as at {memory} MB' if memory else 'no cap'}"
                 rows.append([names[who], where, *times, mib(of("one", "peak", **here))])
-    print(f"\n/ec2/list with one instance: medians of the runs, in ms; of EC2's own, {ms(raw['round_trip']['plain'])} in each")
+    endpoint = raw["round_trip"]["plain"] * 1e3
+    print(f"\n/ec2/list with one instance: medians of the runs, in ms. The endpoint itself answers in {endpoint:.3f}")
     table(["", "EC2, CPU", "init", "first", "cold", "warm p50", "p99", "CPU", "peak/MiB"], rows)
     table(["package", "zipped/MB"], [[names[who], f"{size / 1e6:.2f}"] for who, size in raw["packages"].items()])
     rows = []
@@ -408,6 +410,9 @@ def report(raw):
             time, peak, answer = (of("many", figure, **here) for figure in ("time", "peak", "answer"))
             rows.append([f"{names[who]}, {instances} instances", ms(time), mib(peak), mib(answer)])
     table(["long lists", "time/ms", "peak/MiB", "answer/MiB"], rows)
+    long, short = {"who": OURS, "instances": 10_000}, {"who": FLOOR, "memory": None, "transport": "plain"}
+    above = (of("many", "peak", **long) - of("one", "peak", **short)) / of("many", "answer", **long)
+    print(f"10,000 instances take {above:.1f} answers more of memory than the floor takes for one instance")
     what = {"one region": "list, one region", "all regions": "list, all of ten regions", "start": "workwork's start"}
     rows = [[text, *(ms(of("slow", figure, what=name)) for figure in ("first", "p50"))] for name, text in what.items()]
     rows.append(["(one round trip)", "", ms(raw["round_trip"]["slow"])])
@@ -415,7 +420,7 @@ def report(raw):
     found = goals(of, raw["packages"], raw["round_trip"], not raw["missing"])
     rows = [[it["goal"], f"{it['figure']:.3f}", f"<= {it['bound']:.3f} {it['unit']}", "met" if it["met"] else "MISSED"] for it in found]
     table(["goal", "is", "wanted", ""], rows)
-    return {"goals": found, "chart": panels(of, raw, names)}
+    return found, panels(of, raw, names)
 
 
 def panels(of, raw, names):
@@ -462,16 +467,17 @@ def main():
         bundle.write(Path(certifi.where()).read_bytes() + authority.cert_pem.bytes())
         bundle.flush()
         raw = measure(options, bundle.name, tls)
-    reported = report(raw)
+    found, picture = report(raw)
     for text in raw["missing"]:
         print(f"\n{text}")
 
     for file in (options.figures, options.picture):
         file.parent.mkdir(parents=True, exist_ok=True)
     when = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="minutes")
-    figures = {"machine": machine, "when": when, "load": load, "goals": reported["goals"], **raw}
+    load = {"before": load, "after": os.getloadavg()[0]}  # the bench itself is some 1
+    figures = {"machine": machine, "when": when, "load": load, "goals": found, **raw}
     options.figures.write_text(json.dumps(figures, indent=1) + "\n")
-    options.picture.write_text(chart(reported["chart"]))
+    options.picture.write_text(chart(picture))
     print(f"\n{options.figures}\n{options.picture}")
 
 
