@@ -30,7 +30,7 @@ def keep_busy(binary, count):
         (200, event("POST", "/ec2/start", body=json.dumps({"region_name": "us-east-1", "instance_id": one}))),
         (200, event("POST", "/ec2/create", "region_name=us-east-1&image_id=ami-0123456789abcdef0&tag:a=b")),
         (200, event("GET", f"/v1/{one}/attributes")),
-        (400, event("POST", "/ec2/start", "region_name=us-east-1&instance_id=web")),
+        (400, event("POST", "/ec2/start", "region_name=us-east-1&instance_id=i-web")),
         (401, event("GET", "/ec2/list", "region_name=us-east-1", key="wrong")),
         (404, event("GET", "/nothing/here")),
         (200, event("GET", "/health")),
