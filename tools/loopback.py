@@ -1,0 +1,219 @@
+"""Lambda's Runtime API and a canned EC2 on loopback, for `make load` and `make bench`: what runs between them is all that is measured."""
+
+import gc
+import hashlib
+import json
+import multiprocessing
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from urllib.parse import parse_qs
+
+KEY = "local-only-key"
+PAGE = 1000
+
+INSTANCE = """<item><reservationId>r-0b5e4e2f3c1d7a869</reservationId><ownerId>123456789012</ownerId><instancesSet><item>
+<instanceId>%s</instanceId><imageId>ami-0123456789abcdef0</imageId><instanceState><code>16</code><name>running</name></instanceState>
+<privateDnsName>ip-10-0-0-1.ec2.internal</privateDnsName><dnsName/><reason/><keyName>demo</keyName><amiLaunchIndex>0</amiLaunchIndex>
+<productCodes/><instanceType>t3.micro</instanceType><launchTime>2026-01-02T03:04:05.000Z</launchTime><placement>
+<availabilityZone>us-east-1a</availabilityZone><groupName/><tenancy>default</tenancy></placement><monitoring><state>disabled</state>
+</monitoring><subnetId>subnet-0123456789abcdef0</subnetId><vpcId>vpc-0123456789abcdef0</vpcId><privateIpAddress>10.0.0.1</privateIpAddress>
+<sourceDestCheck>true</sourceDestCheck><groupSet><item><groupId>sg-0123456789abcdef0</groupId><groupName>demo</groupName></item></groupSet>
+<architecture>x86_64</architecture><rootDeviceType>ebs</rootDeviceType><rootDeviceName>/dev/sda1</rootDeviceName>
+<virtualizationType>hvm</virtualizationType><tagSet><item><key>Name</key><value>web</value></item><item><key>team</key><value>blue</value>
+</item></tagSet><hypervisor>xen</hypervisor><ebsOptimized>false</ebsOptimized><enaSupport>true</enaSupport></item></instancesSet></item>"""
+
+
+def instance_id(n):
+    return f"i-{n:017x}"
+
+
+class Server:
+    """An HTTP/1.1 server with as little of its own as can be: what is measured is the function."""
+
+    def __init__(self, answer, tls=None):
+        self.answer, self.tls = answer, tls
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def serve(self, connection):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.tls:
+            connection = self.tls.wrap_socket(connection, server_side=True)
+        data = b""
+        while True:
+            while b"\r\n\r\n" not in data:
+                try:
+                    more = connection.recv(1 << 16)
+                except OSError:
+                    return
+                if not more:
+                    return
+                data += more
+            head, _, body = data.partition(b"\r\n\r\n")
+            length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+            length = int(length[1]) if length else 0
+            parts = [body]
+            size = len(body)
+            while size < length:
+                more = connection.recv(1 << 20)
+                if not more:
+                    return
+                parts.append(more)
+                size += len(more)
+            body = b"".join(parts)
+            data = body[length:]
+            status, headers, answer = self.answer(head, body[:length])
+            if status is None:
+                return
+            head = f"HTTP/1.1 {status} X\r\ncontent-length: {len(answer)}\r\n{headers}\r\n".encode()
+            connection.sendall(head + answer)
+
+
+class Ec2:
+    """Describes so many instances, page by page; starts and launches nothing, but says so. Each answer takes `delay` seconds."""
+
+    def __init__(self, count, regions=("us-east-1",), delay=0, tls=None):
+        self.count, self.regions, self.delay = count, regions, delay
+        self.answers = {}
+        self.url = f"http{'s' if tls else ''}://{Server(self.answer, tls).address}"
+
+    def answer(self, head, body):
+        if self.delay:
+            time.sleep(self.delay)
+        answer = self.answers.get(body)
+        if answer is None:
+            asked = {name: values[0] for name, values in parse_qs(body.decode()).items()}
+            answer = self.action(asked["Action"], asked).encode()
+            if asked["Action"] == "DescribeInstances":
+                self.answers[body] = answer
+        return 200, "", answer
+
+    def action(self, action, asked):
+        if action == "DescribeInstances":
+            first, size = int(asked.get("NextToken", 0)), int(asked.get("MaxResults", PAGE))
+            last = min(first + size, self.count)
+            items = "".join(INSTANCE % instance_id(n) for n in range(first, last))
+            content = f"<reservationSet>{items}</reservationSet>" + (f"<nextToken>{last}</nextToken>" if last < self.count else "")
+        elif action == "DescribeRegions":
+            items = "".join(f"<item><regionName>{region}</regionName></item>" for region in self.regions)
+            content = f"<regionInfo>{items}</regionInfo>"
+        else:
+            content = f"<instancesSet><item><instanceId>{instance_id(0)}</instanceId></item></instancesSet>"
+        return f"<{action}Response>{content}</{action}Response>"
+
+
+class Ec2Process:
+    """The same in a process of its own, so that it shares no lock with the Runtime API. Make these before any thread is started."""
+
+    def __init__(self, *args, **kwargs):
+        context = multiprocessing.get_context("fork")
+        receiver, sender = context.Pipe(duplex=False)
+        context.Process(target=self.run, args=(sender, args, kwargs), daemon=True).start()
+        self.url = receiver.recv()
+
+    @staticmethod
+    def run(sender, args, kwargs):
+        gc.disable()
+        sender.send(Ec2(*args, **kwargs).url)
+        threading.Event().wait()
+
+
+class Function:
+    """One process of a function, and the Runtime API that feeds it."""
+
+    def __init__(self, command, ec2, memory_size, environment={}):
+        self.event, self.ready, self.answered = None, threading.Event(), threading.Event()
+        self.waiting = threading.Semaphore(0)
+        self.runtime = Server(self.runtime_api)
+        environment = {
+            "PATH": os.environ["PATH"],
+            "AWS_LAMBDA_RUNTIME_API": self.runtime.address,
+            "AWS_LAMBDA_FUNCTION_NAME": "load",
+            "AWS_LAMBDA_FUNCTION_VERSION": "1",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(memory_size),
+            "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_ENDPOINT_URL": ec2,
+            "API_KEYS": "demo=" + hashlib.sha256(KEY.encode()).hexdigest(),
+            "DEFAULT_IMAGE": "ami-0123456789abcdef0",
+            **environment,
+        }
+        self.spawned = time.perf_counter()
+        self.process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+
+    def runtime_api(self, head, body):
+        if head.startswith(b"POST"):
+            self.took, self.answer = time.perf_counter() - self.sent, body
+            self.answered.set()
+            return 202, "", b""
+        if not self.ready.is_set():
+            self.init = time.perf_counter() - self.spawned
+            self.ready.set()
+        self.waiting.acquire()
+        self.sent = time.perf_counter()
+        deadline = int(time.time() * 1000) + 28_000
+        headers = (
+            f"content-type: application/json\r\nlambda-runtime-aws-request-id: 8f5e8b6c\r\nlambda-runtime-deadline-ms: {deadline}\r\n"
+            "lambda-runtime-invoked-function-arn: arn\r\nlambda-runtime-trace-id: x\r\n"
+        )
+        return 200, headers, self.event
+
+    def wait_ready(self):
+        """The seconds until it first asked for something to do."""
+        self.wait(self.ready, "does not start")
+        return self.init
+
+    def wait(self, event, problem):
+        for _ in range(60):
+            if event.wait(1):
+                return
+            if self.process.poll() is not None:
+                break
+        sys.exit(f"{self.process.args[0]} {problem}")
+
+    def invoke(self, event):
+        """The answer, and the seconds that it took."""
+        self.event = event
+        self.answered.clear()
+        self.waiting.release()
+        self.wait(self.answered, "does not answer")
+        return self.answer, self.took
+
+    def memory(self, what):
+        """In KiB: VmRSS now, VmHWM at most."""
+        return int(re.search(rf"{what}:\s+(\d+)", Path(f"/proc/{self.process.pid}/status").read_text())[1])
+
+    def cpu(self):
+        """The seconds of CPU that all its threads have taken: its own clock, which counts nanoseconds (clock_getcpuclockid(3))."""
+        return time.clock_gettime_ns(~self.process.pid << 3 | 2) / 1e9
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        self.runtime.listener.close()
+
+
+def event(method, path, query="", key=KEY, body=None):
+    context = {"apiId": "x", "http": {"method": method, "path": path, "sourceIp": "203.0.113.10"}, "stage": "$default"}
+    headers = {"x-api-key": key, "content-type": "application/json"}
+    event = {"version": "2.0", "rawPath": path, "rawQueryString": query, "headers": headers, "requestContext": context}
+    return json.dumps({**event, "isBase64Encoded": False, **({"body": body} if body else {})}).encode()
