@@ -309,10 +309,10 @@ pub async fn execute(
         && !asked.dry_run
     {
         let (ids, tags) = (&decision.instances, std::slice::from_ref(tag));
-        done.incomplete = within(asked.deadline, app.ec2.create_tags(region, ids, tags)).await.err();
+        done.incomplete = within(asked.deadline, Box::pin(app.ec2.create_tags(region, ids, tags))).await.err();
     }
     if !asked.wait.is_zero() && !asked.dry_run {
-        wait(app, asked, region, operation, &mut done).await;
+        Box::pin(wait(app, asked, region, operation, &mut done)).await;
     }
     Ok(done)
 }
