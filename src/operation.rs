@@ -604,9 +604,13 @@ async fn identify(
 ) -> Result<Vec<InstanceId>, Error> {
     let name = |it: &'_ InstanceRef| if let InstanceRef::Name(name) = it { Some(name.clone()) } else { None };
     let names: Vec<_> = instances.iter().filter_map(name).collect();
-    let named = within(asked.deadline, Box::pin(find_named(app, gate, &names))).await;
-    // Whatever becomes of this, nothing has been changed yet.
-    let named = named.map_err(|error| Error { uncertain: false, ..error })?;
+    let named = if names.is_empty() {
+        Vec::new()
+    } else {
+        let named = within(asked.deadline, Box::pin(find_named(app, gate, &names))).await;
+        // Whatever becomes of this, nothing has been changed yet.
+        named.map_err(|error| Error { uncertain: false, ..error })?
+    };
     let mut ids = Vec::with_capacity(instances.len());
     for instance in instances {
         let id = match instance {
