@@ -202,14 +202,11 @@ impl Together {
 
     /// Adds to the weight of a list, and says whether the answer is full at its end.
     fn fills(&self, list: usize, weight: usize) -> bool {
-        let (mut sum, mut lists) = (0, self.written.iter().take(list + 1).peekable());
-        while let Some(written) = lists.next() {
-            sum += match lists.peek() {
-                Some(_) => written.load(Ordering::Relaxed),
-                None => written.fetch_add(weight, Ordering::Relaxed) + weight,
-            };
+        if let Some(written) = self.written.get(list) {
+            written.fetch_add(weight, Ordering::Relaxed);
         }
-        sum >= LARGEST_ANSWER
+        let before_and_this = self.written.iter().take(list + 1);
+        before_and_this.map(|written| written.load(Ordering::Relaxed)).sum::<usize>() >= LARGEST_ANSWER
     }
 }
 
