@@ -1,6 +1,8 @@
 //! The gate: policies, limits, dry runs, what every launch has, and what never gets into a log or an answer.
 
-use crate::support::{AWS_REQUEST_ID, Answer, Event2, Function, IMAGE, KEY, Wire, file, own_region, policy_file, root};
+use crate::support::{
+    AWS_REQUEST_ID, Answer, Event2, Function, IMAGE, KEY, Wire, file, own_region, policy_file, refusal, root,
+};
 use ec2_control_api::dialects::DIALECTS;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -25,10 +27,6 @@ fn described(instances: &[(&str, &[(&str, &str)])]) -> String {
     };
     let items: String = instances.iter().map(item).collect();
     format!("<DescribeInstancesResponse><reservationSet>{items}</reservationSet></DescribeInstancesResponse>")
-}
-
-fn refusal(code: &str, message: &str) -> String {
-    format!("<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors></Response>")
 }
 
 async fn governed(answers: &[(u16, &str)], policies: &str) -> Function {

@@ -1,6 +1,6 @@
 //! What makes the API handy for people: names in place of IDs, all regions at once, chosen members, CSV, permissions.
 
-use crate::support::{Event2, Function, Wire, own_region};
+use crate::support::{Event2, Function, Wire, own_region, refusal};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -32,10 +32,6 @@ fn regions(names: &[&str]) -> String {
     let item = |name: &&str| format!("<item><regionName>{name}</regionName></item>");
     let items: String = names.iter().map(item).collect();
     format!("<DescribeRegionsResponse><regionInfo>{items}</regionInfo></DescribeRegionsResponse>")
-}
-
-fn refusal(code: &str, message: &str) -> String {
-    format!("<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors></Response>")
 }
 
 // ----------------------------------------------------------------------------------------------------------------- names

@@ -515,6 +515,11 @@ impl Function {
     }
 }
 
+/// An error of EC2.
+pub fn refusal(code: &str, message: &str) -> String {
+    format!("<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors></Response>")
+}
+
 /// An image that moto knows in every region.
 pub const IMAGE: &str = "ami-1e749f67";
 

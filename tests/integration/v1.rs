@@ -1,6 +1,6 @@
 //! `/v1`: the document's defaults, its statuses and words, the 13 fields and every attribute.
 
-use crate::support::{Event2, Function, NO_INSTANCE, own_region};
+use crate::support::{Event2, Function, NO_INSTANCE, own_region, refusal};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
 
@@ -8,10 +8,6 @@ const LAUNCHED: &str = "<RunInstancesResponse><instancesSet><item><instanceId>i-
     <item><instanceId>i-abba916b</instanceId></item></instancesSet></RunInstancesResponse>";
 const MODIFIED: &str = "<ModifyInstanceAttributeResponse><return>true</return></ModifyInstanceAttributeResponse>";
 const DONE: &str = "Instance modification succeeded";
-
-fn refusal(code: &str, message: &str) -> String {
-    format!("<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors></Response>")
-}
 
 #[tokio::test]
 async fn an_instance_is_launched_stopped_started_modified_shown_and_terminated() {
