@@ -190,7 +190,7 @@ fn sample_instance() -> Instance {
         image_id: text("ami-0123456789abcdef0"),
         instance_type: text("t3.micro"),
         key_name: text("demo"),
-        launch_time: OffsetDateTime::from_unix_timestamp(1_772_442_000).ok(),
+        launch_time: sample_time(),
         availability_zone: text("us-east-1b"),
         tenancy: text("default"),
         monitoring: text("disabled"),
@@ -214,6 +214,10 @@ fn sample_instance() -> Instance {
         virtualization_type: text("hvm"),
         ..Instance::default()
     }
+}
+
+fn sample_time() -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp(1_772_442_000).ok()
 }
 
 fn sample_state(code: u8, name: &str) -> State {

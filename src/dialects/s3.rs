@@ -43,7 +43,10 @@ const ROUTES: &[Route] = &[
         parameters: &[REGION_NAME],
         body: BodyUse::Content,
         answers: &[Answer::list(200, "The buckets.", buckets_form, || {
-            table::example(&BUCKET_COLUMNS, &BucketInfo { name: "demo-notes".to_owned(), creation_date: sample_time() })
+            table::example(
+                &BUCKET_COLUMNS,
+                &BucketInfo { name: "demo-notes".to_owned(), creation_date: super::sample_time() },
+            )
         })
         .with(&["vary"])],
         actions: &["s3:ListAllMyBuckets"],
@@ -73,7 +76,8 @@ const ROUTES: &[Route] = &[
         parameters: &[REGION_NAME, PREFIX, MAX_RESULTS, NEXT_TOKEN],
         body: BodyUse::Content,
         answers: &[Answer::list(200, "The objects.", objects_form, || {
-            let object = ObjectInfo { key: "hello.txt".to_owned(), size: Some(12), last_modified: sample_time() };
+            let object =
+                ObjectInfo { key: "hello.txt".to_owned(), size: Some(12), last_modified: super::sample_time() };
             table::example(&OBJECT_COLUMNS, &object)
         })
         .with(super::LIST_HEADERS)],
@@ -310,10 +314,6 @@ struct Presigned<'a> {
     method: &'a str,
     /// For how many seconds it works.
     expires_in: u64,
-}
-
-fn sample_time() -> Option<time::OffsetDateTime> {
-    time::OffsetDateTime::from_unix_timestamp(1_772_442_000).ok()
 }
 
 fn sample_url(method: &str) -> Value {

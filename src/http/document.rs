@@ -1,7 +1,7 @@
 //! Documents: answers that are the same for everybody, such as pages. Kept compressed, answered with an entity tag, so that a
 //! client that has a document already gets 304 instead of it.
 
-use super::{Reply, negotiate};
+use super::{Reply, hex, negotiate};
 use flate2::Compression;
 use flate2::write::{GzDecoder, GzEncoder};
 use lambda_http::Body;
@@ -42,7 +42,7 @@ pub const NO_PAGE: &str = "default-src 'none'; frame-ancestors 'none'";
 impl Document {
     /// A document that is no page, made at run time.
     pub fn new(content_type: &'static str, content: &[u8]) -> Self {
-        let digest = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = hex(&Sha256::digest(content));
         let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
         // Writing to memory does not fail.
         let gzip = encoder.write_all(content).and_then(|()| encoder.finish()).unwrap_or_default();

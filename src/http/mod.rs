@@ -258,12 +258,18 @@ fn read_params(request: &Request, route: &Route) -> Result<Params, Error> {
             let message = format!("The request body is larger than {LARGEST_BODY} bytes");
             Err(Error::new(Kind::TooLarge, "RequestEntityTooLarge", message))
         }
-        BodyUse::Parameters => Params::read(query, header(request, &CONTENT_TYPE), body),
+        BodyUse::Parameters => Params::read(query, header(request.headers(), &CONTENT_TYPE), body),
     }
 }
 
-fn header<'a>(request: &'a Request, name: &HeaderName) -> Option<&'a str> {
-    request.headers().get(name).and_then(|value| value.to_str().ok())
+/// A header's value, if it is text.
+fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// A digest as it is written everywhere.
+fn hex(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What is left of the invocation for AWS to answer. cargo-lambda's emulator knows no deadlines: its are in the year 1970.
@@ -291,7 +297,7 @@ fn client_token(headers: &HeaderMap, caller: &Caller, request_id: &str) -> Resul
         digest.update(part);
     }
     // 64 characters, as long as EC2 takes.
-    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&digest.finalize()))
 }
 
 fn source_ip(context: &RequestContext) -> Option<&str> {

@@ -148,7 +148,7 @@ impl Input<'_> {
 
     /// A header's value, if it is text.
     pub fn header(&self, name: &HeaderName) -> Option<&str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok())
+        super::header(self.headers, name)
     }
 }
 
