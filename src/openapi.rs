@@ -122,7 +122,6 @@ const BY_AWS: &[(Rule, Kind, &str, &str)] = &[
     (|_| true, Kind::Invalid, "InvalidParameterCombination", "The parameter can't be used together with another one"),
     (in_s3, Kind::NotFound, "NoSuchBucket", "The specified bucket does not exist"),
     (launches, Kind::NotFound, "InvalidKeyPair.NotFound", "The key pair 'demo' does not exist"),
-    (names_instances, Kind::NotFound, "InvalidInstanceID.NotFound", "The instance ID 'i-0123456789abcdef0' does not exist"),
     (|it| !in_s3(it) && changes(it), Kind::Conflict, "IncorrectInstanceState", "The instance 'i-0123456789abcdef0' is not in a state for this"),
     (|it| in_s3(it) && changes(it), Kind::Conflict, "OperationAborted", "A conflicting operation is in progress on this resource"),
     (|it| calls(it, "s3:GetObject"), Kind::Conflict, "InvalidObjectState", "The operation is not valid for the object's storage class"),
@@ -151,13 +150,6 @@ fn changes(route: &Route) -> bool {
     route.parameters.iter().any(|it| it.name == DRY_RUN.name)
 }
 
-/// In its path or by a parameter: all of either take names, too.
-fn names_instances(route: &Route) -> bool {
-    route.path.contains("{instance_id}")
-        || route.path.contains("{id}")
-        || route.parameters.iter().any(|it| it.pattern == InstanceRef::PATTERN)
-}
-
 fn takes_body(route: &Route) -> bool {
     route.body == BodyUse::Parameters
 }
@@ -175,9 +167,13 @@ fn errors(dialect: &Dialect, route: &Route) -> Vec<Error> {
         crate::pages::ASSET_PATTERN => Error::new(Kind::NotFound, "NotFound", "There is nothing at this path"),
         _ => Error::invalid(segment.name, "is none that this deployment takes"),
     }));
-    if names_instances(route) {
+    // In its path or by a parameter: both take names, too.
+    if segments.iter().chain(route.parameters).any(|it| it.pattern == InstanceRef::PATTERN) {
         let message = "2 instances are named web: i-abba916a (running), i-abba916b (stopped). Give an ID instead";
         errors.push(Error::new(Kind::Conflict, "AmbiguousInstanceName", message));
+        let message = "The instance ID 'i-0123456789abcdef0' does not exist";
+        let unknown = Error::new(Kind::NotFound, "InvalidInstanceID.NotFound", message);
+        errors.push(Error { by_aws: true, ..unknown });
     }
     if !route.actions.is_empty() {
         errors.extend(of(BY_AWS, true));
