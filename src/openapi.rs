@@ -61,7 +61,8 @@ const HEADERS: &[(&str, &str, &str)] = &[
     ),
     ("cache-control", "What may be kept.", "no-store"),
     ("x-content-type-options", "That the body is of no other type than it says.", "nosniff"),
-    ("vary", "Which headers of the request choose the form of the answer.", "accept"),
+    ("content-encoding", "That the answer is compressed: it is long, and `Accept-Encoding` takes that.", "gzip"),
+    ("vary", "Which headers of the request choose the form of the answer.", "accept, accept-encoding"),
     (
         "x-next-token",
         "Where the rest of the list begins, if there is more: the next request's `next_token`.",
@@ -77,14 +78,14 @@ const HEADERS: &[(&str, &str, &str)] = &[
     ),
     ("etag", "The tag of the object, or of the document.", "\"ed076287532e86365e841e92bfc50d8c\""),
     ("content-security-policy", "What the object or page may do in a browser.", "sandbox"),
-    ("content-encoding", "That it is compressed, if it is.", "gzip"),
     ("cross-origin-opener-policy", "That other sites' pages get no hold of it.", "same-origin"),
     ("referrer-policy", "That no other site learns of it.", "no-referrer"),
     ("x-frame-options", "That it is shown in no other page.", "DENY"),
 ];
 
 /// Those of every answer.
-const EVERY_ANSWER: [&str; 4] = ["x-request-id", "warning", "cache-control", "x-content-type-options"];
+const EVERY_ANSWER: [&str; 6] =
+    ["x-request-id", "warning", "cache-control", "x-content-type-options", "content-encoding", "vary"];
 
 /// What an error says, whatever its status is.
 fn meaning(kind: Kind) -> &'static str {

@@ -98,15 +98,8 @@ pub const DIALECT: Dialect = Dialect {
 };
 
 /// What every document has.
-const DOCUMENT_HEADERS: &[&str] = &[
-    "etag",
-    "vary",
-    "content-encoding",
-    "content-security-policy",
-    "cross-origin-opener-policy",
-    "referrer-policy",
-    "x-frame-options",
-];
+const DOCUMENT_HEADERS: &[&str] =
+    &["etag", "content-security-policy", "cross-origin-opener-policy", "referrer-policy", "x-frame-options"];
 
 const UNCHANGED: Answer = Answer::empty(304, "The caller has it already.").with(DOCUMENT_HEADERS);
 

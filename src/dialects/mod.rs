@@ -66,7 +66,7 @@ const MOST_INSTANCES: u32 = 1000;
 const MOST_GROUPS: usize = 100;
 
 /// What a list may have beside its rows.
-const LIST_HEADERS: &[&str] = &["vary", "x-next-token"];
+const LIST_HEADERS: &[&str] = &["x-next-token"];
 
 /// The region of a parameter; the deployment's default where it is not required and not given.
 fn region(input: &Input<'_>, parameter: &'static Parameter) -> Result<Region, Error> {

@@ -47,8 +47,7 @@ const ROUTES: &[Route] = &[
                 &BUCKET_COLUMNS,
                 &BucketInfo { name: "demo-notes".to_owned(), creation_date: super::sample_time() },
             )
-        })
-        .with(&["vary"])],
+        })],
         actions: &["s3:ListAllMyBuckets"],
         open: false,
         decode: |input| {

@@ -3,7 +3,7 @@
 
 use super::{Reply, hex, negotiate};
 use flate2::Compression;
-use flate2::write::{GzDecoder, GzEncoder};
+use flate2::write::GzDecoder;
 use lambda_http::Body;
 use lambda_http::http::HeaderMap;
 use lambda_http::http::header::IF_NONE_MATCH;
@@ -43,9 +43,7 @@ impl Document {
     /// A document that is no page, made at run time.
     pub fn new(content_type: &'static str, content: &[u8]) -> Self {
         let digest = hex(&Sha256::digest(content));
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-        // Writing to memory does not fail.
-        let gzip = encoder.write_all(content).and_then(|()| encoder.finish()).unwrap_or_default();
+        let gzip = negotiate::gzip(content, Compression::default());
         Self {
             content_type,
             policy: NO_PAGE,

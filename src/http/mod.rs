@@ -16,6 +16,7 @@ use crate::gate::Decision;
 use crate::operation::{self, Asked, Operation};
 use crate::trace::{Calls, Trace};
 use auth::Caller;
+use flate2::Compression;
 use lambda_http::http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use lambda_http::http::{Method, StatusCode};
 use lambda_http::request::RequestContext;
@@ -117,6 +118,7 @@ pub async fn handle(app: &App, request: Request) -> Response<Body> {
     line.metrics = Metrics::of((app.clock)(), line.kind, reply.status, started.elapsed(), &calls, &app.boot);
     (app.log)(&serde_json::to_string(&line).unwrap_or_default());
     let warnings = std::mem::take(&mut line.warnings);
+    let reply = compressed(reply, request.headers(), gateway);
     let mut response = respond(reply, request_id, &warnings);
     if request.method() == Method::HEAD {
         // The headers are those of GET.
@@ -268,7 +270,7 @@ fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
 }
 
 /// A digest as it is written everywhere.
-fn hex(digest: &[u8]) -> String {
+pub(crate) fn hex(digest: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -320,11 +322,39 @@ pub(crate) fn refuse(dialect: &Dialect, route: Option<&Route>, error: &Error) ->
     reply
 }
 
+/// An answer that is shorter than this, in bytes, fits in one packet with its headers: compressed, it would be there no sooner.
+const WORTH_COMPRESSING: usize = 1024;
+
+/// Compresses a long text for who takes that.
+///
+/// A REST API would pass on the base64 in which Lambda has it, but for the types of media that its `binaryMediaTypes` name
+/// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-payload-encodings.html>): it can compress by itself.
+fn compressed(mut reply: Reply, headers: &HeaderMap, gateway: Option<&RequestContext>) -> Reply {
+    let Body::Text(text) = &reply.body else { return reply };
+    if text.len() < WORTH_COMPRESSING || !matches!(gateway, Some(RequestContext::ApiGatewayV2(_))) {
+        return reply;
+    }
+    let gzip = negotiate::takes_gzip(headers).then(|| negotiate::gzip(text.as_bytes(), Compression::fast()));
+    match reply.headers.iter_mut().find(|(name, _)| *name == "vary") {
+        Some((_, vary)) if vary.contains("accept-encoding") => {}
+        Some((_, vary)) => vary.push_str(", accept-encoding"),
+        None => reply.headers.push(("vary", "accept-encoding".to_owned())),
+    }
+    let Some(gzip) = gzip else { return reply };
+    if !reply.headers.iter().any(|(name, _)| *name == "content-type") {
+        reply.headers.push(("content-type", JSON.to_owned()));
+    }
+    Reply { body: Body::Binary(gzip), ..reply }.with("content-encoding", "gzip")
+}
+
+/// The type of a text that says of no other.
+const JSON: &str = "application/json";
+
 /// Adds what every answer has.
 fn respond(reply: Reply, request_id: &str, warnings: &[String]) -> Response<Body> {
     let mut response = Response::new(reply.body);
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let json = matches!(response.body(), Body::Text(_)).then(|| ("content-type", "application/json".to_owned()));
+    let json = matches!(response.body(), Body::Text(_)).then(|| ("content-type", JSON.to_owned()));
     let warnings: Vec<_> = warnings.iter().map(|text| format!("299 - \"{}\"", header_text(text))).collect();
     let headers = json
         .into_iter()

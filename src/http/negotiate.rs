@@ -1,8 +1,11 @@
 //! What a caller would rather have: the headers `Accept` and `Accept-Encoding`
 //! (<https://www.rfc-editor.org/rfc/rfc9110#name-content-negotiation>).
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use lambda_http::http::HeaderMap;
 use lambda_http::http::header::{ACCEPT, ACCEPT_ENCODING, HeaderName, HeaderValue};
+use std::io::Write as _;
 
 /// The items of a header that is a list, however many lines it has.
 pub fn items(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
@@ -42,6 +45,13 @@ pub fn takes_gzip(headers: &HeaderMap) -> bool {
     let coding = |names: &[&str]| weight(headers, ACCEPT_ENCODING, names);
     let gzip = coding(&["gzip", "x-gzip"]).or_else(|| coding(&["*"])).unwrap_or(0.0);
     gzip > 0.0 && coding(&["identity"]).is_none_or(|identity| gzip >= identity)
+}
+
+/// Compresses something.
+pub fn gzip(content: &[u8], level: Compression) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), level);
+    // Writing to memory does not fail.
+    encoder.write_all(content).and_then(|()| encoder.finish()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What makes the API handy for people: names in place of IDs, all regions at once, chosen members, CSV, permissions.
 
 use crate::support::{Event2, Function, Wire, own_region, refusal};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 const A: &str = "i-abba916a";
@@ -429,6 +429,54 @@ async fn lists_of_s3_are_csv_for_those_who_prefer_it() {
         assert_eq!((answer.status, answer.body.as_str()), (200, lines));
         assert_eq!(answer.headers["content-type"], "text/csv; charset=utf-8; header=present");
     }
+}
+
+#[tokio::test]
+async fn a_long_answer_is_compressed_for_those_who_take_that() {
+    let ids: Vec<_> = (0..40).map(|n| format!("i-abba91{n:02}")).collect();
+    let instances: Vec<_> = ids.iter().map(|id| (id.as_str(), "running", "web")).collect();
+    let found = described(&instances, "");
+    let function = Function::canned(&vec![(200, found.as_str()); 10]).await;
+    let list = |method| Event2::new(method, "/ec2/list?region_name=eu-west-1").key();
+    let plain = function.invoke(&list("GET").json()).await;
+    assert_eq!((plain.status, plain.base64, plain.json().as_array().unwrap().len()), (200, false, 40));
+    assert_eq!(
+        (plain.headers["vary"].as_str(), plain.headers.get("content-encoding")),
+        ("accept, accept-encoding", None)
+    );
+
+    let gzip = |method| list(method).header("accept-encoding", "gzip, deflate, br");
+    let answer = function.invoke(&gzip("GET").json()).await;
+    assert_eq!((answer.status, answer.base64, answer.unpacked()), (200, true, plain.body.clone()));
+    let mut headers = plain.headers.clone();
+    headers.insert("content-encoding".to_owned(), "gzip".to_owned());
+    assert_eq!(answer.headers, headers);
+    assert!(answer.body.len() * 4 < plain.body.len(), "{} {}", answer.body.len(), plain.body.len());
+    let head = function.invoke(&gzip("HEAD").json()).await;
+    assert_eq!((head.body.as_str(), &head.headers), ("", &headers));
+
+    let csv = function.invoke(&gzip("GET").header("accept", "text/csv").json()).await;
+    assert!(csv.unpacked().starts_with("id,instance-type,"));
+    assert_eq!(csv.headers["content-type"], "text/csv; charset=utf-8; header=present");
+
+    // Nobody asks for it, or API Gateway would hand on the base64.
+    let refused = function.invoke(&list("GET").header("accept-encoding", "gzip;q=0, br").json()).await;
+    assert_eq!((refused.base64, &refused.body), (false, &plain.body));
+    let mut rest: Value = serde_json::from_str(include_str!("../../events/ec2-list-rest.json")).unwrap();
+    rest["multiValueHeaders"]["accept-encoding"] = json!(["gzip"]);
+    rest["headers"]["accept-encoding"] = json!("gzip");
+    let rest = function.invoke(&rest).await;
+    assert_eq!((rest.status, rest.base64, &rest.body), (200, false, &plain.body));
+}
+
+#[tokio::test]
+async fn a_short_answer_stays_as_it_is() {
+    let found = described(&[(A, "running", "web")], "");
+    let function = Function::canned(&[(200, &found)]).await;
+    let event = Event2::new("GET", "/ec2/list?region_name=eu-west-1").key().header("accept-encoding", "gzip");
+    let answer = function.invoke(&event.json()).await;
+    assert_eq!((answer.base64, answer.headers["vary"].as_str()), (false, "accept"));
+    assert_eq!(answer.headers.get("content-encoding"), None);
 }
 
 // ----------------------------------------------------------------------------------------------------------- permissions

@@ -2,10 +2,8 @@
 
 use crate::support::{Answer, Event2, Function};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use flate2::read::GzDecoder;
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use std::io::Read;
 
 const HTML: &str = "text/html; charset=utf-8";
 
@@ -29,14 +27,6 @@ async fn get(function: &Function, method: &str, path: &str, headers: &[(&str, &s
     function.invoke(&event.json()).await
 }
 
-fn unpacked(answer: &Answer) -> String {
-    assert!(answer.base64);
-    let bytes = BASE64_STANDARD.decode(&answer.body).unwrap();
-    let mut text = String::new();
-    GzDecoder::new(bytes.as_slice()).read_to_string(&mut text).unwrap();
-    text
-}
-
 #[tokio::test]
 async fn a_document_comes_compressed_or_not_as_the_client_likes() {
     let function = Function::alone(&[("API_KEYS", "")]).await;
@@ -47,7 +37,7 @@ async fn a_document_comes_compressed_or_not_as_the_client_likes() {
         assert_eq!((plain.status, gzip.status, refused.status), (200, 200, 200), "{path}");
         assert!(!plain.base64, "text needs no base64");
         assert_eq!((&plain.body, &plain.headers), (&refused.body, &refused.headers), "{path}");
-        assert!(unpacked(&gzip) == plain.body, "{path}");
+        assert!(gzip.unpacked() == plain.body, "{path}");
         let digest: String = Sha256::digest(&plain.body).iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(plain.headers["etag"], format!("\"{digest}\""), "{path}");
         assert_eq!(gzip.headers["etag"], format!("\"{digest}-gzip\""), "{path}");

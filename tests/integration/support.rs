@@ -1,16 +1,19 @@
 //! What the tests share: the moto server, a recorder in front of it, and the function to send events to.
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use ec2_control_api::App;
 use ec2_control_api::config::Config;
 use ec2_control_api::ec2::aws::Ec2;
 use ec2_control_api::http::event::Event;
 use ec2_control_api::http::metrics::{Boot, METRICS};
 use ec2_control_api::s3::aws::S3;
+use flate2::read::GzDecoder;
 use lambda_http::lambda_runtime::{self, Context, LambdaEvent};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, VecDeque};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -74,6 +77,8 @@ pub struct Seen {
     pub path: String,
     pub headers: BTreeMap<String, String>,
     pub body: Vec<u8>,
+    /// Where the connection came from.
+    pub connection: SocketAddr,
 }
 
 impl Seen {
@@ -214,6 +219,7 @@ impl Wire {
 }
 
 async fn serve(mut stream: TcpStream, behavior: Behavior, log: Arc<Mutex<Vec<Seen>>>) -> Option<()> {
+    let connection = stream.peer_addr().ok()?;
     let mut buffer = Vec::new();
     loop {
         let head_end = loop {
@@ -241,7 +247,7 @@ async fn serve(mut stream: TcpStream, behavior: Behavior, log: Arc<Mutex<Vec<See
         let request: Vec<u8> = buffer.drain(..head_end + length).collect();
         let body = request[head_end..].to_vec();
         let s3 = (method.as_str(), path.as_str()) != ("POST", "/");
-        log.lock().unwrap().push(Seen { method, path, headers, body });
+        log.lock().unwrap().push(Seen { method, path, headers, body, connection });
         let fault = match &behavior {
             Behavior::Faulty(fault, times) => {
                 let left = times.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |times| times.checked_sub(1));
@@ -398,15 +404,14 @@ impl Function {
             own.extend(variables);
             own.iter().rev().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
         });
+        let config = config.unwrap();
         let credentials = aws_sdk_ec2::config::Credentials::new("AKIDTEST", "testing", None, None, "tests");
-        let sdk = ec2_control_api::sdk::config()
-            .region(aws_config::Region::new("us-east-1"))
-            .credentials_provider(credentials)
-            .load()
-            .await;
+        let sdk = ec2_control_api::sdk::config(&config)
+            .into_builder()
+            .credentials_provider(aws_sdk_ec2::config::SharedCredentialsProvider::new(credentials))
+            .build();
         let logged = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&logged);
-        let config = config.unwrap();
         let app = App {
             policies: config.read_policies().unwrap(),
             ec2: Ec2::new(sdk.clone(), config.endpoints.ec2.clone()),
@@ -533,6 +538,15 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// The text that is compressed in it.
+    pub fn unpacked(&self) -> String {
+        assert!(self.base64, "{self:?}");
+        let bytes = BASE64_STANDARD.decode(&self.body).unwrap();
+        let mut text = String::new();
+        GzDecoder::new(bytes.as_slice()).read_to_string(&mut text).unwrap();
+        text
+    }
+
     pub fn json(&self) -> Value {
         assert_eq!(self.headers.get("content-type").map(String::as_str), Some("application/json"), "{self:?}");
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
