@@ -29,6 +29,12 @@ impl From<Event> for LambdaRequest {
 impl<'de> Deserialize<'de> for Event {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let json = Box::<serde_json::value::RawValue>::deserialize(deserializer)?;
+        // What nearly every event is. `lambda_http` would try payload 1.0 first.
+        if let Ok(event) = serde_json::from_str::<ApiGatewayV2httpRequest>(json.get())
+            && event.version.as_deref() == Some("2.0")
+        {
+            return Ok(Self(harmless(LambdaRequest::ApiGatewayV2(event)).unwrap_or_else(unreadable)));
+        }
         let request = serde_json::from_str(json.get()).or_else(|_| {
             let mut event: Value = serde_json::from_str(json.get())?;
             drop_unreadable_headers(&mut event);

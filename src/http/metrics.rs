@@ -5,8 +5,8 @@
 use super::status;
 use crate::error::Kind;
 use crate::trace::Calls;
-use serde::ser::{Serialize, SerializeMap as _, Serializer};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde::ser::{SerializeMap as _, Serializer};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -22,13 +22,15 @@ pub const DIMENSIONS: &[&[&str]] = &[&["service"], &["service", "dialect", "oper
 pub const NONE: &str = "none";
 
 /// A metric.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
 pub struct Metric {
     /// Its name, in CloudWatch and in the line.
     pub name: &'static str,
     /// CloudWatch's name of its unit.
     pub unit: &'static str,
     /// What it is, in one sentence.
+    #[serde(skip)]
     pub summary: &'static str,
 }
 
@@ -67,6 +69,14 @@ metrics! {
         "What the function itself did in the cold start before that request: configuration, policies, clients.";
 }
 
+/// What a metric says.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Value {
+    Count(u64),
+    Milliseconds(f64),
+}
+
 /// How the process came to be.
 #[derive(Debug, Default)]
 pub struct Boot(Mutex<Option<Duration>>);
@@ -101,9 +111,9 @@ impl Metrics {
         calls: &Calls,
         boot: &Boot,
     ) -> Self {
-        let mut values = vec![(REQUESTS, json!(1)), (LATENCY, milliseconds(latency))];
+        let mut values = vec![(REQUESTS, Value::Count(1)), (LATENCY, milliseconds(latency))];
         if calls.count() > 0 {
-            values.extend([(AWS_LATENCY, milliseconds(calls.time())), (AWS_CALLS, json!(calls.count()))]);
+            values.extend([(AWS_LATENCY, milliseconds(calls.time())), (AWS_CALLS, Value::Count(calls.count()))]);
         }
         // What failed after the change itself had happened is answered as a success.
         let status = if answered < 400 { answered } else { failed.map_or(answered, status) };
@@ -119,9 +129,9 @@ impl Metrics {
             Some(Kind::Unreachable) => Some(UNREACHABLE),
             _ => None,
         };
-        values.extend(errors.into_iter().chain(kind).map(|metric| (metric, json!(1))));
+        values.extend(errors.into_iter().chain(kind).map(|metric| (metric, Value::Count(1))));
         if let Some(took) = boot.first() {
-            values.extend([(COLD_START, json!(1)), (INIT, milliseconds(took))]);
+            values.extend([(COLD_START, Value::Count(1)), (INIT, milliseconds(took))]);
         }
         Self { timestamp: now.unix_timestamp() * 1_000 + i64::from(now.millisecond()), values }
     }
@@ -129,23 +139,35 @@ impl Metrics {
 
 /// To the microsecond.
 fn milliseconds(it: Duration) -> Value {
-    json!((it.as_secs_f64() * 1e6).round() / 1e3)
+    Value::Milliseconds((it.as_secs_f64() * 1e6).round() / 1e3)
 }
 
 impl Serialize for Metrics {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let metrics: Vec<_> = self.values.iter().map(|(it, _)| json!({"Name": it.name, "Unit": it.unit})).collect();
         let mut map = serializer.serialize_map(None)?;
         for (metric, value) in &self.values {
             map.serialize_entry(metric.name, value)?;
         }
-        map.serialize_entry(
-            "_aws",
-            &json!({
-                "Timestamp": self.timestamp,
-                "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": DIMENSIONS, "Metrics": metrics}],
-            }),
-        )?;
+        let metrics = self.values.iter().map(|(metric, _)| *metric).collect();
+        let directive = Directive { namespace: NAMESPACE, dimensions: DIMENSIONS, metrics };
+        map.serialize_entry("_aws", &Metadata { timestamp: self.timestamp, cloud_watch_metrics: [directive] })?;
         map.end()
     }
+}
+
+/// What makes metrics of members of the line.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metadata {
+    timestamp: i64,
+    cloud_watch_metrics: [Directive; 1],
+}
+
+/// Which members are metrics.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Directive {
+    namespace: &'static str,
+    dimensions: &'static [&'static [&'static str]],
+    metrics: Vec<&'static Metric>,
 }
