@@ -7,6 +7,7 @@ use crate::gate::{InstanceTypes, Limits, ProtectedTag};
 use crate::http::auth::{ApiKeys, Authentication, Callers, parse_groups};
 use crate::http::document::Document;
 use crate::policy::Policies;
+use crate::tls::Trust;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -92,8 +93,10 @@ pub struct Config {
     pub launch: LaunchDefaults,
     /// What the names of all buckets of `/s3` begin with; `None` turns `/s3` off.
     pub bucket_prefix: Option<String>,
-    /// Where EC2 and S3 are, if not at AWS: an emulator's address.
+    /// Where EC2 and S3 are.
     pub endpoints: Endpoints,
+    /// Whose certificates are believed: the system's, if `SSL_CERT_FILE` or `SSL_CERT_DIR` says where they are.
+    pub trust: Trust,
     /// Where X-Ray is told of calls. Lambda sets it (`AWS_XRAY_DAEMON_ADDRESS`); what is no address is none.
     pub xray_daemon: Option<SocketAddr>,
     /// The document that describes this deployment's routes, once somebody has asked for it ([`openapi`](crate::openapi)).
@@ -125,14 +128,20 @@ impl Regions {
     }
 }
 
-/// Addresses of emulators, by the SDK's own variables
-/// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>). They are read here and not by the SDK, which
-/// fails every call when one is set to nothing, as a template sets it.
+/// Where EC2 and S3 are, by the variables that all SDKs have for it. They are read here and not by the SDK, which fails every call
+/// when an address is set to nothing, as a template sets it.
 #[derive(Debug, Default)]
-#[expect(missing_docs, reason = "the names say it")]
 pub struct Endpoints {
+    /// The address of EC2, if it is not AWS's: an emulator's
+    /// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>).
     pub ec2: Option<String>,
+    /// That of S3.
     pub s3: Option<String>,
+    /// Whether to use those of AWS's addresses that are for FIPS 140
+    /// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-endpoints.html>).
+    pub fips: bool,
+    /// Whether to use those that have IPv6, too.
+    pub dual_stack: bool,
 }
 
 /// The defaults of `/v1/launch`.
@@ -201,6 +210,12 @@ impl Config {
             url.map(|url| if valid(&url) { Ok(url) } else { Err(wrong()) }).transpose()
         };
 
+        let flag = |variable: &'static str| match set(variable) {
+            Some(value) => (value.to_ascii_lowercase().parse())
+                .map_err(|_| ConfigError { variable, problem: "is neither true nor false".to_owned() }),
+            None => Ok(false),
+        };
+
         let wrong = |variable, what: &'static str| move || problem(variable)(what);
         let callers = Callers {
             only: (set(AUTHENTICATION.name).map(|it| Authentication::parse(&it)))
@@ -249,7 +264,16 @@ impl Config {
                 }
                 prefix => prefix,
             },
-            endpoints: Endpoints { ec2: endpoint("AWS_ENDPOINT_URL_EC2")?, s3: endpoint("AWS_ENDPOINT_URL_S3")? },
+            endpoints: Endpoints {
+                ec2: endpoint("AWS_ENDPOINT_URL_EC2")?,
+                s3: endpoint("AWS_ENDPOINT_URL_S3")?,
+                fips: flag("AWS_USE_FIPS_ENDPOINT")?,
+                dual_stack: flag("AWS_USE_DUALSTACK_ENDPOINT")?,
+            },
+            trust: match set("SSL_CERT_FILE").or_else(|| set("SSL_CERT_DIR")) {
+                Some(_) => Trust::System,
+                None => Trust::Amazon,
+            },
             xray_daemon: set("AWS_XRAY_DAEMON_ADDRESS").and_then(|address| address.parse().ok()),
             regions,
             openapi: OnceLock::new(),
@@ -325,6 +349,18 @@ mod tests {
     }
 
     #[test]
+    fn the_sdks_own_variables_say_which_of_aws_addresses_and_authorities_count() {
+        let read = |variable| read(&[(variable, "True")]).unwrap();
+        let (fips, dual_stack) =
+            (read("AWS_USE_FIPS_ENDPOINT").endpoints, read("AWS_USE_DUALSTACK_ENDPOINT").endpoints);
+        assert_eq!((fips.fips, fips.dual_stack), (true, false));
+        assert_eq!((dual_stack.fips, dual_stack.dual_stack), (false, true));
+        assert_eq!(read("SSL_CERT_FILE").trust, Trust::System);
+        assert_eq!(read("SSL_CERT_DIR").trust, Trust::System);
+        assert_eq!(read("AWS_CA_BUNDLE").trust, Trust::Amazon);
+    }
+
+    #[test]
     fn an_empty_variable_is_an_unset_one() {
         let config = read(&[("DEFAULT_REGION", ""), ("BUCKET_PREFIX", " "), ("AWS_ENDPOINT_URL", "")]).unwrap();
         assert_eq!(config.regions.default.as_str(), "us-east-1");
@@ -372,6 +408,8 @@ mod tests {
             ("LAUNCH_EBS_OPTIMIZED", "yes"),
             ("BUCKET_PREFIX", "Demo-"),
             ("BUCKET_PREFIX", "-demo"),
+            ("AWS_USE_FIPS_ENDPOINT", "yes"),
+            ("AWS_USE_DUALSTACK_ENDPOINT", "1"),
         ] {
             let error = read(&[(variable, value)]).err().unwrap_or_else(|| panic!("{variable}={value} was taken"));
             assert_eq!(error.variable, variable, "{error}");

@@ -18,6 +18,8 @@
 //! - [`ec2`]: identifiers, what goes in and out, the table of EC2's error codes, and the one file that calls the SDK;
 //! - [`s3`]: the same for the few things of S3;
 //! - [`sdk`]: what the two have in common;
+//! - [`tls`]: whose certificates are believed;
+//! - `warm`: what is done before the first request;
 //! - [`trace`]: what calls of AWS take, for the metrics and for X-Ray;
 //! - [`pages`]: the console and the API reference;
 //! - [`error`]: the one error type.
@@ -35,7 +37,9 @@ pub mod pages;
 pub mod policy;
 pub mod s3;
 pub mod sdk;
+pub mod tls;
 pub mod trace;
+mod warm;
 
 use config::{Config, ConfigError};
 use ec2::aws::Ec2;
@@ -82,7 +86,8 @@ impl App {
         let policies = config.read_policies()?;
         #[expect(clippy::print_stdout, reason = "this is the log")]
         let log = Box::new(|line: &str| println!("{line}"));
-        let sdk = sdk::config().load().await;
+        let sdk = sdk::config(&config);
+        warm::up(&config, &sdk).await?;
         let ec2 = Ec2::new(sdk.clone(), config.endpoints.ec2.clone());
         let s3 = S3::new(sdk, config.endpoints.s3.clone());
         let boot = Boot::took(started.elapsed());

@@ -1,11 +1,15 @@
 //! What the adapters of EC2 and S3 have in common. Both SDKs re-export the same runtime; it is named here by EC2's.
 
+use crate::config::Config;
 use crate::ec2::{Region, errors};
 use crate::error::{Error, Kind};
+use crate::tls;
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, ConfigLoader};
+use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_ec2::config::interceptors::FinalizerInterceptorContextRef;
 use aws_sdk_ec2::config::{ConfigBag, Intercept, Region as SdkRegion, RuntimeComponents};
+use aws_sdk_ec2::config::{SharedCredentialsProvider, StalledStreamProtectionConfig};
 use aws_sdk_ec2::error::{BoxError, ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::operation::RequestId;
 use aws_sdk_ec2::primitives::DateTime;
@@ -16,13 +20,27 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 /// How the SDK is configured: the role's credentials, and timeouts that end well before API Gateway gives up after 29 seconds.
-pub fn config() -> ConfigLoader {
+///
+/// Lambda hands the role's credentials over in the environment
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>). `aws_config`'s own loader would prepare for five more
+/// places where there might be some, and bring the clients for them along.
+pub fn config(config: &Config) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(3))
         .operation_attempt_timeout(Duration::from_secs(12))
         .operation_timeout(Duration::from_secs(24))
         .build();
-    aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts)
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(SdkRegion::new(config.regions.default.as_str().to_owned()))
+        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
+        .http_client(tls::client(config.trust))
+        .use_fips(config.endpoints.fips)
+        .use_dual_stack(config.endpoints.dual_stack)
+        .timeout_config(timeouts)
+        // The timeouts end what stalls.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .build()
 }
 
 /// More regions than AWS has. Where all are allowed, a caller can name any number that there are not.

@@ -24,6 +24,7 @@ mod openapi;
 mod pages;
 mod parity;
 mod s3;
+mod start;
 mod support;
 mod trace;
 mod v1;

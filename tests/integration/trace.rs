@@ -1,14 +1,11 @@
 //! What X-Ray is told of a request's calls: datagrams to a socket in the place of Lambda's daemon.
 
 use crate::metrics::is_valid;
-use crate::support::{AWS_REQUEST_ID, Event2, Function, KEY, SERVICE, Wire};
+use crate::start::{PONG, Sandbox};
+use crate::support::{AWS_REQUEST_ID, Event2, Function, SERVICE, Wire};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use std::net::UdpSocket;
-use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
 
 const SAMPLED: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1;Lineage=1:a87bd80c:0";
 const EMPTY: &str = "<DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse>";
@@ -139,71 +136,24 @@ async fn a_request_does_not_fail_because_nobody_is_told() {
     }
 }
 
-/// Answers one request of the function to Lambda's runtime API, which is the result.
-async fn answer(runtime: &TcpListener, headers: &str, body: &str) -> String {
-    let (mut stream, _) = runtime.accept().await.unwrap();
-    let mut request = Vec::new();
-    let whole = |request: &[u8]| {
-        let text = String::from_utf8_lossy(request);
-        let (head, body) = text.split_once("\r\n\r\n")?;
-        let length =
-            head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
-        let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
-        (if chunked { body.ends_with("0\r\n\r\n") } else { body.len() >= length.unwrap_or(0) }).then_some(())
-    };
-    while whole(&request).is_none() {
-        assert_ne!(stream.read_buf(&mut request).await.unwrap(), 0);
-    }
-    let length = body.len();
-    let answer = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}");
-    stream.write_all(answer.as_bytes()).await.unwrap();
-    stream.shutdown().await.unwrap();
-    String::from_utf8(request).unwrap()
-}
-
 #[tokio::test]
 async fn the_process_that_lambda_starts_is_measured_and_passes_the_trace_on() {
-    let wire = Wire::canned(&[(200, EMPTY), (200, EMPTY)]).await;
+    let wire = Wire::canned(&[(200, PONG), (200, EMPTY), (200, EMPTY)]).await;
     let daemon = UdpSocket::bind("127.0.0.1:0").unwrap();
     daemon.set_nonblocking(true).unwrap();
-    let runtime = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let digest: String = Sha256::digest(KEY).iter().map(|byte| format!("{byte:02x}")).collect();
-    let mut function = Command::new(env!("CARGO_BIN_EXE_bootstrap"))
-        .env_clear()
-        .envs([
-            ("AWS_LAMBDA_RUNTIME_API", runtime.local_addr().unwrap().to_string()),
-            ("AWS_LAMBDA_FUNCTION_NAME", SERVICE.to_owned()),
-            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256".to_owned()),
-            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
-            ("AWS_REGION", "us-east-1".to_owned()),
-            ("AWS_ACCESS_KEY_ID", "AKIDTEST".to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", "testing".to_owned()),
-            ("AWS_ENDPOINT_URL", wire.url.clone()),
-            ("AWS_XRAY_DAEMON_ADDRESS", daemon.local_addr().unwrap().to_string()),
-            ("API_KEYS", format!("demo={digest}")),
-        ])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    for trace in [format!("lambda-runtime-trace-id: {SAMPLED}\r\n"), String::new()] {
-        let deadline = (SystemTime::now() + Duration::from_secs(28)).duration_since(UNIX_EPOCH).unwrap().as_millis();
-        let headers = format!("lambda-runtime-aws-request-id: r\r\nlambda-runtime-deadline-ms: {deadline}\r\n{trace}");
-        let event = Event2::new("GET", LIST).key().json().to_string();
-        let asked = answer(&runtime, &headers, &event).await;
-        assert!(asked.starts_with("GET /2018-06-01/runtime/invocation/next "), "{asked}");
-        let answered = answer(&runtime, "", "").await;
-        assert!(answered.starts_with("POST /2018-06-01/runtime/invocation/r/response "), "{answered}");
-        assert!(answered.contains("\"statusCode\":200"), "{answered}");
+    let address = daemon.local_addr().unwrap().to_string();
+    let sandbox = Sandbox::start(&wire.url, &[("AWS_XRAY_DAEMON_ADDRESS", &address)]).await;
+    for trace in [Some(SAMPLED), None] {
+        let answer = sandbox.invoke(Event2::new("GET", LIST).key(), trace).await;
+        assert_eq!(answer["statusCode"], 200, "{answer}");
     }
-    function.kill().unwrap();
-    let output = String::from_utf8(function.wait_with_output().unwrap().stdout).unwrap();
-    let lines: Vec<Value> = output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let [first, second] = lines.as_slice() else { panic!("{output}") };
+    let lines = sandbox.stop();
+    let [first, second] = lines.as_slice() else { panic!("{lines:?}") };
     is_valid(first);
     is_valid(second);
     assert_eq!((&first["service"], &first["ColdStart"], second.get("ColdStart")), (&json!(SERVICE), &json!(1), None));
     assert!(first["InitDuration"].as_f64().unwrap() > 0.0, "{first}");
     let headers: Vec<_> = wire.seen().into_iter().map(|call| call.headers.get("x-amzn-trace-id").cloned()).collect();
-    assert_eq!(headers, [Some(SAMPLED.to_owned()), None]);
+    assert_eq!(headers, [None, Some(SAMPLED.to_owned()), None]);
     assert_eq!(told(&daemon).len(), 1);
 }

@@ -1,0 +1,131 @@
+//! The process that Lambda starts: what it does before the first request, and that it can do without.
+
+use crate::support::{Event2, KEY, SERVICE, Wire};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+/// What EC2 answers who asks how it is.
+pub const PONG: &str = "healthy: 127.0.0.1";
+
+const EMPTY: &str = "<DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse>";
+const LIST: &str = "/ec2/list?region_name=us-east-1";
+
+/// A process of the function, and Lambda's Runtime API around it.
+pub struct Sandbox {
+    runtime: TcpListener,
+    function: Child,
+}
+
+impl Sandbox {
+    /// Starts the function over the EC2 at this address.
+    pub async fn start(endpoint: &str, variables: &[(&str, &str)]) -> Self {
+        let runtime = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let digest: String = Sha256::digest(KEY).iter().map(|byte| format!("{byte:02x}")).collect();
+        let function = Command::new(env!("CARGO_BIN_EXE_bootstrap"))
+            .env_clear()
+            .envs([
+                ("AWS_LAMBDA_RUNTIME_API", runtime.local_addr().unwrap().to_string().as_str()),
+                ("AWS_LAMBDA_FUNCTION_NAME", SERVICE),
+                ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
+                ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+                ("AWS_REGION", "us-east-1"),
+                ("AWS_ACCESS_KEY_ID", "AKIDTEST"),
+                ("AWS_SECRET_ACCESS_KEY", "testing"),
+                ("AWS_ENDPOINT_URL", endpoint),
+                ("API_KEYS", &format!("demo={digest}")),
+            ])
+            .envs(variables.iter().copied())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self { runtime, function }
+    }
+
+    /// The answer to an event.
+    pub async fn invoke(&self, event: Event2, trace: Option<&str>) -> Value {
+        let trace = trace.map(|trace| format!("lambda-runtime-trace-id: {trace}\r\n")).unwrap_or_default();
+        let deadline = (SystemTime::now() + Duration::from_secs(28)).duration_since(UNIX_EPOCH).unwrap().as_millis();
+        let headers = format!("lambda-runtime-aws-request-id: r\r\nlambda-runtime-deadline-ms: {deadline}\r\n{trace}");
+        let asked = self.answer(&headers, &event.json().to_string()).await;
+        assert!(asked.starts_with("GET /2018-06-01/runtime/invocation/next "), "{asked}");
+        let answered = self.answer("", "").await;
+        assert!(answered.starts_with("POST /2018-06-01/runtime/invocation/r/response "), "{answered}");
+        let (_, body) = answered.split_once("\r\n\r\n").unwrap();
+        serde_json::from_str(&body[body.find('{').unwrap()..=body.rfind('}').unwrap()]).unwrap()
+    }
+
+    /// Answers one request of the function to the Runtime API, which is the result.
+    async fn answer(&self, headers: &str, body: &str) -> String {
+        let (mut stream, _) = self.runtime.accept().await.unwrap();
+        let mut request = Vec::new();
+        let whole = |request: &[u8]| {
+            let text = String::from_utf8_lossy(request);
+            let (head, body) = text.split_once("\r\n\r\n")?;
+            let length =
+                head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+            let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
+            (if chunked { body.ends_with("0\r\n\r\n") } else { body.len() >= length.unwrap_or(0) }).then_some(())
+        };
+        while whole(&request).is_none() {
+            assert_ne!(stream.read_buf(&mut request).await.unwrap(), 0);
+        }
+        let length = body.len();
+        let answer = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}");
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        String::from_utf8(request).unwrap()
+    }
+
+    /// Stops the function. The result is its log.
+    pub fn stop(mut self) -> Vec<Value> {
+        self.function.kill().unwrap();
+        let output = String::from_utf8(self.function.wait_with_output().unwrap().stdout).unwrap();
+        output.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_start_connects_to_ec2_for_the_first_request_and_asks_it_for_nothing() {
+    // Whatever it is that EC2 says.
+    for status in [200, 404, 503] {
+        let wire = Wire::canned(&[(status, PONG), (200, EMPTY)]).await;
+        let sandbox = Sandbox::start(&wire.url, &[]).await;
+        let answer = sandbox.invoke(Event2::new("GET", LIST).key(), None).await;
+        assert_eq!((&answer["statusCode"], &answer["body"]), (&json!(200), &json!("[]")));
+        assert_eq!(sandbox.stop().len(), 1, "nothing is logged but the request");
+        let seen = wire.seen();
+        let [ping, call] = seen.as_slice() else { panic!("{seen:#?}") };
+        assert_eq!((ping.method.as_str(), ping.path.as_str(), ping.body.as_slice()), ("GET", "/ping", &b""[..]));
+        assert_eq!(ping.headers.keys().collect::<Vec<_>>(), ["host"], "no credentials, no signature");
+        assert_eq!((call.action().as_str(), call.connection), ("DescribeInstances", ping.connection));
+    }
+}
+
+#[tokio::test]
+async fn a_start_waits_a_moment_at_most_for_an_ec2_that_is_not_there() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent = format!("http://{}", silent.local_addr().unwrap());
+    for (endpoint, longest) in [(silent.as_str(), 2_000.0), ("http://127.0.0.1:1", 2_000.0)] {
+        let sandbox = Sandbox::start(endpoint, &[]).await;
+        let answer = sandbox.invoke(Event2::new("GET", "/health"), None).await;
+        assert_eq!(answer["statusCode"], 200, "{answer}");
+        let log = sandbox.stop();
+        // A connection may take three seconds, an answer twelve.
+        assert!(log[0]["InitDuration"].as_f64().unwrap() < longest, "{log:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_rehearsals_key_is_nobodys() {
+    let wire = Wire::canned(&[(200, PONG)]).await;
+    let sandbox = Sandbox::start(&wire.url, &[]).await;
+    let event = Event2::new("GET", LIST).header("x-api-key", "rehearsal");
+    let answer = sandbox.invoke(event, None).await;
+    assert_eq!(answer["statusCode"], 401, "{answer}");
+    sandbox.stop();
+    assert_eq!(wire.seen().len(), 1);
+}
