@@ -74,7 +74,7 @@ load: build-local ## 100,000 requests through one function, and lists of up to 5
 
 # What it is compared with, built as SAM builds the function: `cargo lambda build`, for the same processor.
 bench: .venv/ready .venv-bench/ready build-local ## what a request costs, against the SDK alone and against Flask and boto3
-	CARGO_TARGET_DIR='$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/floor' PATH="$(SAM_TOOLS):$$PATH" cargo lambda build --release --locked \
+	AWS_LC_SYS_NO_JITTER_ENTROPY=0 CARGO_TARGET_DIR='$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/floor' PATH="$(SAM_TOOLS):$$PATH" cargo lambda build --release --locked \
 		--manifest-path benches/floor/Cargo.toml --lambda-dir '$(CURDIR)/.aws-sam/floor' $(if $(filter arm64,$(HERE)),--arm64)
 	.venv/bin/python benches/bench.py $(ARGS)
 

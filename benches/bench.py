@@ -9,6 +9,7 @@ hundredths of a millisecond, which are measured and told; CPU and memory are the
 """
 
 import argparse
+import atexit
 import contextlib
 import datetime
 import gc
@@ -65,7 +66,8 @@ class Contender:
     environment: dict = field(default_factory=dict)
 
 
-def contenders(options):
+def contenders(options, authority):
+    """All of them. They trust this authority, and whom each trusts in Lambda: reading those is part of a start."""
     python = ROOT / ".venv-bench"
     packages = next(python.glob("lib/python3*/site-packages"))
     # What Lambda's own image has, and what is no part of a package.
@@ -74,15 +76,26 @@ def contenders(options):
     files = [(it, it.relative_to(packages)) for it in sorted(packages.rglob("*")) if it.is_file()]
     files = [(it, name) for it, name in files if not not_packaged.match(str(name))]
     files.append((ROOT / "benches/python/app.py", "app.py"))
+    # The function has AWS's own authorities in its package, and reads nothing else unless it is told to, as here.
+    amazon, system = (trust(it.read_bytes() + authority) for it in (ROOT / "src/amazon-roots.pem", Path(certifi.where())))
     return {
-        OURS: Contender([options.function], zipped([(options.function, "bootstrap")])),
-        FLOOR: Contender([options.floor], zipped([(options.floor, "bootstrap")])),
+        OURS: Contender([options.function], zipped([(options.function, "bootstrap")]), amazon),
+        FLOOR: Contender([options.floor], zipped([(options.floor, "bootstrap")]), system),
         PYTHON: Contender(
             [python / "bin/python", "-m", "awslambdaric", "app.handler"],
             zipped(files),
-            {"PYTHONPATH": str(ROOT / "benches/python"), "PYTHONDONTWRITEBYTECODE": "1"},
+            {"PYTHONPATH": str(ROOT / "benches/python"), "PYTHONDONTWRITEBYTECODE": "1", **system},
         ),
     }
+
+
+def trust(certificates):
+    """What makes a contender believe in these, from a file that stays as long as this runs."""
+    bundle = tempfile.NamedTemporaryFile(suffix=".pem")
+    atexit.register(bundle.close)
+    bundle.write(certificates)
+    bundle.flush()
+    return {"SSL_CERT_FILE": bundle.name, "AWS_CA_BUNDLE": bundle.name}
 
 
 def zipped(files):
@@ -177,9 +190,8 @@ class Cap:
 
 
 @contextlib.contextmanager
-def started(contender, url, bundle):
-    trust = {"SSL_CERT_FILE": bundle, "AWS_CA_BUNDLE": bundle}
-    function = Function(contender.command, url, 128, {**contender.environment, **trust})
+def started(contender, url):
+    function = Function(contender.command, url, 128, contender.environment)
     try:
         yield function
     finally:
@@ -199,9 +211,9 @@ def percentile(times, part):
     return sorted(times)[min(int(len(times) * part), len(times) - 1)]
 
 
-def one_list(contender, url, bundle, share, count):
+def one_list(contender, url, share, count):
     """A fresh process lists one instance, again and again."""
-    with started(contender, url, bundle) as function:
+    with started(contender, url) as function:
         init = function.wait_ready()
         cap = share and Cap(share)
         try:
@@ -232,17 +244,17 @@ def one_list(contender, url, bundle, share, count):
     return body, {**figures, "p50": statistics.median(times), "p99": percentile(times, 0.99)}
 
 
-def long_list(contender, url, bundle, count):
+def long_list(contender, url, count):
     """A fresh process lists very many instances, a few times."""
-    with started(contender, url, bundle) as function:
+    with started(contender, url) as function:
         body, _ = invoke(function, LIST)
         times = [invoke(function, LIST)[1] for _ in range(count)]
         return body, {"time": statistics.median(times), "peak": function.memory("VmHWM") * 1024, "answer": len(function.answer)}
 
 
-def repeated(contender, url, bundle, asked, count):
+def repeated(contender, url, asked, count):
     """The same request, again and again, in a fresh process."""
-    with started(contender, url, bundle) as function:
+    with started(contender, url) as function:
         first = invoke(function, asked)[1]
         return {"first": first, "p50": statistics.median(invoke(function, asked)[1] for _ in range(count))}
 
@@ -264,12 +276,12 @@ def round_trip(url, count):
     return statistics.median(times)
 
 
-def measure(options, bundle, tls):
+def measure(options, authority, tls):
     # Before any thread is started.
     plain, secure = Ec2Process(1).url, Ec2Process(1, tls=tls).url
     many = {count: Ec2Process(count).url for count in (1000, 10_000)}
     slow = Ec2Process(1, regions=REGIONS, delay=DELAY).url
-    who = contenders(options)
+    who = contenders(options, authority)
     caps = dict(CAPS)
     missing = []
     try:
@@ -290,7 +302,7 @@ def measure(options, bundle, tls):
                 bodies = {}
                 for name, it in in_turn(who, run):
                     count = 25 if memory else 300 if name == PYTHON else 2000
-                    bodies[name], figures = one_list(it, url, bundle, share, count)
+                    bodies[name], figures = one_list(it, url, share, count)
                     if run:  # the first is for the kernel's caches
                         raw["one"].append({"who": name, "memory": memory, "transport": transport, **figures})
                 if bodies[OURS] != bodies[FLOOR] or json.loads(bodies[OURS]) != json.loads(bodies[PYTHON]):
@@ -300,7 +312,7 @@ def measure(options, bundle, tls):
             for name, it in in_turn(who, run):
                 if name == PYTHON:
                     continue
-                bodies[name], figures = long_list(it, url, bundle, 3)
+                bodies[name], figures = long_list(it, url, 3)
                 if run:
                     raw["many"].append({"who": name, "instances": instances, **figures})
             if bodies[OURS] != bodies[FLOOR]:
@@ -308,7 +320,7 @@ def measure(options, bundle, tls):
         start = event("POST", f"/instance/us-east-1/{instance_id(0)}/start")
         for what, asked in (("one region", LIST), ("all regions", everywhere()), ("start", start)):
             if run:
-                raw["slow"].append({"what": what, **repeated(who[OURS], slow, bundle, asked, 10)})
+                raw["slow"].append({"what": what, **repeated(who[OURS], slow, asked, 10)})
     return raw
 
 
@@ -466,11 +478,7 @@ def main():
     authority = trustme.CA(key_type=trustme.KeyType.RSA)
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("127.0.0.1", key_type=trustme.KeyType.RSA).configure_cert(tls)
-    with tempfile.NamedTemporaryFile(suffix=".pem") as bundle:
-        # As long as Lambda's own: reading it is part of a start.
-        bundle.write(Path(certifi.where()).read_bytes() + authority.cert_pem.bytes())
-        bundle.flush()
-        raw = measure(options, bundle.name, tls)
+    raw = measure(options, authority.cert_pem.bytes(), tls)
     found, picture = report(raw)
     for text in raw["missing"]:
         print(f"\n{text}")

@@ -93,6 +93,8 @@ class Ec2:
         self.url = f"http{'s' if tls else ''}://{Server(self.answer, tls).address}"
 
     def answer(self, head, body):
+        if head.startswith(b"GET"):
+            return 200, "", b"healthy"
         if self.delay:
             time.sleep(self.delay)
         answer = self.answers.get(body)
