@@ -87,7 +87,7 @@ impl App {
         #[expect(clippy::print_stdout, reason = "this is the log")]
         let log = Box::new(|line: &str| println!("{line}"));
         let sdk = sdk::config(&config);
-        warm::up(&config, &sdk).await?;
+        warm::up(&config, &sdk).await;
         let ec2 = Ec2::new(sdk.clone(), config.endpoints.ec2.clone());
         let s3 = S3::new(sdk, config.endpoints.s3.clone());
         let boot = Boot::took(started.elapsed());

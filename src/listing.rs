@@ -420,12 +420,15 @@ pub struct Rows {
     csv_header: Option<String>,
 }
 
+/// Where a list begins to grow from, in bytes: a short one fits.
+const ROOM: usize = 1024;
+
 /// An end of [`Rows`] to go back to.
 struct Mark(usize, usize);
 
 impl Rows {
     fn new(csv_header: Option<String>) -> Self {
-        Self { csv_header, ..Self::default() }
+        Self { csv_header, text: Vec::with_capacity(ROOM), ..Self::default() }
     }
 
     /// Adds an element of the array.

@@ -19,7 +19,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use time::OffsetDateTime;
 
-/// How the SDK is configured: the role's credentials, and timeouts that end well before API Gateway gives up after 29 seconds.
+/// How the SDK is configured: the role's credentials, and an attempt's timeouts. That all attempts end before API Gateway gives up
+/// after 29 seconds is the business of [`operation`](crate::operation), which knows how much time there is: each timer more
+/// is a system call more.
 ///
 /// Lambda hands the role's credentials over in the environment
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>). `aws_config`'s own loader would prepare for five more
@@ -28,7 +30,6 @@ pub fn config(config: &Config) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(3))
         .operation_attempt_timeout(Duration::from_secs(12))
-        .operation_timeout(Duration::from_secs(24))
         .build();
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())

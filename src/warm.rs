@@ -5,7 +5,7 @@
 //! of the default region and leaves the connection for the first request, but all that it sends there is `GET /ping`, unsigned:
 //! EC2 is asked for nothing, and nothing is in CloudTrail. The instance that is listed is [`INSTANCE`].
 
-use crate::config::{Config, ConfigError};
+use crate::config::Config;
 use crate::ec2::aws::Ec2;
 use crate::http::hex;
 use crate::http::metrics::Boot;
@@ -22,11 +22,15 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
+use futures_util::FutureExt as _;
 use lambda_http::{Context, lambda_runtime::LambdaEvent};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use time::OffsetDateTime;
+use tokio::task::JoinSet;
 
 /// How long a start may take longer because EC2 can't be reached.
 const LONGEST: Duration = Duration::from_millis(250);
@@ -42,19 +46,28 @@ const INSTANCE: &str = "<DescribeInstancesResponse><reservationSet><item><instan
     </instancesSet></item></reservationSet></DescribeInstancesResponse>";
 
 /// Rehearses a request. Whatever comes of it, the function can do without.
-///
-/// # Errors
-/// None: the rehearsal's configuration is one that can be read.
-pub(crate) async fn up(config: &Config, sdk: &SdkConfig) -> Result<(), ConfigError> {
-    let Some(http_client) = sdk.http_client() else { return Ok(()) };
+pub(crate) async fn up(config: &Config, sdk: &SdkConfig) {
+    let Some(http_client) = sdk.http_client() else { return };
     let region = config.regions.default.as_str();
     let keys = format!("rehearsal={}", hex(&Sha256::digest(KEY)));
     let own = Config::read(|name| match name {
         "API_KEYS" => Some(keys.clone()),
         "AWS_REGION" => Some(region.to_owned()),
         _ => None,
-    })?;
-    let sdk = sdk.to_builder().http_client(Rehearsing(http_client)).retry_config(RetryConfig::disabled()).build();
+    });
+    let event = json!({
+        "version": "2.0",
+        "rawPath": "/ec2/list",
+        "rawQueryString": format!("region_name={region}"),
+        "headers": {"x-api-key": KEY},
+        "requestContext": {"apiId": "", "stage": "$default", "http": {"method": "GET", "path": "/ec2/list"}},
+        "isBase64Encoded": false,
+    });
+    let (Ok(own), Ok(event)) = (own, serde_json::from_value(event)) else { return };
+
+    let pings = Pings::default();
+    let http_client = Rehearsing { inner: http_client, pings: Arc::clone(&pings) };
+    let sdk = sdk.to_builder().http_client(http_client).retry_config(RetryConfig::disabled()).build();
     let app = App {
         config: own,
         policies: None,
@@ -64,45 +77,48 @@ pub(crate) async fn up(config: &Config, sdk: &SdkConfig) -> Result<(), ConfigErr
         boot: Boot::default(),
         log: Box::new(|_| ()),
     };
-    let event = json!({
-        "version": "2.0",
-        "rawPath": "/ec2/list",
-        "rawQueryString": format!("region_name={region}"),
-        "headers": {"x-api-key": KEY},
-        "requestContext": {"apiId": "", "stage": "$default", "http": {"method": "GET", "path": "/ec2/list"}},
-        "isBase64Encoded": false,
-    });
-    if let Ok(event) = serde_json::from_value(event) {
-        let answer = tokio::time::timeout(LONGEST, invoke(&app, LambdaEvent::new(event, Context::default()))).await;
-        let _json = answer.map(|answer| serde_json::to_vec(&answer));
-    }
-    Ok(())
+    let rehearsal = async {
+        let answer = invoke(&app, LambdaEvent::new(event, Context::default())).await;
+        let _json = serde_json::to_vec(&answer);
+        let pings = std::mem::take(&mut *pings.lock().unwrap_or_else(PoisonError::into_inner));
+        pings.join_all().await;
+    };
+    let _done = tokio::time::timeout(LONGEST, AssertUnwindSafe(rehearsal).catch_unwind()).await;
 }
+
+/// What is under way to EC2. It is given up with whom it belongs to.
+type Pings = Arc<Mutex<JoinSet<()>>>;
 
 /// The client of all calls, with its connections, to which nothing is sent that means anything.
 #[derive(Debug)]
-struct Rehearsing<T>(T);
+struct Rehearsing<T> {
+    inner: T,
+    pings: Pings,
+}
 
 impl HttpClient for Rehearsing<SharedHttpClient> {
     fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new(Rehearsing(self.0.http_connector(settings, components)))
+        let inner = self.inner.http_connector(settings, components);
+        SharedHttpConnector::new(Rehearsing { inner, pings: Arc::clone(&self.pings) })
     }
 }
 
 impl HttpConnector for Rehearsing<SharedHttpConnector> {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let connector = self.0.clone();
-        HttpConnectorFuture::new(async move {
-            let mut ping = HttpRequest::new(SdkBody::empty());
-            let origin = request.uri().trim_end_matches('/');
-            if ping.set_uri(format!("{origin}/ping")).is_ok()
-                && let Ok(pong) = connector.call(ping).await
-            {
-                // A connection whose answer has not been read is not kept.
-                let _read = ByteStream::new(pong.into_body()).collect().await;
-            }
-            let ok = StatusCode::try_from(200).map_err(|error| ConnectorError::other(error.into(), None))?;
-            Ok(HttpResponse::new(ok, SdkBody::from(INSTANCE)))
+        let mut ping = HttpRequest::new(SdkBody::empty());
+        if ping.set_uri(format!("{}/ping", request.uri().trim_end_matches('/'))).is_ok() {
+            let connector = self.inner.clone();
+            // Meanwhile the rehearsal goes on.
+            self.pings.lock().unwrap_or_else(PoisonError::into_inner).spawn(async move {
+                if let Ok(pong) = connector.call(ping).await {
+                    // A connection whose answer has not been read is not kept.
+                    let _read = ByteStream::new(pong.into_body()).collect().await;
+                }
+            });
+        }
+        HttpConnectorFuture::ready(match StatusCode::try_from(200) {
+            Ok(status) => Ok(HttpResponse::new(status, SdkBody::from(INSTANCE))),
+            Err(error) => Err(ConnectorError::other(error.into(), None)),
         })
     }
 }

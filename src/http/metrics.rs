@@ -66,7 +66,7 @@ metrics! {
     COLD_START = "ColdStart", "Count",
         "First requests of a new sandbox.";
     INIT = "InitDuration", "Milliseconds",
-        "What the function itself did in the cold start before that request: configuration, policies, clients.";
+        "What the function itself did in the cold start before that request: configuration, policies, clients, a connection to EC2.";
 }
 
 /// What a metric says.

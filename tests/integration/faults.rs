@@ -169,7 +169,9 @@ async fn every_fault_that_lasts_is_told_in_time_and_truthfully_for_every_operati
         let (looks, tries): (Vec<_>, Vec<_>) =
             seen.iter().partition(|it| *does == Launch && it.action() == "DescribeInstances");
         let attempts = if *does == Once { 1 } else { told.attempts };
-        assert_eq!(tries.len(), attempts, "{cell}: {answer:?}");
+        // After two attempts of twelve seconds there may be time for the beginning of a third.
+        let most = attempts + usize::from(matches!(fault, Fault::Silent) && *does != Once);
+        assert!((attempts..=most).contains(&tries.len()), "{cell}: {answer:?}");
         // A launch whose answer is lost is looked for by its token.
         assert_eq!(!looks.is_empty(), *does == Launch && told.uncertain, "{cell}");
         for look in looks {
