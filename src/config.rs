@@ -216,6 +216,16 @@ impl Config {
             None => Ok(false),
         };
 
+        let trust = match (lookup("SSL_CERT_FILE").as_deref().map(str::trim), set("SSL_CERT_DIR")) {
+            // Who reads it takes that for a file without certificates.
+            (Some(""), _) => {
+                let problem = "is empty, and so would be the system's certificates: leave it out".to_owned();
+                return Err(ConfigError { variable: "SSL_CERT_FILE", problem });
+            }
+            (None, None) => Trust::Amazon,
+            _ => Trust::System,
+        };
+
         let wrong = |variable, what: &'static str| move || problem(variable)(what);
         let callers = Callers {
             only: (set(AUTHENTICATION.name).map(|it| Authentication::parse(&it)))
@@ -270,10 +280,7 @@ impl Config {
                 fips: flag("AWS_USE_FIPS_ENDPOINT")?,
                 dual_stack: flag("AWS_USE_DUALSTACK_ENDPOINT")?,
             },
-            trust: match set("SSL_CERT_FILE").or_else(|| set("SSL_CERT_DIR")) {
-                Some(_) => Trust::System,
-                None => Trust::Amazon,
-            },
+            trust,
             xray_daemon: set("AWS_XRAY_DAEMON_ADDRESS").and_then(|address| address.parse().ok()),
             regions,
             openapi: OnceLock::new(),
@@ -410,6 +417,7 @@ mod tests {
             ("BUCKET_PREFIX", "-demo"),
             ("AWS_USE_FIPS_ENDPOINT", "yes"),
             ("AWS_USE_DUALSTACK_ENDPOINT", "1"),
+            ("SSL_CERT_FILE", ""),
         ] {
             let error = read(&[(variable, value)]).err().unwrap_or_else(|| panic!("{variable}={value} was taken"));
             assert_eq!(error.variable, variable, "{error}");

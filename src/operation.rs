@@ -321,6 +321,7 @@ pub async fn execute(
 pub(crate) async fn within<T>(deadline: Instant, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     tokio::time::timeout_at(deadline.into(), answer).await.unwrap_or_else(|_| {
         let error = Error::new(Kind::Unreachable, "RequestTimeout", "AWS did not answer in time");
+        let error = error.caused_by("the time of the request was over");
         Err(Error { by_aws: true, uncertain: true, ..error })
     })
 }

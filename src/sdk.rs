@@ -13,6 +13,7 @@ use aws_sdk_ec2::config::{SharedCredentialsProvider, StalledStreamProtectionConf
 use aws_sdk_ec2::error::{BoxError, ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::operation::RequestId;
 use aws_sdk_ec2::primitives::DateTime;
+use aws_smithy_http_client::tls::TrustStore;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,11 +36,11 @@ pub fn config(config: &Config) -> SdkConfig {
         .behavior_version(BehaviorVersion::latest())
         .region(SdkRegion::new(config.regions.default.as_str().to_owned()))
         .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
-        .http_client(tls::client(config.trust))
+        .http_client(tls::client(config.trust, TrustStore::default()))
         .use_fips(config.endpoints.fips)
         .use_dual_stack(config.endpoints.dual_stack)
         .timeout_config(timeouts)
-        // The timeouts end what stalls.
+        // The timeouts end what stalls, and the time of the request does.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .build()
 }
@@ -156,11 +157,12 @@ pub(crate) fn error_code(body: &[u8]) -> Option<String> {
     Some(code.split_once("</Code>")?.0.to_owned())
 }
 
-/// Whether the connection was refused: then nothing was sent, either.
+/// Whether there was no connection, because nobody listens or the certificate is not believed: then nothing was sent, either.
 fn nothing_listened(error: &(dyn std::error::Error + 'static)) -> bool {
     std::iter::successors(Some(error), |error| error.source())
         .filter_map(|error| error.downcast_ref::<std::io::Error>())
         .any(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
+        || tls::refused(error)
 }
 
 /// What the log is told: what the SDK says went wrong at each level, and AWS's own words. Never the answer itself, which the SDK

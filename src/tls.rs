@@ -5,8 +5,10 @@
 //! look first, and nothing depends on AWS keeping to them.
 
 use aws_sdk_ec2::config::{HttpClient, RuntimeComponents, SharedHttpClient};
+use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_http_client::{Builder, ConnectorBuilder};
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
@@ -28,9 +30,9 @@ pub enum Trust {
     System,
 }
 
-/// The client by which all of AWS is called.
-pub(crate) fn client(trust: Trust) -> SharedHttpClient {
-    let system = over(TrustStore::default());
+/// The client by which all of AWS is called, by a proxy if `HTTPS_PROXY` and its like name one. `system` are the system's authorities.
+pub(crate) fn client(trust: Trust, system: TrustStore) -> SharedHttpClient {
+    let system = over(system);
     match trust {
         Trust::System => system,
         Trust::Amazon => {
@@ -40,12 +42,19 @@ pub(crate) fn client(trust: Trust) -> SharedHttpClient {
     }
 }
 
-/// A client, which reads its trust store when it is first used.
+/// The SDK's own client, but for the trust store, which is read when it is first used.
 fn over(trust_store: TrustStore) -> SharedHttpClient {
     // Building a context fails for other implementations of TLS only, and the default is the system's.
     let context = TlsContext::builder().with_trust_store(trust_store).build().unwrap_or_default();
-    let builder = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
-    builder.tls_context(context).build_https()
+    Builder::new().build_with_connector_fn(move |settings, components| {
+        let mut connector = ConnectorBuilder::default()
+            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+            .tls_context(context.clone())
+            .proxy_config(ProxyConfig::from_env());
+        connector.set_connector_settings(settings.cloned());
+        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+        connector.build()
+    })
 }
 
 /// Two clients: one as long as AWS presents certificates of its own authorities.
@@ -80,7 +89,7 @@ impl HttpConnector for Amazon {
         let others = Arc::clone(&self.others);
         HttpConnectorFuture::new(async move {
             let answer = answer.await;
-            if answer.as_ref().is_err_and(|error| unknown_issuer(error)) {
+            if answer.as_ref().is_err_and(|error| refused(error)) {
                 others.store(true, Ordering::Relaxed);
             }
             answer
@@ -88,12 +97,12 @@ impl HttpConnector for Amazon {
     }
 }
 
-/// Whether a certificate was refused because of who had issued it.
-fn unknown_issuer(error: &(dyn Error + 'static)) -> bool {
-    let refused = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+/// Whether a certificate was refused, for whatever reason: that nobody known has issued it may be hidden by something else that is
+/// wrong with a certificate on the way to an authority, which others need not go.
+pub(crate) fn refused(error: &(dyn Error + 'static)) -> bool {
     let mut level = Some(error);
     while let Some(error) = level {
-        if error.downcast_ref() == Some(&refused) {
+        if matches!(error.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))) {
             return true;
         }
         level = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
@@ -150,42 +159,63 @@ mod tests {
         address
     }
 
-    /// What comes of a call with so many attempts, by a client with AWS's authorities and this system's.
-    async fn called(url: String, system: TrustStore, attempts: u32) -> (Result<(), String>, bool) {
-        let (amazon, others) = (over(TrustStore::empty().with_pem_certificate(AMAZON)), Arc::default());
-        let either = Either { amazon, system: over(system), others: Arc::clone(&others) };
+    /// What comes of a call with so many attempts, by a client of this system.
+    async fn called(url: &str, trust: Trust, system: TrustStore, attempts: u32) -> Result<(), String> {
         let config = Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::from_static("us-east-1"))
             .credentials_provider(Credentials::new("AKIDTEST", "testing", None, None, "tests"))
             .retry_config(RetryConfig::standard().with_max_attempts(attempts))
-            .http_client(SharedHttpClient::new(either))
+            .http_client(client(trust, system))
             .endpoint_url(url);
         let answer = Client::from_conf(config.build()).describe_regions().send().await;
-        let answer = answer.map(drop).map_err(|error| DisplayErrorContext(error).to_string());
-        (answer, others.load(Ordering::Relaxed))
+        answer.map(drop).map_err(|error| DisplayErrorContext(error).to_string())
+    }
+
+    fn issuer() -> TrustStore {
+        TrustStore::empty().with_pem_certificate(CERTIFICATE)
+    }
+
+    fn nobody() -> TrustStore {
+        TrustStore::empty().with_pem_certificate(AMAZON)
     }
 
     #[tokio::test]
     async fn the_systems_authorities_count_once_aws_presents_a_certificate_of_others() {
-        let system = TrustStore::empty().with_pem_certificate(CERTIFICATE);
-        assert_eq!(called(server(), system, 2).await, (Ok(()), true));
+        let url = server();
+        assert_eq!(called(&url, Trust::Amazon, issuer(), 2).await, Ok(()));
+        let refused = called(&url, Trust::Amazon, issuer(), 1).await;
+        assert!(refused.is_err_and(|error| error.contains("UnknownIssuer")), "AWS's own come first");
+        assert_eq!(called(&url, Trust::System, issuer(), 1).await, Ok(()));
     }
 
     #[tokio::test]
-    async fn a_certificate_of_nobody_is_refused_by_both() {
+    async fn a_certificate_of_nobody_is_refused_whoever_is_asked() {
         let url = server();
-        for attempts in [1, 2] {
-            let (answer, others) =
-                called(url.clone(), TrustStore::empty().with_pem_certificate(AMAZON), attempts).await;
-            assert!(answer.is_err_and(|error| error.contains("UnknownIssuer")) && others);
+        for trust in [Trust::Amazon, Trust::System] {
+            let refused = called(&url, trust, nobody(), 3).await;
+            assert!(refused.is_err_and(|error| error.contains("UnknownIssuer")));
         }
     }
 
     #[tokio::test]
-    async fn what_is_no_certificate_at_all_does_not_change_whom_to_believe() {
-        let (answer, others) = called("https://127.0.0.1:1".to_owned(), TrustStore::empty(), 1).await;
-        assert!(answer.is_err() && !others);
+    async fn a_certificate_for_another_name_is_refused_whoever_has_issued_it() {
+        let url = server().replace("localhost", "127.0.0.1");
+        for trust in [Trust::Amazon, Trust::System] {
+            let refused = called(&url, trust, issuer(), 3).await;
+            assert!(refused.is_err_and(|error| error.contains("NotValidForName")));
+        }
+    }
+
+    #[test]
+    fn any_certificate_that_is_refused_makes_the_systems_authorities_count() {
+        use rustls::CertificateError::{Expired, UnknownIssuer};
+        for certificate in [UnknownIssuer, Expired] {
+            let error = rustls::Error::InvalidCertificate(certificate);
+            assert!(refused(&io::Error::other(io::Error::new(io::ErrorKind::InvalidData, error))));
+        }
+        assert!(!refused(&rustls::Error::HandshakeNotComplete));
+        assert!(!refused(&io::Error::from(io::ErrorKind::ConnectionRefused)));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! What makes the API handy for people: names in place of IDs, all regions at once, chosen members, CSV, permissions.
 
 use crate::support::{Event2, Function, Wire, own_region, refusal};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use std::time::{Duration, Instant};
 
 const A: &str = "i-abba916a";
@@ -467,6 +469,24 @@ async fn a_long_answer_is_compressed_for_those_who_take_that() {
     rest["headers"]["accept-encoding"] = json!("gzip");
     let rest = function.invoke(&rest).await;
     assert_eq!((rest.status, rest.base64, &rest.body), (200, false, &plain.body));
+}
+
+#[tokio::test]
+async fn what_is_as_good_as_random_is_not_made_longer_by_compressing_it() {
+    let mut random = String::new();
+    for n in 0..40_u32 {
+        random += &BASE64_STANDARD.encode(Sha256::digest(n.to_be_bytes()));
+    }
+    let objects =
+        format!("<ListBucketResult><Contents><Key>{random}</Key><Size>12</Size></Contents></ListBucketResult>");
+    let function = Function::canned(&[(200, &objects)]).await;
+    let event = Event2::new("GET", "/s3/demo-1").key().header("accept-encoding", "gzip");
+    let answer = function.invoke(&event.json()).await;
+    assert_eq!(
+        (answer.status, answer.base64, answer.headers["vary"].as_str()),
+        (200, false, "accept, accept-encoding")
+    );
+    assert_eq!(answer.json()[0]["name"], random.as_str());
 }
 
 #[tokio::test]

@@ -129,3 +129,15 @@ async fn the_rehearsals_key_is_nobodys() {
     sandbox.stop();
     assert_eq!(wire.seen().len(), 1);
 }
+
+#[tokio::test]
+async fn aws_is_called_by_the_proxy_that_the_environment_names() {
+    let wire = Wire::canned(&[(200, PONG), (200, EMPTY)]).await;
+    let sandbox = Sandbox::start("http://ec2.example", &[("HTTP_PROXY", &wire.url)]).await;
+    let answer = sandbox.invoke(Event2::new("GET", LIST).key(), None).await;
+    assert_eq!(answer["statusCode"], 200, "{answer}");
+    sandbox.stop();
+    let asked: Vec<_> = wire.seen().into_iter().map(|it| (it.method, it.path, it.headers["host"].clone())).collect();
+    let ec2 = |method: &str, path: &str| (method.to_owned(), path.to_owned(), "ec2.example".to_owned());
+    assert_eq!(asked, [ec2("GET", "http://ec2.example/ping"), ec2("POST", "http://ec2.example/")]);
+}
