@@ -41,6 +41,7 @@ LIST = (ROOT / "events/ec2-list.json").read_bytes()
 OURS, FLOOR, PYTHON = "ours", "floor", "python"
 # What Lambda gives of a core: 1,769 MB are one (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html).
 CAPS = {None: None, 512: 0.29, 128: 0.07}
+STARTS = 9  # of each contender in a run: one takes up to half as long again as another
 DELAY = 0.05
 REGIONS = (
     "ap-northeast-1",
@@ -114,8 +115,8 @@ def check_versions():
         return set(re.findall(r'name = "((?:aws|lambda|hyper|tokio|rustls|serde)[^"]*)"\nversion = "([^"]+)"', lock.read_text()))
 
     def profile(manifest):
-        lines = manifest.read_text().split("[profile.release]\n")[1].split("\n\n")[0].splitlines()
-        return [line.split("#")[0].strip() for line in lines]
+        lines = manifest.read_text().partition("[profile.release]\n")[2].splitlines()  # to the end: what is said of packages, too
+        return [line for line in (line.partition("#")[0].strip() for line in lines) if line]
 
     ours, floor = crates(ROOT / "Cargo.lock"), crates(ROOT / "benches/floor/Cargo.lock")
     # The floor may have crates that the function does without, even a second version of one.
@@ -123,7 +124,7 @@ def check_versions():
     if other:
         sys.exit(f"benches/floor/Cargo.lock has other versions than Cargo.lock of {', '.join(other)}")
     if profile(ROOT / "Cargo.toml") != profile(ROOT / "benches/floor/Cargo.toml"):
-        sys.exit("benches/floor/Cargo.toml has another [profile.release] than Cargo.toml")
+        sys.exit("benches/floor/Cargo.toml has another release profile than Cargo.toml")
 
 
 # ------------------------------------------------------------------------------------------------------------ CPU as capped
@@ -211,37 +212,55 @@ def percentile(times, part):
     return sorted(times)[min(int(len(times) * part), len(times) - 1)]
 
 
-def one_list(contender, url, share, count):
-    """A fresh process lists one instance, again and again."""
+@contextlib.contextmanager
+def capped(contender, url, share):
+    """A fresh process, and the seconds until it asks for its first request. From then on it has this share of a core."""
     with started(contender, url) as function:
         init = function.wait_ready()
         cap = share and Cap(share)
         try:
             if cap:
                 cap.put(function.process.pid)
-            body, first = invoke(function, LIST)
-            times, before = [], None
-            settling = count // 10
-            for n in range(count + settling):
-                if n == settling:
-                    before, times = function.cpu(), []
-                if cap:
-                    # Every request finds its share unspent, as it does where requests are rare.
-                    used = function.cpu()
-                    times.append(function.invoke(LIST)[1])
-                    time.sleep(max(cap.PERIOD, (function.cpu() - used) / share))
-                else:
-                    times.append(function.invoke(LIST)[1])
-            cpu = (function.cpu() - before) / count
-            if invoke(function, LIST)[0] != body:
-                sys.exit("the last answer differs from the first")
-            peak = function.memory("VmHWM") * 1024
+            yield function, init
         finally:
             function.process.kill()
             if cap:
                 cap.close()
-    figures = {"init": init, "first": first, "cold": init + first, "cpu": cpu, "peak": peak}
-    return body, {**figures, "p50": statistics.median(times), "p99": percentile(times, 0.99)}
+
+
+def starts(who, url, share, run):
+    """What the caller of a cold function waits for: fresh processes in turn, each asked once."""
+    found = {name: [] for name in who}
+    for n in range(STARTS):
+        for name, it in in_turn(who, run + n):
+            if n == 0 or name != PYTHON:  # whose starts take half a second, and vary little
+                with capped(it, url, share) as (function, init):
+                    first = invoke(function, LIST)[1]
+                found[name].append({"init": init, "first": first, "cold": init + first})
+    return {name: {it: statistics.median(start[it] for start in of) for it in of[0]} for name, of in found.items()}
+
+
+def one_list(contender, url, share, count):
+    """A fresh process lists one instance, again and again."""
+    with capped(contender, url, share) as (function, _):
+        body, _ = invoke(function, LIST)
+        times, before = [], None
+        settling = count // 10
+        for n in range(count + settling):
+            if n == settling:
+                before, times = function.cpu(), []
+            if share:
+                # Every request finds its share unspent, as it does where requests are rare.
+                used = function.cpu()
+                times.append(function.invoke(LIST)[1])
+                time.sleep(max(Cap.PERIOD, (function.cpu() - used) / share))
+            else:
+                times.append(function.invoke(LIST)[1])
+        cpu = (function.cpu() - before) / count
+        if invoke(function, LIST)[0] != body:
+            sys.exit("the last answer differs from the first")
+        peak = function.memory("VmHWM") * 1024
+    return body, {"cpu": cpu, "peak": peak, "p50": statistics.median(times), "p99": percentile(times, 0.99)}
 
 
 def long_list(contender, url, count):
@@ -299,12 +318,12 @@ def measure(options, authority, tls):
             if memory and run > (options.runs + 1) // 2:
                 continue  # they take long, and vary little
             for transport, url in (("plain", plain), ("tls", secure)):
-                bodies = {}
+                bodies, cold = {}, starts(who, url, share, run)
                 for name, it in in_turn(who, run):
                     count = 25 if memory else 300 if name == PYTHON else 2000
                     bodies[name], figures = one_list(it, url, share, count)
                     if run:  # the first is for the kernel's caches
-                        raw["one"].append({"who": name, "memory": memory, "transport": transport, **figures})
+                        raw["one"].append({"who": name, "memory": memory, "transport": transport, **cold[name], **figures})
                 if bodies[OURS] != bodies[FLOOR] or json.loads(bodies[OURS]) != json.loads(bodies[PYTHON]):
                     sys.exit(f"the contenders answer differently: {bodies}")
         for instances, url in many.items():
