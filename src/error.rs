@@ -4,7 +4,8 @@
 //! dialect knows how its documented error body looks.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::error::Error as StdError;
+use std::{fmt, io, iter};
 
 /// What went wrong, in terms of who can do something about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,3 +120,12 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// Somebody else's error, what it was caused by, and so on.
+pub(crate) fn levels<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    iter::successors(Some(error), |&error| match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        // Its own source is the source of what is in it.
+        Some(inner) => Some(inner),
+        None => error.source(),
+    })
+}

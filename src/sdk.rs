@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::ec2::{Region, errors};
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, levels};
 use crate::tls;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::timeout::TimeoutConfig;
@@ -159,8 +159,8 @@ pub(crate) fn error_code(body: &[u8]) -> Option<String> {
 
 /// Whether there was no connection, because nobody listens or the certificate is not believed: then nothing was sent, either.
 fn nothing_listened(error: &(dyn std::error::Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |error| error.source())
-        .filter_map(|error| error.downcast_ref::<std::io::Error>())
+    levels(error)
+        .filter_map(|level| level.downcast_ref::<std::io::Error>())
         .any(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
         || tls::refused(error)
 }

@@ -4,6 +4,7 @@
 //! a trust store of one's own, and recommends against pinning (<https://www.amazontrust.com/repository/>): so they are where to
 //! look first, and nothing depends on AWS keeping to them.
 
+use crate::error::levels;
 use aws_sdk_ec2::config::{HttpClient, RuntimeComponents, SharedHttpClient};
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
@@ -14,7 +15,6 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use std::error::Error;
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -100,18 +100,7 @@ impl HttpConnector for Amazon {
 /// Whether a certificate was refused, for whatever reason: that nobody known has issued it may be hidden by something else that is
 /// wrong with a certificate on the way to an authority, which others need not go.
 pub(crate) fn refused(error: &(dyn Error + 'static)) -> bool {
-    let mut level = Some(error);
-    while let Some(error) = level {
-        if matches!(error.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))) {
-            return true;
-        }
-        level = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            // Its own source is the source of what is in it.
-            Some(inner) => Some(inner),
-            None => error.source(),
-        };
-    }
-    false
+    levels(error).any(|level| matches!(level.downcast_ref(), Some(rustls::Error::InvalidCertificate(_))))
 }
 
 #[cfg(test)]
@@ -126,10 +115,10 @@ mod tests {
     use rustls::pki_types::{CertificateDer, PrivateKeyDer};
     use rustls::{ServerConfig, ServerConnection, Stream};
     use sha2::{Digest as _, Sha256};
-    use std::io::{Read as _, Write as _};
+    use std::io::{self, Read as _, Write as _};
     use std::net::TcpListener;
 
-    const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 61\r\nconnection: close\r\n\r\n\
+    const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 64\r\nconnection: close\r\n\r\n\
         <DescribeRegionsResponse><regionInfo/></DescribeRegionsResponse>";
 
     /// Of nobody that AWS or a system knows. Made with `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes
