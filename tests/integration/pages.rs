@@ -1,6 +1,6 @@
 //! The pages: their headers, their forms, and that a client that has one already does not get it again.
 
-use crate::support::{Answer, Event2, Function};
+use crate::support::{Answer, Event2, Function, sha256};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -38,7 +38,7 @@ async fn a_document_comes_compressed_or_not_as_the_client_likes() {
         assert!(!plain.base64, "text needs no base64");
         assert_eq!((&plain.body, &plain.headers), (&refused.body, &refused.headers), "{path}");
         assert!(gzip.unpacked() == plain.body, "{path}");
-        let digest: String = Sha256::digest(&plain.body).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = sha256(&plain.body);
         assert_eq!(plain.headers["etag"], format!("\"{digest}\""), "{path}");
         assert_eq!(gzip.headers["etag"], format!("\"{digest}-gzip\""), "{path}");
         assert_eq!(plain.headers.get("content-encoding"), None);

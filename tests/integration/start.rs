@@ -1,8 +1,7 @@
 //! The process that Lambda starts: what it does before the first request, and that it can do without.
 
-use crate::support::{Event2, KEY, SERVICE, Wire};
+use crate::support::{Event2, KEY, SERVICE, Wire, sha256};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -24,7 +23,6 @@ impl Sandbox {
     /// Starts the function over the EC2 at this address.
     pub async fn start(endpoint: &str, variables: &[(&str, &str)]) -> Self {
         let runtime = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let digest: String = Sha256::digest(KEY).iter().map(|byte| format!("{byte:02x}")).collect();
         let function = Command::new(env!("CARGO_BIN_EXE_bootstrap"))
             .env_clear()
             .envs([
@@ -36,7 +34,7 @@ impl Sandbox {
                 ("AWS_ACCESS_KEY_ID", "AKIDTEST"),
                 ("AWS_SECRET_ACCESS_KEY", "testing"),
                 ("AWS_ENDPOINT_URL", endpoint),
-                ("API_KEYS", &format!("demo={digest}")),
+                ("API_KEYS", &format!("demo={}", sha256(KEY))),
             ])
             .envs(variables.iter().copied())
             .stdout(Stdio::piped())

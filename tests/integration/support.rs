@@ -25,6 +25,11 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// The key that the tests' function knows, the same as that of `make run` and of the sample events.
 pub const KEY: &str = "local-only-key";
+
+/// A SHA-256 digest in hexadecimal, as keys are configured and entity tags written.
+pub fn sha256(content: impl AsRef<[u8]>) -> String {
+    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+}
 /// The ID of every invocation, and so the client token of every launch.
 pub const REQUEST_ID: &str = "8f5e8b6c-0f4d-4a3c-9d6e-2b1a7c9e4f10";
 /// The function's name.
@@ -391,8 +396,7 @@ impl Function {
     }
 
     pub async fn new(wire: Wire, variables: &[(&str, &str)]) -> Self {
-        let digest: String = Sha256::digest(KEY).iter().map(|byte| format!("{byte:02x}")).collect();
-        let keys = format!("demo={digest}");
+        let keys = format!("demo={}", sha256(KEY));
         let config = Config::read(|name| {
             let mut own = vec![
                 ("API_KEYS", keys.as_str()),
