@@ -1,15 +1,14 @@
 //! What every route has in common: paths, methods, keys, headers, the log.
 
-use crate::support::{AWS_REQUEST_ID, Event2, Function, KEY, REQUEST_ID, SERVICE};
-use ec2_control_api::dialects::DIALECTS;
+use crate::support::{AWS_REQUEST_ID, Event2, Function, KEY, REQUEST_ID, SERVICE, routes};
 use serde_json::{Value, json};
 
 const NOTHING: (&str, &str) = ("NotFound", "There is nothing at this path");
 const EMPTY: &str = "<DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse>";
 
 /// Every route as method and path, with something in place of its placeholders.
-fn routes() -> impl Iterator<Item = (&'static str, String, bool)> {
-    DIALECTS.iter().flat_map(|dialect| dialect.routes).flat_map(|route| {
+fn requests() -> impl Iterator<Item = (&'static str, String, bool)> {
+    routes().into_iter().flat_map(|route| {
         let segment = |it: &str| {
             match it {
                 "{region}" => "us-east-1",
@@ -24,7 +23,7 @@ fn routes() -> impl Iterator<Item = (&'static str, String, bool)> {
             .to_owned()
         };
         let path = route.path.split('/').map(segment).collect::<Vec<_>>().join("/");
-        route.methods.iter().map(move |method| (*method, path.clone(), route.open))
+        route.methods.iter().map(move |method| (*method, path.clone(), route.public))
     })
 }
 
@@ -32,7 +31,7 @@ fn routes() -> impl Iterator<Item = (&'static str, String, bool)> {
 async fn every_route_but_the_open_ones_refuses_a_call_without_a_key() {
     let function = Function::alone(&[]).await;
     let unconfigured = Function::alone(&[("API_KEYS", "")]).await;
-    for (method, path, open) in routes() {
+    for (method, path, open) in requests() {
         let event = Event2::new(method, &path);
         let without = function.invoke(&event.json()).await;
         let in_query =
@@ -148,7 +147,7 @@ async fn an_unknown_path_is_404_and_a_known_one_with_another_method_405() {
 #[tokio::test]
 async fn every_route_answers_with_and_without_a_trailing_slash() {
     let function = Function::alone(&[]).await;
-    for (method, path, _) in routes() {
+    for (method, path, _) in requests() {
         for path in [path.clone(), format!("{}/", path.trim_end_matches('/'))] {
             let answer = function.invoke(&Event2::new(method, &path).json()).await;
             assert!([200, 401].contains(&answer.status), "{method} {path}: {answer:?}");

@@ -2,9 +2,8 @@
 //! and truthfully; and nothing is launched twice.
 
 use crate::support::{Answer, Event2, Fault, Function, IMAGE, KEY, REQUEST_ID, Seen, Wire, own_region};
+use aws_credential_types::Credentials;
 use aws_credential_types::credential_fn::provide_credentials_fn;
-use aws_sdk_ec2::config::{Credentials, SharedCredentialsProvider};
-use ec2_control_api::ec2::aws::Ec2;
 use serde_json::{Value, json};
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -540,11 +539,7 @@ async fn credentials_that_expire_in_between_are_refreshed() {
         let (n, expiry) = (next.fetch_add(1, Ordering::Relaxed), SystemTime::now() + Duration::from_secs(1));
         async move { Ok(Credentials::new(format!("AKID{n}"), "testing", None, Some(expiry), "tests")) }
     });
-    let sdk = ec2_control_api::sdk::config(&function.app.config)
-        .into_builder()
-        .credentials_provider(SharedCredentialsProvider::new(provider))
-        .build();
-    function.app.ec2 = Ec2::new(sdk, Some(function.wire.url.clone()));
+    function.set_credentials_provider(provider);
     for n in 0..2 {
         function.call("GET", "/ec2/list?region_name=eu-west-1").await.is(200, &json!([]));
         let seen = function.wire.only();

@@ -1,7 +1,6 @@
 //! What operators see: the metrics in each line of the log, and that README, dashboard and alarms speak of those and no others.
 
-use crate::support::{Event2, Function, KEY, SERVICE, Wire, file};
-use ec2_control_api::http::metrics::{DIMENSIONS, METRICS, NAMESPACE};
+use crate::support::{DIMENSIONS, Event2, Function, KEY, METRICS, NAMESPACE, SERVICE, Wire, file};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;

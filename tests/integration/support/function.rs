@@ -1,0 +1,202 @@
+//! The function under test: its configuration, its invocations, its log.
+
+use super::moto::{IMAGE, moto_port};
+use super::{Answer, Event2, KEY, REQUEST_ID, SERVICE, Wire, sha256};
+use aws_config::SdkConfig;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use ec2_control_api::App;
+use ec2_control_api::config::Config;
+use ec2_control_api::ec2::aws::Ec2;
+use ec2_control_api::http::event::Event;
+use ec2_control_api::http::metrics::{Boot, METRICS};
+use ec2_control_api::s3::aws::S3;
+use lambda_http::lambda_runtime::{self, Context, LambdaEvent};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use time::OffsetDateTime;
+
+/// A file with these policies.
+pub fn policy_file(policies: &str) -> String {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let name = format!("{}-{}.cedar", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, policies).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// The credentials of every call to AWS.
+fn credentials() -> Credentials {
+    Credentials::new("AKIDTEST", "testing", None, None, "tests")
+}
+
+fn sdk(config: &Config, provider: impl ProvideCredentials + 'static) -> SdkConfig {
+    let provider = SharedCredentialsProvider::new(provider);
+    ec2_control_api::sdk::config(config).into_builder().credentials_provider(provider).build()
+}
+
+/// The function under test.
+pub struct Function {
+    pub app: App,
+    pub wire: Wire,
+    /// The trace's header that Lambda hands over with each invocation.
+    pub trace: Option<String>,
+    logged: Arc<Mutex<Vec<String>>>,
+}
+
+impl Function {
+    /// With moto behind it.
+    pub async fn with_moto() -> Self {
+        Self::new(Wire::to_moto().await, &[]).await
+    }
+
+    /// With canned answers behind it.
+    pub async fn canned(answers: &[(u16, &str)]) -> Self {
+        Self::new(Wire::canned(answers).await, &[]).await
+    }
+
+    /// With nothing behind it: a call to AWS fails the test that asserts on [`Function::quiet`].
+    pub async fn alone(variables: &[(&str, &str)]) -> Self {
+        Self::new(Wire::canned(&[]).await, variables).await
+    }
+
+    /// With policies.
+    pub async fn governed(wire: Wire, policies: &str, variables: &[(&str, &str)]) -> Self {
+        let file = policy_file(policies);
+        let mut all = vec![("POLICY_FILE", file.as_str())];
+        all.extend(variables);
+        Self::new(wire, &all).await
+    }
+
+    pub async fn new(wire: Wire, variables: &[(&str, &str)]) -> Self {
+        let keys = format!("demo={}", sha256(KEY));
+        let config = Config::read(|name| {
+            let mut own = vec![
+                ("API_KEYS", keys.as_str()),
+                ("AWS_REGION", "us-east-1"),
+                ("BUCKET_PREFIX", "demo-"),
+                ("DEFAULT_IMAGE", IMAGE),
+                ("AWS_ENDPOINT_URL", &wire.url),
+            ];
+            own.extend(variables);
+            own.iter().rev().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        });
+        let config = config.unwrap();
+        let sdk = sdk(&config, credentials());
+        let logged = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&logged);
+        let app = App {
+            policies: config.read_policies().unwrap(),
+            ec2: Ec2::new(sdk.clone(), config.endpoints.ec2.clone()),
+            s3: S3::new(sdk, config.endpoints.s3.clone()),
+            config,
+            clock: || OffsetDateTime::from_unix_timestamp_nanos(1_455_645_849_006_739_000).unwrap(),
+            boot: Boot::took(Duration::from_millis(7)),
+            log: Box::new(move |line| log.lock().unwrap().push(line.to_owned())),
+        };
+        Self { app, wire, trace: None, logged }
+    }
+
+    /// Calls EC2 with credentials of this provider from now on.
+    pub fn set_credentials_provider(&mut self, provider: impl ProvideCredentials + 'static) {
+        self.app.ec2 = Ec2::new(sdk(&self.app.config, provider), Some(self.wire.url.clone()));
+    }
+
+    /// Sends an event as Lambda does, and reads the answer as API Gateway does.
+    pub async fn invoke(&self, event: &Value) -> Answer {
+        self.invoke_within(event, Duration::from_secs(28)).await
+    }
+
+    /// Sends an event with that much time for the invocation.
+    pub async fn invoke_within(&self, event: &Value, time: Duration) -> Answer {
+        let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + time;
+        let mut context = Context::default();
+        context.request_id = REQUEST_ID.to_owned();
+        context.env_config =
+            Arc::new(lambda_runtime::Config { function_name: SERVICE.to_owned(), ..lambda_runtime::Config::default() });
+        context.xray_trace_id = self.trace.clone();
+        context.deadline = u64::try_from(deadline.as_millis()).unwrap();
+        let sent = event.clone();
+        let event: Event = serde_json::from_str(&event.to_string()).unwrap();
+        let response = ec2_control_api::invoke(&self.app, LambdaEvent::new(event, context)).await;
+        let response = serde_json::to_value(&response).unwrap();
+        let mut headers = BTreeMap::new();
+        for member in ["headers", "multiValueHeaders"] {
+            for (name, value) in response[member].as_object().into_iter().flatten() {
+                let value = value.as_str().or_else(|| value[0].as_str()).unwrap();
+                headers.insert(name.clone(), value.to_owned());
+            }
+        }
+        let answer = Answer {
+            status: response["statusCode"].as_u64().unwrap(),
+            headers,
+            body: response["body"].as_str().unwrap_or_default().to_owned(),
+            base64: response["isBase64Encoded"].as_bool().unwrap(),
+        };
+        crate::openapi::check(&self.app.config, &sent, &answer);
+        answer
+    }
+
+    /// Sends a request with the right key.
+    pub async fn call(&self, method: &str, path_and_query: &str) -> Answer {
+        self.invoke(&Event2::new(method, path_and_query).key().json()).await
+    }
+
+    /// Sends a request with the right key and a JSON body.
+    pub async fn call_json(&self, method: &str, path_and_query: &str, body: &Value) -> Answer {
+        self.invoke(&Event2::new(method, path_and_query).key().body("application/json", &body.to_string()).json()).await
+    }
+
+    /// Asserts that nothing has been sent to AWS.
+    pub fn quiet(&self) {
+        let seen = self.wire.seen();
+        assert!(seen.is_empty(), "{seen:#?}");
+    }
+
+    /// Takes out the only log line so far, without what is in it for the metrics.
+    pub fn log_line(&self) -> Value {
+        let mut line = self.measured_line();
+        let measured = |name: &String| name == "_aws" || METRICS.iter().any(|metric| metric.name == name);
+        line.as_object_mut().unwrap().retain(|name, _| !measured(name));
+        line
+    }
+
+    /// Takes out the only log line so far, all of it.
+    pub fn measured_line(&self) -> Value {
+        let mut lines = std::mem::take(&mut *self.logged.lock().unwrap());
+        assert_eq!(lines.len(), 1, "{lines:#?}");
+        serde_json::from_str(&lines.remove(0)).unwrap()
+    }
+
+    /// Takes out every log line so far.
+    pub fn log_lines(&self) -> Vec<String> {
+        std::mem::take(&mut *self.logged.lock().unwrap())
+    }
+
+    /// Launches an instance in moto, by the function.
+    pub async fn launch(&self, region: &str) -> String {
+        let group = self.prepare(region).await;
+        let path = format!("/ec2/create?region_name={region}&KeyName=demo&SecurityGroupId={group}");
+        let launched = self.call("POST", &path).await;
+        self.wire.seen();
+        launched.json()["InstanceId"].as_str().unwrap().to_owned()
+    }
+
+    /// Makes what a launch needs in moto: the key pair `demo` and a security group, whose ID is the result.
+    pub async fn prepare(&self, region: &str) -> String {
+        let config = aws_sdk_ec2::Config::builder()
+            .behavior_version(aws_sdk_ec2::config::BehaviorVersion::latest())
+            .region(aws_sdk_ec2::config::Region::new(region.to_owned()))
+            .credentials_provider(credentials())
+            .endpoint_url(format!("http://127.0.0.1:{}", moto_port()))
+            .build();
+        let client = aws_sdk_ec2::Client::from_conf(config);
+        client.create_key_pair().key_name("demo").send().await.unwrap();
+        let group = client.create_security_group().group_name("demo").description("demo").send().await.unwrap();
+        group.group_id.unwrap()
+    }
+}

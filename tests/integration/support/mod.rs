@@ -1,0 +1,47 @@
+//! What the tests share. Only this folder, `drift.rs` and `openapi.rs` name modules of the function.
+
+mod answer;
+mod event;
+mod function;
+mod moto;
+mod routes;
+mod wire;
+mod xml;
+
+pub use answer::Answer;
+pub use ec2_control_api::http::metrics::{DIMENSIONS, METRICS, NAMESPACE};
+pub use ec2_control_api::openapi::VERSION as OPENAPI_VERSION;
+pub use event::Event2;
+pub use function::{Function, policy_file};
+pub use moto::{IMAGE, own_region};
+pub use routes::routes;
+use sha2::{Digest as _, Sha256};
+use std::path::Path;
+pub use wire::{Fault, Seen, Wire};
+pub use xml::refusal;
+
+/// The key that the tests' function knows, the same as that of `make run` and of the sample events.
+pub const KEY: &str = "local-only-key";
+
+/// A SHA-256 digest in hexadecimal, as keys are configured and entity tags written.
+pub fn sha256(content: impl AsRef<[u8]>) -> String {
+    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+/// The ID of every invocation, and so the client token of every launch.
+pub const REQUEST_ID: &str = "8f5e8b6c-0f4d-4a3c-9d6e-2b1a7c9e4f10";
+/// The function's name.
+pub const SERVICE: &str = "ec2-control-api-tests";
+/// AWS's ID of every canned answer.
+pub const AWS_REQUEST_ID: &str = "59dbff89-35bd-4eac-99ed-be587EXAMPLE";
+/// An instance ID that no server has given out.
+pub const NO_INSTANCE: &str = "i-0123456789abcdef0";
+
+/// The repository.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A file of the repository.
+pub fn file(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}

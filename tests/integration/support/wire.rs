@@ -1,0 +1,248 @@
+//! A server on a real socket in the place of AWS: it records requests, and answers them itself or
+//! lets moto answer them.
+
+use super::moto::{self, moto_port};
+use super::{AWS_REQUEST_ID, REQUEST_ID};
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+/// A request that reached "AWS".
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub method: String,
+    pub path: String,
+    pub headers: BTreeMap<String, String>,
+    pub body: Vec<u8>,
+    /// Where the connection came from.
+    pub connection: SocketAddr,
+}
+
+impl Seen {
+    /// The EC2 call's form as sorted `Name=value` lines, decoded.
+    pub fn form(&self) -> Vec<String> {
+        let pairs = form_urlencoded::parse(&self.body).map(|(name, value)| format!("{name}={value}"));
+        let mut lines: Vec<_> = pairs.collect();
+        lines.sort();
+        lines
+    }
+
+    /// The form of a launch without what every launch has: asserts that, too.
+    pub fn launch(&self) -> Vec<String> {
+        let mut form = self.form();
+        let mut always = vec![format!("ClientToken={REQUEST_ID}"), "MetadataOptions.HttpTokens=required".to_owned()];
+        for (n, resource) in [(1, "instance"), (2, "volume")] {
+            always.push(format!("TagSpecification.{n}.ResourceType={resource}"));
+            for (key, value) in [("caller", "demo"), ("request", REQUEST_ID)] {
+                // The caller's own tags come first.
+                let tag = |line: &String| {
+                    let (name, found) = line.split_once('=')?;
+                    let ours = name.starts_with(&format!("TagSpecification.{n}."))
+                        && found == format!("ec2-control-api:{key}");
+                    ours.then(|| name.strip_suffix(".Key").unwrap().to_owned())
+                };
+                let tag = form.iter().find_map(tag).unwrap_or_else(|| panic!("no {resource} tag {key}: {form:#?}"));
+                always.extend([format!("{tag}.Key=ec2-control-api:{key}"), format!("{tag}.Value={value}")]);
+            }
+        }
+        for line in always {
+            let at = form.iter().position(|it| *it == line);
+            form.remove(at.unwrap_or_else(|| panic!("no {line}: {form:#?}")));
+        }
+        form
+    }
+
+    /// The EC2 action.
+    pub fn action(&self) -> String {
+        let action = form_urlencoded::parse(&self.body).find(|(name, _)| name == "Action");
+        action.map(|(_, value)| value.into_owned()).unwrap_or_default()
+    }
+
+    /// The region that the request is signed for.
+    pub fn region(&self) -> &str {
+        self.headers["authorization"].split('/').nth(2).unwrap()
+    }
+}
+
+/// What the server does with a request.
+#[derive(Clone, Debug)]
+pub enum Behavior {
+    /// Passes it on to moto.
+    Moto,
+    /// Answers these, one after the other, each so late; then cuts the connection. A status of 0 is no answer at all, ever.
+    Canned(Arc<Mutex<VecDeque<(u16, String)>>>, Duration),
+    /// Answers this, again and again.
+    Always(u16, &'static str),
+    /// Does this to so many requests, and lets moto answer the others.
+    Faulty(Fault, Arc<AtomicUsize>),
+}
+
+/// What can happen to a request on its way to AWS, or to the answer on its way back.
+#[derive(Clone, Copy, Debug)]
+pub enum Fault {
+    /// moto answers later than usual.
+    Late(Duration),
+    /// The connection ends before the request gets to moto.
+    Cut,
+    /// The connection ends when moto has done what was asked for.
+    CutAfter,
+    /// The connection is reset.
+    Reset,
+    /// Half of the body of moto's answer gets through.
+    Truncated,
+    /// moto's answer gets through with other characters in its body.
+    Garbled,
+    /// The connection stays open, and nothing comes.
+    Silent,
+    /// Something else than moto answers this.
+    Answer(u16, &'static str),
+}
+
+/// A server on a real socket that records what reaches it, and answers itself or lets moto answer.
+pub struct Wire {
+    pub url: String,
+    seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+impl Wire {
+    pub async fn to_moto() -> Self {
+        moto_port();
+        Self::start(Behavior::Moto).await
+    }
+
+    pub async fn canned(answers: &[(u16, &str)]) -> Self {
+        Self::slow(answers, Duration::ZERO).await
+    }
+
+    pub async fn slow(answers: &[(u16, &str)], each: Duration) -> Self {
+        let answers = answers.iter().map(|(status, body)| (*status, (*body).to_owned())).collect();
+        Self::start(Behavior::Canned(Arc::new(Mutex::new(answers)), each)).await
+    }
+
+    pub async fn faulty(fault: Fault, times: usize) -> Self {
+        moto_port();
+        Self::start(Behavior::Faulty(fault, Arc::new(AtomicUsize::new(times)))).await
+    }
+
+    pub async fn always(status: u16, body: &'static str) -> Self {
+        Self::start(Behavior::Always(status, body)).await
+    }
+
+    async fn start(behavior: Behavior) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&seen);
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                tokio::spawn(serve(stream, behavior.clone(), Arc::clone(&log)));
+            }
+        });
+        Self { url, seen }
+    }
+
+    /// Takes out what has been recorded so far.
+    pub fn seen(&self) -> Vec<Seen> {
+        std::mem::take(&mut *self.seen.lock().unwrap())
+    }
+
+    /// Takes out the only request that has been recorded.
+    pub fn only(&self) -> Seen {
+        let mut seen = self.seen();
+        assert_eq!(seen.len(), 1, "{seen:#?}");
+        seen.remove(0)
+    }
+}
+
+async fn serve(mut stream: TcpStream, behavior: Behavior, log: Arc<Mutex<Vec<Seen>>>) -> Option<()> {
+    let connection = stream.peer_addr().ok()?;
+    let mut buffer = Vec::new();
+    loop {
+        let head_end = loop {
+            if let Some(at) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
+                break at + 4;
+            }
+            if stream.read_buf(&mut buffer).await.ok()? == 0 {
+                return None;
+            }
+        };
+        let head = String::from_utf8(buffer[..head_end].to_vec()).ok()?;
+        let mut lines = head.lines();
+        let mut first = lines.next()?.split(' ');
+        let (method, path) = (first.next()?.to_owned(), first.next()?.to_owned());
+        let headers: BTreeMap<_, _> = lines
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+            .collect();
+        let length: usize = headers.get("content-length").map_or(0, |it| it.parse().unwrap());
+        while buffer.len() < head_end + length {
+            if stream.read_buf(&mut buffer).await.ok()? == 0 {
+                return None;
+            }
+        }
+        let request: Vec<u8> = buffer.drain(..head_end + length).collect();
+        let body = request[head_end..].to_vec();
+        let s3 = (method.as_str(), path.as_str()) != ("POST", "/");
+        log.lock().unwrap().push(Seen { method, path, headers, body, connection });
+        let fault = match &behavior {
+            Behavior::Faulty(fault, times) => {
+                let left = times.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |times| times.checked_sub(1));
+                left.is_ok().then_some(*fault)
+            }
+            _ => None,
+        };
+        let (status, body) = match (&behavior, fault) {
+            (Behavior::Canned(answers, each), _) => {
+                let answer = answers.lock().unwrap().pop_front()?;
+                tokio::time::sleep(*each).await;
+                answer
+            }
+            (Behavior::Always(status, body), _) => (*status, (*body).to_owned()),
+            // S3 has no list of errors around the one.
+            (_, Some(Fault::Answer(status, body))) if s3 => {
+                let inner =
+                    body.strip_prefix("<Response><Errors>").and_then(|it| it.strip_suffix("</Errors></Response>"));
+                (status, inner.unwrap_or(body).to_owned())
+            }
+            (_, Some(Fault::Answer(status, body))) => (status, body.to_owned()),
+            (_, Some(Fault::Silent)) => (0, String::new()),
+            (_, Some(Fault::Cut)) => return None,
+            (_, Some(Fault::Reset)) => {
+                stream.set_zero_linger().unwrap();
+                return None;
+            }
+            (Behavior::Moto | Behavior::Faulty(..), _) => {
+                if let Some(Fault::Late(time)) = fault {
+                    tokio::time::sleep(time).await;
+                }
+                let mut answer = moto::answer(&head, &request[head_end..]).await?;
+                match fault {
+                    Some(Fault::CutAfter) => return None,
+                    Some(Fault::Truncated | Fault::Garbled) => {
+                        let body = answer.windows(4).position(|it| it == b"\r\n\r\n").unwrap() + 4;
+                        match fault {
+                            Some(Fault::Truncated) => answer.truncate(body + (answer.len() - body) / 2),
+                            _ => answer[body..].iter_mut().step_by(3).for_each(|byte| *byte = b'<'),
+                        }
+                    }
+                    _ => {}
+                }
+                stream.write_all(&answer).await.ok()?;
+                return None;
+            }
+        };
+        if status == 0 {
+            return std::future::pending().await;
+        }
+        let length = body.len();
+        let answer = format!(
+            "HTTP/1.1 {status} X\r\ncontent-type: text/xml\r\nx-amzn-requestid: {AWS_REQUEST_ID}\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
+        stream.write_all(answer.as_bytes()).await.ok()?;
+    }
+}
