@@ -6,7 +6,7 @@ use std::error::Error;
 use std::fs::{read_dir, read_to_string, write};
 use std::path::Path;
 
-#[path = "src/policy/check.rs"]
+#[path = "src/authz/check.rs"]
 mod check;
 #[path = "src/pages/build.rs"]
 mod pages;
@@ -15,7 +15,7 @@ const SCHEMA: &str = "policies/schema.cedarschema";
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=policies");
-    println!("cargo::rerun-if-changed=src/policy/check.rs");
+    println!("cargo::rerun-if-changed=src/authz/check.rs");
     let text = read_to_string(SCHEMA)?;
     let (fragment, _) = SchemaFragment::from_cedarschema_str(&text).map_err(|error| format!("{SCHEMA}: {error}"))?;
     let out = std::env::var("OUT_DIR")?;

@@ -1,49 +1,47 @@
-//! The configuration: what the function reads from its environment, once, at cold start.
+//! The configuration: the environment variables of the function, read once, at cold start.
 //!
-//! A value that can't be right stops the function there and names the variable: a deployment that starts is configured.
+//! An invalid value stops the function there and names the variable. A deployment that starts is
+//! configured.
 
-use crate::ec2::{ImageId, InstanceType, Region, ShutdownBehavior, Zone};
-use crate::gate::{InstanceTypes, Limits, ProtectedTag};
-use crate::http::auth::{ApiKeys, Authentication, Callers, parse_groups};
-use crate::http::document::Document;
-use crate::policy::Policies;
-use crate::tls::Trust;
+use crate::auth::{ApiKeys, Authentication, Callers, parse_groups};
+use crate::authz::{InstanceTypes, Limits, Policies, ProtectedTag};
+use crate::model::{FromText as _, ImageId, InstanceType, Region, SecurityGroupRef, ShutdownBehavior, Zone};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::OnceLock;
 
 /// Canonical's public parameter for its current Ubuntu LTS
-/// (<https://documentation.ubuntu.com/aws/aws-how-to/instances/find-ubuntu-images/>): an AMI ID is good in one region only,
-/// this name is good in all.
+/// (<https://documentation.ubuntu.com/aws/aws-how-to/instances/find-ubuntu-images/>). An AMI ID is
+/// valid in one region only, this name is valid in all.
 const UBUNTU: &str = "resolve:ssm:/aws/service/canonical/ubuntu/server/26.04/stable/current/amd64/hvm/ebs-gp3/ami-id";
 
-/// One environment variable.
+/// An environment variable.
 #[derive(Debug)]
 pub struct Variable {
     /// Its name.
     pub name: &'static str,
-    /// What holds when it is unset or empty.
+    /// The value if it is unset or empty.
     pub default: &'static str,
-    /// What it is for, in one sentence.
+    /// Its purpose, in one sentence.
     pub summary: &'static str,
 }
 
 macro_rules! variables {
     ($($ident:ident = $name:literal, $default:expr, $summary:literal;)*) => {
         $(const $ident: &Variable = &Variable { name: $name, default: $default, summary: $summary };)*
-        /// Every variable that the function reads (the SDK's own come on top). README and template are tested against it.
+        /// Every variable of the function; the SDK's own variables are not among them. Tests hold
+        /// documentation and template against this table.
         pub const VARIABLES: &[&Variable] = &[$($ident),*];
     };
 }
 
 variables! {
     AUTHENTICATION = "AUTHENTICATION", "",
-        "The only way to authenticate that counts: `key`, `iam` or `jwt`. Unset: an identity that API Gateway has checked, or else a key.";
+        "The only authentication method that counts: `key`, `iam` or `jwt`. Unset: an identity that API Gateway has checked, else a key.";
     API_KEYS = "API_KEYS", "",
-        "Comma-separated `name=digest`: who may call, and the SHA-256 of the key in hex. Unset: nobody may.";
+        "Comma-separated `name=digest`: the callers, each with the SHA-256 of a key in hex. Unset: no key is accepted.";
     CALLER_GROUPS = "CALLER_GROUPS", "",
-        "Comma-separated `caller=group`: which groups a caller is in, for policies. A caller may come several times.";
+        "Comma-separated `caller=group`: the groups of callers, for policies. A caller may have several groups.";
     ALLOWED_REGIONS = "ALLOWED_REGIONS", "*",
         "Comma-separated regions that callers may name; `*` is every region of the function's own partition.";
     DEFAULT_REGION = "DEFAULT_REGION", "",
@@ -51,11 +49,11 @@ variables! {
     ALLOWED_INSTANCE_TYPES = "ALLOWED_INSTANCE_TYPES", "",
         "Comma-separated instance types that may be launched or changed to, with `*` for any characters: `t3.*,t4g.*`. Unset: all.";
     MAX_INSTANCES_PER_LAUNCH = "MAX_INSTANCES_PER_LAUNCH", "",
-        "The most instances that one launch may ask for. Unset: as many as EC2 takes.";
+        "The greatest number of instances in one launch. Unset: EC2's own limit.";
     PROTECTED_TAG = "PROTECTED_TAG", "",
         "`key` or `key=value`: an instance with this tag is never stopped, terminated or modified.";
     POLICY_FILE = "POLICY_FILE", "",
-        "A file of Cedar policies. Unset: whoever is authenticated may do what the role may.";
+        "A file of Cedar policies. Unset: every authenticated caller may do what the role may do.";
     DEFAULT_IMAGE = "DEFAULT_IMAGE", UBUNTU,
         "The image of `/ec2/create`: an AMI ID, or `resolve:ssm:` and a parameter's name.";
     DEFAULT_INSTANCE_TYPE = "DEFAULT_INSTANCE_TYPE", "t3.micro",
@@ -71,19 +69,19 @@ variables! {
     LAUNCH_EBS_OPTIMIZED = "LAUNCH_EBS_OPTIMIZED", "false",
         "Whether instances of `/v1/launch` are EBS-optimized: `true` or `false`.";
     BUCKET_PREFIX = "BUCKET_PREFIX", "",
-        "What the names of the buckets of `/s3` begin with. Unset: there is no `/s3`.";
+        "The prefix of the names of all buckets of `/s3`. Unset: `/s3` is off.";
 }
 
-/// Everything that the function was configured with.
+/// The configuration.
 #[derive(Debug)]
 pub struct Config {
-    /// Who may call, and how.
+    /// The callers and the authentication methods.
     pub callers: Callers,
-    /// What callers may do at most.
+    /// The limits for all callers.
     pub limits: Limits,
-    /// Where the policies are, if there are any.
+    /// The policy file, if policies are configured.
     pub policy_file: Option<PathBuf>,
-    /// Where callers may work.
+    /// The regions that callers may name.
     pub regions: Regions,
     /// The image of `/ec2/create`.
     pub default_image: ImageId,
@@ -91,35 +89,34 @@ pub struct Config {
     pub default_instance_type: InstanceType,
     /// The defaults of `/v1/launch`.
     pub launch: LaunchDefaults,
-    /// What the names of all buckets of `/s3` begin with; `None` turns `/s3` off.
+    /// The prefix of the names of all buckets of `/s3`; `None` turns `/s3` off.
     pub bucket_prefix: Option<String>,
-    /// Where EC2 and S3 are.
+    /// Endpoint overrides.
     pub endpoints: Endpoints,
-    /// Whose certificates are believed: the system's, if `SSL_CERT_FILE` or `SSL_CERT_DIR` says where they are.
-    pub trust: Trust,
-    /// Where X-Ray is told of calls. Lambda sets it (`AWS_XRAY_DAEMON_ADDRESS`); what is no address is none.
+    /// The trust store for calls to AWS.
+    pub trust_store: TrustStore,
+    /// The address of the X-Ray daemon, which Lambda sets (`AWS_XRAY_DAEMON_ADDRESS`). An invalid
+    /// address disables tracing.
     pub xray_daemon: Option<SocketAddr>,
-    /// The document that describes this deployment's routes, once somebody has asked for it ([`openapi`](crate::openapi)).
-    pub openapi: OnceLock<Document>,
 }
 
-/// Where callers may work.
+/// The regions that callers may name.
 #[derive(Debug)]
 pub struct Regions {
-    /// Where a request names no region.
+    /// The region of requests that name none.
     pub default: Region,
     /// `None`: every region of the default region's partition.
     allowed: Option<Vec<Region>>,
 }
 
 impl Regions {
-    /// The region of that name, if it is one and the deployment allows it.
+    /// Parses the name of a region that the deployment allows.
     pub fn allow(&self, name: &str) -> Option<Region> {
         let region = Region::parse(name)?;
         self.allows(&region).then_some(region)
     }
 
-    /// Whether callers may work there.
+    /// Whether the deployment allows the region.
     pub fn allows(&self, region: &Region) -> bool {
         match &self.allowed {
             Some(allowed) => allowed.contains(region),
@@ -128,20 +125,29 @@ impl Regions {
     }
 }
 
-/// Where EC2 and S3 are, by the variables that all SDKs have for it. They are read here and not by the SDK, which fails every call
-/// when an address is set to nothing, as a template sets it.
+/// Endpoint overrides from the SDK's standard variables. They are read here and not by the SDK: it
+/// fails every call if a variable is empty, and a template can't leave a variable out.
 #[derive(Debug, Default)]
 pub struct Endpoints {
-    /// The address of EC2, if it is not AWS's: an emulator's
+    /// The URL of an emulator of EC2
     /// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>).
     pub ec2: Option<String>,
-    /// That of S3.
+    /// The URL of an emulator of S3.
     pub s3: Option<String>,
-    /// Whether to use those of AWS's addresses that are for FIPS 140
+    /// Whether to use AWS's FIPS 140 endpoints
     /// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-endpoints.html>).
     pub fips: bool,
-    /// Whether to use those that have IPv6, too.
+    /// Whether to use AWS's endpoints with IPv6.
     pub dual_stack: bool,
+}
+
+/// Which certificates are trusted for calls to AWS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrustStore {
+    /// Amazon's roots, with the system's roots as fallback.
+    Amazon,
+    /// The system's roots: `SSL_CERT_FILE` or `SSL_CERT_DIR` is set.
+    System,
 }
 
 /// The defaults of `/v1/launch`.
@@ -149,18 +155,18 @@ pub struct Endpoints {
 #[expect(missing_docs, reason = "the names are the parameters'")]
 pub struct LaunchDefaults {
     pub key_name: String,
-    pub security_groups: Vec<String>,
+    pub security_groups: Vec<SecurityGroupRef>,
     pub placement: Zone,
     pub shutdown_behavior: ShutdownBehavior,
     pub ebs_optimized: bool,
 }
 
-/// A variable that can't be right.
+/// An invalid variable.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ConfigError {
     /// The variable's name.
     pub variable: &'static str,
-    /// What is wrong with it, without its value: a value may be a secret.
+    /// The problem, without the value: a value may be a secret.
     pub problem: String,
 }
 
@@ -173,11 +179,11 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 impl Config {
-    /// Reads the configuration through `lookup`, which answers for an environment variable. An empty value is no value: a
-    /// template can't leave a variable out.
+    /// Reads the configuration. `lookup` returns the value of an environment variable. An empty value
+    /// counts as unset: a template can't leave a variable out.
     ///
     /// # Errors
-    /// The first variable that can't be right.
+    /// The first invalid variable.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let set = |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         let text = |variable: &Variable| set(variable.name).unwrap_or_else(|| variable.default.to_owned());
@@ -195,7 +201,7 @@ impl Config {
                 let parse = |name: &str| {
                     Region::parse(name).ok_or_else(|| problem(ALLOWED_REGIONS)(&format!("{name:?} is not a region")))
                 };
-                Some(items(list).map(parse).collect::<Result<Vec<_>, _>>()?)
+                Some(list_items(list).map(parse).collect::<Result<Vec<_>, _>>()?)
             }
         };
         let regions = Regions { default, allowed };
@@ -205,9 +211,9 @@ impl Config {
 
         let endpoint = |variable: &'static str| {
             let url = [variable, "AWS_ENDPOINT_URL"].iter().find_map(|name| set(name));
-            let wrong = || ConfigError { variable, problem: "is not a URL".to_owned() };
+            let invalid = || ConfigError { variable, problem: "is not a URL".to_owned() };
             let valid = |url: &String| url.starts_with("http://") || url.starts_with("https://");
-            url.map(|url| if valid(&url) { Ok(url) } else { Err(wrong()) }).transpose()
+            url.map(|url| if valid(&url) { Ok(url) } else { Err(invalid()) }).transpose()
         };
 
         let flag = |variable: &'static str| match set(variable) {
@@ -216,34 +222,37 @@ impl Config {
             None => Ok(false),
         };
 
-        let trust = match (lookup("SSL_CERT_FILE").as_deref().map(str::trim), set("SSL_CERT_DIR")) {
-            // Who reads it takes that for a file without certificates.
+        let trust_store = match (lookup("SSL_CERT_FILE").as_deref().map(str::trim), set("SSL_CERT_DIR")) {
+            // The TLS library would take this for a file without certificates.
             (Some(""), _) => {
-                let problem = "is empty, and so would be the system's certificates: leave it out".to_owned();
+                let problem = "is empty, which means a trust store without certificates: leave it out".to_owned();
                 return Err(ConfigError { variable: "SSL_CERT_FILE", problem });
             }
-            (None, None) => Trust::Amazon,
-            _ => Trust::System,
+            (None, None) => TrustStore::Amazon,
+            _ => TrustStore::System,
         };
 
-        let wrong = |variable, what: &'static str| move || problem(variable)(what);
+        let invalid = |variable, what: &'static str| move || problem(variable)(what);
         let callers = Callers {
-            only: (set(AUTHENTICATION.name).map(|it| Authentication::parse(&it)))
-                .map(|it| it.ok_or_else(wrong(AUTHENTICATION, "is none of key, iam, jwt")))
+            only: (set(AUTHENTICATION.name).map(|name| Authentication::parse(&name)))
+                .map(|method| method.ok_or_else(invalid(AUTHENTICATION, "is none of key, iam, jwt")))
                 .transpose()?,
-            keys: ApiKeys::parse(&text(API_KEYS)).map_err(|it| problem(API_KEYS)(&it))?,
+            keys: ApiKeys::parse(&text(API_KEYS)).map_err(|error| problem(API_KEYS)(&error))?,
             groups: parse_groups(&text(CALLER_GROUPS))
-                .ok_or_else(wrong(CALLER_GROUPS, "is not caller=group pairs, comma-separated"))?,
+                .ok_or_else(invalid(CALLER_GROUPS, "is not caller=group pairs, comma-separated"))?,
         };
         let limits = Limits {
-            instance_types: (set(ALLOWED_INSTANCE_TYPES.name).map(|it| InstanceTypes::parse(&it)))
-                .map(|it| it.ok_or_else(wrong(ALLOWED_INSTANCE_TYPES, "is not instance types, comma-separated")))
+            instance_types: (set(ALLOWED_INSTANCE_TYPES.name).map(|list| InstanceTypes::parse(&list)))
+                .map(|types| {
+                    types.ok_or_else(invalid(ALLOWED_INSTANCE_TYPES, "is not instance types, comma-separated"))
+                })
                 .transpose()?,
-            instances_per_launch: (set(MAX_INSTANCES_PER_LAUNCH.name).map(|it| it.parse().ok().filter(|it| *it > 0)))
-                .map(|it| it.ok_or_else(wrong(MAX_INSTANCES_PER_LAUNCH, "is not a whole number from 1")))
-                .transpose()?,
-            protected_tag: (set(PROTECTED_TAG.name).map(|it| ProtectedTag::parse(&it)))
-                .map(|it| it.ok_or_else(wrong(PROTECTED_TAG, "is neither a tag's key nor key=value")))
+            max_instances_per_launch: (set(MAX_INSTANCES_PER_LAUNCH.name)
+                .map(|count| count.parse().ok().filter(|count| *count > 0)))
+            .map(|count| count.ok_or_else(invalid(MAX_INSTANCES_PER_LAUNCH, "is not a whole number from 1")))
+            .transpose()?,
+            protected_tag: (set(PROTECTED_TAG.name).map(|tag| ProtectedTag::parse(&tag)))
+                .map(|tag| tag.ok_or_else(invalid(PROTECTED_TAG, "is neither a tag's key nor key=value")))
                 .transpose()?,
         };
 
@@ -258,7 +267,10 @@ impl Config {
                 .ok_or_else(|| problem(DEFAULT_INSTANCE_TYPE)("is not an instance type"))?,
             launch: LaunchDefaults {
                 key_name: text(LAUNCH_KEY_NAME),
-                security_groups: items(&text(LAUNCH_SECURITY_GROUPS)).map(str::to_owned).collect(),
+                security_groups: list_items(&text(LAUNCH_SECURITY_GROUPS))
+                    .map(SecurityGroupRef::from_text)
+                    .collect::<Option<_>>()
+                    .ok_or_else(|| problem(LAUNCH_SECURITY_GROUPS)("has an invalid security group ID"))?,
                 placement: Zone::parse(&text(LAUNCH_PLACEMENT))
                     .ok_or_else(|| problem(LAUNCH_PLACEMENT)("is not an Availability Zone"))?,
                 shutdown_behavior: ShutdownBehavior::parse(&text(LAUNCH_SHUTDOWN_BEHAVIOR))
@@ -280,34 +292,34 @@ impl Config {
                 fips: flag("AWS_USE_FIPS_ENDPOINT")?,
                 dual_stack: flag("AWS_USE_DUALSTACK_ENDPOINT")?,
             },
-            trust,
+            trust_store,
             xray_daemon: set("AWS_XRAY_DAEMON_ADDRESS").and_then(|address| address.parse().ok()),
             regions,
-            openapi: OnceLock::new(),
         })
     }
 }
 
 impl Config {
-    /// Reads the policies.
+    /// Reads the policy file, if one is configured.
     ///
     /// # Errors
-    /// The file can't be read, or is no policy set that fits the schema.
+    /// The file can't be read, or its policies do not fit the schema.
     pub fn read_policies(&self) -> Result<Option<Policies>, ConfigError> {
-        let wrong = |problem| ConfigError { variable: POLICY_FILE.name, problem };
+        let invalid = |problem| ConfigError { variable: POLICY_FILE.name, problem };
         let Some(path) = &self.policy_file else { return Ok(None) };
-        let text = std::fs::read_to_string(path).map_err(|error| wrong(format!("{}: {error}", path.display())))?;
-        let policies = Policies::parse(&text).map_err(|problems| wrong(format!("{}:\n{problems}", path.display())))?;
+        let text = std::fs::read_to_string(path).map_err(|error| invalid(format!("{}: {error}", path.display())))?;
+        let policies =
+            Policies::parse(&text).map_err(|problems| invalid(format!("{}:\n{problems}", path.display())))?;
         Ok(Some(policies))
     }
 }
 
-/// The parts of a comma-separated list.
-fn items(list: &str) -> impl Iterator<Item = &str> {
+/// The items of a comma-separated list.
+fn list_items(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
 
-/// S3's rules for a name's first characters, with room for at least three more of its 63.
+/// Whether S3 allows names that begin like this, with at least three of the 63 characters left.
 fn is_bucket_prefix(text: &str) -> bool {
     let valid = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.';
     text.len() <= 60 && text.bytes().all(valid) && text.starts_with(|c: char| c.is_ascii_alphanumeric())
@@ -331,12 +343,12 @@ mod tests {
         assert!(config.callers.keys.is_empty() && config.callers.groups.is_empty() && config.callers.only.is_none());
         let limits = config.limits;
         assert!(limits.instance_types.is_none() && limits.protected_tag.is_none());
-        assert_eq!((limits.instances_per_launch, config.policy_file), (None, None));
+        assert_eq!((limits.max_instances_per_launch, config.policy_file), (None, None));
         assert_eq!(config.regions.default.as_str(), "us-east-1");
         assert!(config.default_image.as_str().starts_with("resolve:ssm:/aws/service/canonical/ubuntu/server/"));
         assert_eq!(config.default_instance_type.as_str(), "t3.micro");
         assert_eq!(config.launch.key_name, "scalacity_dev1");
-        assert_eq!(config.launch.security_groups, ["SSH"]);
+        assert_eq!(config.launch.security_groups, [SecurityGroupRef::Name("SSH".to_owned())]);
         assert_eq!(config.launch.placement.as_str(), "us-east-1b");
         assert_eq!(config.launch.shutdown_behavior, ShutdownBehavior::Terminate);
         assert!(!config.launch.ebs_optimized);
@@ -346,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn an_emulator_is_reached_by_the_sdks_own_variables() {
+    fn an_emulator_is_configured_by_the_sdks_own_variables() {
         let all = ("AWS_ENDPOINT_URL", "http://127.0.0.1:5000");
         let one = ("AWS_ENDPOINT_URL_S3", "https://s3.example");
         let config = read(&[all, one]).unwrap();
@@ -356,15 +368,15 @@ mod tests {
     }
 
     #[test]
-    fn the_sdks_own_variables_say_which_of_aws_addresses_and_authorities_count() {
+    fn endpoints_and_trust_store_follow_the_sdks_own_variables() {
         let read = |variable| read(&[(variable, "True")]).unwrap();
         let (fips, dual_stack) =
             (read("AWS_USE_FIPS_ENDPOINT").endpoints, read("AWS_USE_DUALSTACK_ENDPOINT").endpoints);
         assert_eq!((fips.fips, fips.dual_stack), (true, false));
         assert_eq!((dual_stack.fips, dual_stack.dual_stack), (false, true));
-        assert_eq!(read("SSL_CERT_FILE").trust, Trust::System);
-        assert_eq!(read("SSL_CERT_DIR").trust, Trust::System);
-        assert_eq!(read("AWS_CA_BUNDLE").trust, Trust::Amazon);
+        assert_eq!(read("SSL_CERT_FILE").trust_store, TrustStore::System);
+        assert_eq!(read("SSL_CERT_DIR").trust_store, TrustStore::System);
+        assert_eq!(read("AWS_CA_BUNDLE").trust_store, TrustStore::Amazon);
     }
 
     #[test]
@@ -376,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn a_star_allows_the_own_partition_and_no_other() {
+    fn a_star_allows_the_regions_of_the_own_partition_only() {
         let regions = read(&[]).unwrap().regions;
         assert_eq!(regions.allow("ap-southeast-2").unwrap().as_str(), "ap-southeast-2");
         for other in ["cn-north-1", "us-gov-west-1", "derp", "x.evil.example/"] {
@@ -388,14 +400,14 @@ mod tests {
     }
 
     #[test]
-    fn a_list_allows_what_it_holds() {
+    fn a_list_allows_the_regions_in_it_only() {
         let regions = read(&[("ALLOWED_REGIONS", "us-east-1, eu-west-1")]).unwrap().regions;
         assert!(regions.allow("eu-west-1").is_some());
         assert_eq!(regions.allow("eu-west-2"), None);
     }
 
     #[test]
-    fn a_value_that_cannot_be_right_is_refused_by_its_name() {
+    fn an_invalid_value_is_refused_and_names_its_variable() {
         for (variable, value) in [
             ("API_KEYS", "demo"),
             ("API_KEYS", "demo=abc"),

@@ -1,20 +1,24 @@
-//! The one error type of all layers.
+//! The error type of all layers.
 //!
-//! Inner layers say *what kind* of failure it is; only [`http`](crate::http) knows which status that is, and only a
-//! dialect knows how its documented error body looks.
+//! An [`Error`] says who can do something about a failure: its [`Kind`]. It has no HTTP status and no
+//! body. The table in `http/status.rs` gives each kind its status, and each dialect writes the body
+//! that its document describes.
+//!
+//! An error has two messages. `message` is for the caller: it never holds ARNs, account IDs,
+//! credentials or debug output of the SDK. `cause` is for the log only.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::{fmt, io, iter};
 
-/// What went wrong, in terms of who can do something about it.
+/// The kind of a failure: who can do something about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// The request is malformed or has an invalid value.
     Invalid,
-    /// No API key, or none that is configured.
+    /// No valid API key, token or signature.
     Unauthenticated,
-    /// The caller is known, but may not do this.
+    /// The caller is known, but is not permitted to do this.
     Forbidden,
     /// No such route, instance, image, bucket, ...
     NotFound,
@@ -22,15 +26,15 @@ pub enum Kind {
     MethodNotAllowed,
     /// The request is fine, but the resource's state does not allow it.
     Conflict,
-    /// The request repeats an earlier one's key, but not the request.
-    Mismatch,
+    /// Idempotency key reused with different parameters.
+    IdempotencyMismatch,
     /// The body is larger than the route takes.
     TooLarge,
     /// AWS asks to slow down.
     Throttled,
-    /// A fault of this function.
+    /// A bug in this function.
     Internal,
-    /// AWS refused the function's role, or answered with something that can't be read: not the caller's fault.
+    /// AWS refused the execution role, or sent a malformed response: not the caller's fault.
     Upstream,
     /// AWS has no capacity, or the account's quota is used up.
     Capacity,
@@ -38,31 +42,30 @@ pub enum Kind {
     Unreachable,
 }
 
-/// A failure, with what the caller is told and what only the log is told.
+/// A failure: the message for the caller and the cause for the log.
 #[derive(Clone, Debug)]
 pub struct Error {
     /// Who can do something about it.
     pub kind: Kind,
-    /// A stable code for programs: AWS's own error code, or one of ours in the same style.
+    /// A stable code for programs: AWS's error code, or one of this function in the same style.
     pub code: Cow<'static, str>,
     /// A sentence for people. Never holds ARNs, account IDs, credentials or SDK debug text.
     pub message: String,
-    /// The parameter at fault, if it is one.
+    /// The parameter at fault, if a parameter is at fault.
     pub parameter: Option<Cow<'static, str>>,
-    /// For the log only: the untouched cause.
+    /// The full cause. For the log only.
     pub cause: Option<String>,
-    /// Whether AWS was asked: what AWS refuses and what is refused before AWS is asked are told apart by some dialects.
+    /// Whether the failure comes from a call to AWS. Some dialects have other statuses for those.
     pub by_aws: bool,
-    /// The request ID that AWS gave the failed call.
+    /// AWS's request ID of the failed call.
     pub aws_request_id: Option<String>,
-    /// Whether what was asked for may have happened all the same: the answer was lost, not the request.
-    pub uncertain: bool,
-    /// For [`Kind::MethodNotAllowed`]: the methods that the path has.
-    pub allow: Vec<&'static str>,
+    /// Whether the change may have taken effect although it is reported as failed: the response was
+    /// lost, not the request.
+    pub outcome_unknown: bool,
 }
 
 impl Error {
-    /// An error of that kind, with nothing but a code and a message.
+    /// An error with a kind, a code and a message only.
     pub fn new(kind: Kind, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self {
             kind,
@@ -72,12 +75,12 @@ impl Error {
             cause: None,
             by_aws: false,
             aws_request_id: None,
-            uncertain: false,
-            allow: Vec::new(),
+            outcome_unknown: false,
         }
     }
 
-    /// A value that the parameter does not take. `problem` completes the sentence that begins with the parameter's name.
+    /// An invalid value of a parameter. `problem` completes the sentence that begins with the
+    /// parameter's name.
     pub fn invalid(parameter: impl Into<Cow<'static, str>>, problem: impl fmt::Display) -> Self {
         let parameter = parameter.into();
         Self {
@@ -87,7 +90,7 @@ impl Error {
         }
     }
 
-    /// A required parameter that is not there.
+    /// A required parameter is missing.
     pub fn missing(parameter: &'static str) -> Self {
         Self {
             parameter: Some(parameter.into()),
@@ -95,17 +98,17 @@ impl Error {
         }
     }
 
-    /// A body that can't be read as parameters.
+    /// A request body that can't be parsed as parameters.
     pub fn malformed(problem: impl fmt::Display) -> Self {
         Self::new(Kind::Invalid, "MalformedRequest", format!("The request body {problem}"))
     }
 
-    /// A fault of this function: the caller is told no more than that.
+    /// A bug in this function. The caller gets no details.
     pub fn internal(cause: impl Into<String>) -> Self {
         Self::new(Kind::Internal, "InternalError", "The function failed to handle the request").caused_by(cause)
     }
 
-    /// The same error with its cause, which goes to the log only.
+    /// The same error with a cause for the log.
     #[must_use]
     pub fn caused_by(mut self, cause: impl Into<String>) -> Self {
         self.cause = Some(cause.into());
@@ -121,10 +124,12 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Somebody else's error, what it was caused by, and so on.
-pub(crate) fn levels<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+/// The error and its chain of sources, including the errors wrapped in an [`io::Error`].
+pub(crate) fn error_chain<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     iter::successors(Some(error), |&error| match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-        // Its own source is the source of what is in it.
+        // Its `source()` skips the wrapped error.
         Some(inner) => Some(inner),
         None => error.source(),
     })

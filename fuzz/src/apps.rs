@@ -7,15 +7,16 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use ec2_control_api::App;
+use ec2_control_api::app::App;
+use ec2_control_api::authz::Policies;
+use ec2_control_api::aws::ec2::Ec2;
+use ec2_control_api::aws::s3::S3;
 use ec2_control_api::config::Config;
-use ec2_control_api::ec2::aws::Ec2;
 use ec2_control_api::http::event::Event;
-use ec2_control_api::http::metrics::Boot;
-use ec2_control_api::policy::Policies;
-use ec2_control_api::s3::aws::S3;
-use lambda_http::Context;
-use lambda_http::lambda_runtime::LambdaEvent;
+use ec2_control_api::metrics::ColdStart;
+use ec2_control_api::routes::api;
+use lambda_runtime::Context;
+use lambda_runtime::LambdaEvent;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use std::cell::RefCell;
@@ -103,7 +104,7 @@ impl Apps {
         context.deadline = u64::try_from(deadline.as_millis()).unwrap_or_default();
         let event: Event = serde_json::from_str(event).expect("JSON is an event");
         bench.aws.answer_with(answers.clone());
-        let invoked = ec2_control_api::invoke(&bench.app, LambdaEvent::new(event, context));
+        let invoked = ec2_control_api::invocation::invoke(&bench.app, LambdaEvent::new(event, context));
         let answer = serde_json::to_value(self.runtime.block_on(invoked)).expect("an answer is JSON");
         let lines = std::mem::take(&mut *bench.logged.lock().unwrap_or_else(PoisonError::into_inner));
         let [line] = lines.as_slice() else { panic!("not one line in the log: {lines:?}") };
@@ -133,7 +134,8 @@ impl Bench {
             ec2: Ec2::new(sdk.clone(), None),
             s3: S3::new(sdk, None),
             clock: || OffsetDateTime::UNIX_EPOCH,
-            boot: Boot::default(),
+            api: api(),
+            cold_start: ColdStart::default(),
             log: Box::new(move |line| log.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_owned())),
         };
         Self { app, aws, logged }

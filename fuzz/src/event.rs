@@ -2,9 +2,9 @@
 
 use crate::apps::KEY;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use ec2_control_api::dialects::DIALECTS;
-use ec2_control_api::http::params::{Parameter, Type};
+use ec2_control_api::http::param_info::{ParamInfo, ParamKind};
 use ec2_control_api::http::route::{BodyUse, Route};
+use ec2_control_api::routes::DIALECTS;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
@@ -107,7 +107,7 @@ fn routed(data: &[u8]) -> Vec<u8> {
         let Some(parameter) = route.parameters.get(usize::from(*which) % count) else { continue };
         let names: Vec<_> = [parameter.name].iter().chain(parameter.aliases).copied().collect();
         let name = names[usize::from(*which) / count % names.len()];
-        given.push((*parameter, name, if value.is_empty() { example(parameter).as_bytes() } else { value }));
+        given.push((parameter, name, if value.is_empty() { example(parameter).as_bytes() } else { value }));
     }
     for parameter in route.parameters.iter().filter(|it| it.required) {
         if !given.iter().any(|(it, ..)| it.name == parameter.name) {
@@ -115,8 +115,8 @@ fn routed(data: &[u8]) -> Vec<u8> {
         }
     }
     let encode = |text: &[u8]| percent_encode(text, NON_ALPHANUMERIC).to_string();
-    let pair = |(parameter, name, value): &(&Parameter, &str, &[u8])| match parameter.kind {
-        Type::Tag => {
+    let pair = |(parameter, name, value): &(&ParamInfo, &str, &[u8])| match parameter.kind {
+        ParamKind::Tag => {
             let at = value.iter().position(|b| *b == b'=').unwrap_or(value.len());
             let (key, value) = value.split_at(at);
             format!("tag:{}={}", encode(key), encode(value.get(1..).unwrap_or_default()))
@@ -140,13 +140,13 @@ fn routed(data: &[u8]) -> Vec<u8> {
 }
 
 /// A value that is right.
-fn example(parameter: &Parameter) -> &'static str {
+fn example(parameter: &ParamInfo) -> &'static str {
     let name = parameter.name.to_ascii_lowercase();
     let has = |part| name.contains(part);
     match parameter.kind {
-        Type::Integer => "5",
-        Type::Boolean => "true",
-        Type::Tag => "Name=x",
+        ParamKind::Integer => "5",
+        ParamKind::Boolean => "true",
+        ParamKind::Tag => "Name=x",
         _ if has("region") => "us-east-1",
         _ if has("instance_id") || has("instanceid") => "i-0123456789abcdef0",
         _ if has("image") => "ami-12345678",

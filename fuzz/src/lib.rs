@@ -7,13 +7,15 @@ mod event;
 
 use apps::{Apps, KEY};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use ec2_control_api::dialects::DIALECTS;
-use ec2_control_api::ec2::Region;
-use ec2_control_api::http::auth::{Authentication, Caller};
+use ec2_control_api::auth::{Authentication, Caller};
+use ec2_control_api::authz::{AuthzRequest, Policies, Resource};
 use ec2_control_api::http::event::Event;
-use ec2_control_api::http::params::{Parameter, Params, Type};
-use ec2_control_api::http::route::{Found, find};
-use ec2_control_api::policy::{Action, Policies, Question, Resource};
+use ec2_control_api::http::param::{Param, Tags};
+use ec2_control_api::http::param_info::{ParamInfo, ParamKind};
+use ec2_control_api::http::params::Params;
+use ec2_control_api::http::route::{RouteMatch, find};
+use ec2_control_api::model::{InstanceRef, Region};
+use ec2_control_api::routes::DIALECTS;
 use lambda_http::http::{HeaderName, HeaderValue, Method};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -43,8 +45,8 @@ pub fn invoke(data: &[u8]) {
         assert_eq!(closed.calls, 0, "nobody is authenticated, but AWS was called: {json}");
         let status = closed.answer["statusCode"].as_u64().unwrap_or_default();
         let routes = || DIALECTS.iter().flat_map(|dialect| dialect.routes);
-        let open =
-            [200, 304].contains(&status) && routes().any(|route| route.open && closed.line["route"] == route.path);
+        let open = [200, 304].contains(&status)
+            && routes().any(|route| route.is_public() && closed.line["route"] == route.path);
         assert!(open || (400..=499).contains(&status), "{status} for nobody: {json}");
 
         let known = apps.invoke(if answers.governed() { &apps.governed } else { &apps.open }, &json, &answers);
@@ -137,12 +139,16 @@ fn texts(json: &str) -> impl Iterator<Item = Cow<'_, str>> {
 /// # Panics
 /// A reader panics, or reads something that it must refuse.
 pub fn params(data: &[u8]) {
-    const TEXT: &Parameter = &parameter("KeyName", &["key_name", "MinCount"], Type::Text);
-    const COUNT: &Parameter = &parameter("MaxCount", &["count"], Type::Integer);
-    const FORCE: &Parameter = &parameter("force", &["Force"], Type::Boolean);
-    const IDS: &Parameter = &parameter("instance_id", &["instance_ids", "InstanceId"], Type::List);
-    const TAG: &Parameter = &parameter("tag:KEY", &[], Type::Tag);
-    const ALL: &[&Parameter] = &[TEXT, COUNT, FORCE, IDS, TAG];
+    const ALL: &[ParamInfo] = &[
+        Param::<String>::optional("KeyName", "").aliases(&["key_name", "MinCount"]).info,
+        Param::<u32>::optional("MaxCount", "").aliases(&["count"]).range((1, 1000)).info,
+        Param::<bool>::optional("force", "").aliases(&["Force"]).info,
+        Param::<Vec<InstanceRef>>::optional("instance_id", "")
+            .aliases(&["instance_ids", "InstanceId"])
+            .max_items(10)
+            .info,
+        Param::<Tags>::optional("tag:KEY", "").info,
+    ];
 
     let mut lines = data.splitn(3, |b| *b == b'\n');
     let mut line = || lines.next().unwrap_or_default();
@@ -157,8 +163,6 @@ pub fn params(data: &[u8]) {
         if let Ok(text) = params.text(parameter) {
             assert_eq!(raw.ok(), Some(text), "{params:?}");
             assert!(text.is_none_or(|text| !text.is_empty() && printable(text)), "{params:?}");
-            assert_eq!(params.required(parameter).ok(), text, "{params:?}");
-            assert_eq!(params.parsed(parameter, "it", |it| Some(it.len())).ok(), Some(text.map(str::len)));
         }
         if let Ok(Some(number)) = params.integer(parameter) {
             assert!((1..=1000).contains(&number), "{params:?}");
@@ -168,21 +172,17 @@ pub fn params(data: &[u8]) {
             assert!(items.len() <= 10 && items.iter().all(|it| !it.is_empty() && printable(it)), "{params:?}");
             assert!((1..items.len()).all(|i| !items[..i].contains(&items[i])), "{params:?}");
         }
-        if let (Type::Tag, Ok(tags)) = (parameter.kind, params.tags(parameter)) {
+        if let (ParamKind::Tag, Ok(tags)) = (parameter.kind, params.tags(parameter)) {
             assert!(tags.len() <= 50, "{params:?}");
             assert!(tags.iter().all(|(key, values)| !key.is_empty() && printable(key) && !values.is_empty()));
         }
-        let _ = params.spelled(parameter.name);
+        let _ = params.is_given_as(parameter.name);
     }
     for name in params.unknown(ALL) {
         assert!(!ALL.iter().any(|known| known.name == name || known.aliases.contains(&name)), "{params:?}");
         assert!(!name.starts_with("aws_secret_access_key") || name.len() > 21, "{params:?}");
     }
     assert!(params.unknown(ALL).count() <= params.unknown(&[]).count());
-}
-
-const fn parameter(name: &'static str, aliases: &'static [&'static str], kind: Type) -> Parameter {
-    Parameter { name, aliases, kind, range: (1, 1000), most: 10, ..Parameter::ANY }
 }
 
 /// A method, a space, a path. A route that is found is found again by its pattern with the captured segments in it, every
@@ -196,7 +196,7 @@ pub fn router(data: &[u8]) {
     let method = Method::from_bytes(method.as_bytes()).unwrap_or(Method::GET);
     let config = apps::config(&[]);
     match find(DIALECTS, &config, &method, path) {
-        Found::Route(dialect, route, segments) => {
+        RouteMatch::Found(dialect, route, segments) => {
             assert!(path.starts_with(dialect.prefix), "{path}: {}", route.path);
             let mut again = route.path.to_owned();
             for (name, value) in &segments {
@@ -206,20 +206,20 @@ pub fn router(data: &[u8]) {
                 });
                 again = again.replace(&format!("{{{name}}}"), &encoded).replace(&format!("{{{name}...}}"), &encoded);
             }
-            let Found::Route(_, found, same) = find(DIALECTS, &config, &method, &again) else {
+            let RouteMatch::Found(_, found, same) = find(DIALECTS, &config, &method, &again) else {
                 panic!("{method} {path} leads to {}, but {again} leads nowhere", route.path);
             };
-            assert_eq!((found.operation, found.path, same), (route.operation, route.path, segments), "{path}: {again}");
+            assert_eq!((found.name, found.path, same), (route.name, route.path, segments), "{path}: {again}");
         }
-        Found::OtherMethods(_, methods) => {
+        RouteMatch::MethodNotAllowed(_, methods) => {
             assert!(!methods.is_empty() && !methods.contains(&method.as_str()), "{method} {path}: {methods:?}");
             for method in methods {
                 let method = Method::from_bytes(method.as_bytes()).unwrap_or_default();
                 let found = find(DIALECTS, &config, &method, path);
-                assert!(matches!(found, Found::Route(..)), "{method} {path}");
+                assert!(matches!(found, RouteMatch::Found(..)), "{method} {path}");
             }
         }
-        Found::Nothing(dialect) => {
+        RouteMatch::NotFound(dialect) => {
             assert!(dialect.is_none_or(|dialect| path.starts_with(dialect.prefix)), "{path}");
         }
     }
@@ -240,14 +240,13 @@ pub fn policy(data: &[u8]) {
         groups: vec!["ops".to_owned(), String::new()],
         scopes: vec!["\"".to_owned()],
     };
-    for (action, resource) in
-        [(Action::DescribeInstances, Resource::Region), (Action::PutObject, Resource::Bucket("demo-\u{0}\""))]
+    for (action, resource) in [("DescribeInstances", Resource::Region), ("PutObject", Resource::Bucket("demo-\u{0}\""))]
     {
         let source_ip = Some(std::net::Ipv6Addr::LOCALHOST.into());
-        let question = Question { caller: &caller, source_ip, action, attribute: None, region: &region, resource };
+        let question = AuthzRequest { caller: &caller, source_ip, action, attribute: None, region: &region, resource };
         let verdict = policies.decide(&question);
         assert!(
-            !verdict.permitted || (!verdict.policies.is_empty() && verdict.problem.is_none()),
+            !verdict.permitted || (!verdict.determining_policies.is_empty() && verdict.problem.is_none()),
             "{verdict:?}: {text}"
         );
     }

@@ -1,6 +1,6 @@
 //! The fuzz targets on inputs that are the same every time: the sample events, the seeds, and mutations of both.
 
-use ec2_control_api::dialects::DIALECTS;
+use ec2_control_api::routes::DIALECTS;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;

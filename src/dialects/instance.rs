@@ -1,19 +1,24 @@
-//! `/instance/*`: the dialect of workwork, which starts, stops and reboots instances and keeps in the tag `start_time` since
-//! when each has been running.
+//! `/instance/*`: the dialect of workwork. It starts, stops and reboots instances, and keeps the time of
+//! the last start in the tag `start_time`.
 
-use crate::ec2::{Change, Instance, InstanceRef, Region, Tag};
+use super::common::{DRY_RUN, DRY_RUN_OK, WAIT, encode_dry_run, format_utc, sample_instance};
 use crate::error::{Error, Kind};
-use crate::http::Reply;
-use crate::http::params::parameters;
-use crate::http::route::{Answer, BodyUse, Call, Dialect, Input, Route};
-use crate::operation::{Operation, Outcome};
+use crate::http::call::{Decoded, call};
+use crate::http::param::Param;
+use crate::http::reply::Reply;
+use crate::http::route::{BodyUse, Dialect, Handler, Input, Response, Route};
+use crate::model::{FromText, Instance, InstanceRef, Region, Tag};
+use crate::operations::Operation as _;
+use crate::operations::change_state::{RebootInstances, StartInstances, StopInstances, WithTag};
+use crate::operations::describe::DescribeInstance;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeMap;
-use time::{OffsetDateTime, UtcOffset};
+use time::OffsetDateTime;
+use time::macros::format_description;
 
-// ---------------------------------------------------------------------------------------------------------------- routes
+// ---------------------------------------------------------------------------------------- routes
 
 /// The dialect.
 pub const DIALECT: Dialect = Dialect {
@@ -22,9 +27,9 @@ pub const DIALECT: Dialect = Dialect {
     prefix: "/instance",
     enabled: |_| true,
     routes: ROUTES,
-    segments: &[REGION, INSTANCE_ID, ACTION],
-    encode,
-    error,
+    segments: &[REGION.info, INSTANCE_ID.info, ACTION.info],
+    dry_run: encode_dry_run,
+    error: encode_error,
     error_body: SchemaGenerator::subschema_for::<Errors<'_>>,
 };
 
@@ -32,100 +37,111 @@ const ROUTES: &[Route] = &[
     Route {
         methods: &["POST", "PUT"],
         path: "/instance/{region}/{instance_id}/{action}",
-        operation: "action",
+        name: "action",
         summary: "Does `start`, `stop` or `reboot`, and sets the tag `start_time`.",
-        parameters: &[super::WAIT, super::DRY_RUN],
+        parameters: &[WAIT.info, DRY_RUN.info],
         body: BodyUse::Parameters, // the JSON member api_key
-        answers: &[Answer::empty(204, "EC2 has accepted the change."), super::TRIED],
-        actions: &[
-            "ec2:StartInstances",
-            "ec2:StopInstances",
-            "ec2:RebootInstances",
-            "ec2:CreateTags",
-            "ec2:DescribeInstances",
-        ],
-        open: false,
-        decode: action,
+        responses: &[Response::empty(204, "EC2 has accepted the change."), DRY_RUN_OK],
+        handler: Handler::Authenticated {
+            actions: &[
+                WithTag::<StartInstances>::ACTION,
+                WithTag::<StopInstances>::ACTION,
+                WithTag::<RebootInstances>::ACTION,
+            ],
+            decode: action,
+        },
     },
     Route {
         methods: &["GET"],
         path: "/instance/{region}/{instance_id}",
-        operation: "describe",
+        name: "describe",
         summary: "Shows an instance's DNS name, address, state, tags and type.",
         parameters: &[],
         body: BodyUse::Parameters,
-        answers: &[Answer::json::<Description<'_>>(200, "The instance.", || {
-            json!(Description::from(&super::sample_instance()))
+        responses: &[Response::json::<Description<'_>>(200, "The instance.", || {
+            json!(Description::from(&sample_instance()))
         })],
-        actions: &["ec2:DescribeInstances"],
-        open: false,
-        decode: describe,
+        handler: Handler::Authenticated { actions: &[DescribeInstance::ACTION], decode: describe },
     },
 ];
 
-parameters! {
-    REGION = "region", Text, true,
-        "The region, such as us-east-1.",
-        pattern: Region::PATTERN, example: "us-east-1";
-    INSTANCE_ID = "instance_id", Text, true,
-        "The instance's ID, or its name if no other has it.",
-        pattern: InstanceRef::PATTERN, example: "i-0123456789abcdef0";
-    ACTION = "action", Text, true,
-        "What to do; case matters.",
-        values: &["start", "stop", "reboot"], example: "stop";
+const REGION: Param<Region> = Param::required("region", "The region, such as us-east-1.");
+const INSTANCE_ID: Param<InstanceRef> =
+    Param::required("instance_id", "The instance's ID, or its name if no other has it.");
+const ACTION: Param<ActionName> = Param::required("action", "What to do; case matters.");
+
+/// The last segment of the path.
+enum ActionName {
+    Start,
+    Stop,
+    Reboot,
 }
 
-// ---------------------------------------------------------------------------------------------------------------- decode
+impl FromText for ActionName {
+    const PATTERN: &'static str = "";
+    const EXPECTED: &'static str = "";
+    const EXAMPLE: &'static str = "stop";
+    const VALUES: &'static [&'static str] = &["start", "stop", "reboot"];
+
+    fn from_text(text: &str) -> Option<Self> {
+        match text {
+            "start" => Some(Self::Start),
+            "stop" => Some(Self::Stop),
+            "reboot" => Some(Self::Reboot),
+            _ => None,
+        }
+    }
+}
+
+// ---------------------------------------------------------------------------------------- decode
 
 fn region(input: &Input<'_>) -> Result<Region, Error> {
-    let wrong = || Error::invalid(REGION.name, "is not a region that this deployment allows");
-    input.config.regions.allow(input.segment(REGION.name)).ok_or_else(wrong)
+    let region = input.segment(REGION).filter(|region| input.config.regions.allows(region));
+    region.ok_or_else(|| Error::invalid(REGION.info.name, "is not a region that this deployment allows"))
 }
 
 fn instance(input: &Input<'_>) -> Result<InstanceRef, Error> {
-    let wrong = || Error {
-        parameter: Some(INSTANCE_ID.name.into()),
+    input.segment(INSTANCE_ID).ok_or_else(|| Error {
+        parameter: Some(INSTANCE_ID.info.name.into()),
         ..Error::new(Kind::NotFound, "InvalidInstanceID.Malformed", "instance_id not found")
-    };
-    InstanceRef::parse(input.segment(INSTANCE_ID.name)).ok_or_else(wrong)
+    })
 }
 
-fn action(input: &Input<'_>) -> Result<Call, Error> {
+fn action(input: &Input<'_>) -> Decoded {
     // The original checks in this order, and clients see which check fails first.
     let region = region(input)?;
-    let (change, start_time) = match input.segment(ACTION.name) {
-        "start" => (Change::Start, isoformat(input.now)),
-        "reboot" => (Change::Reboot, isoformat(input.now)),
-        "stop" => (Change::Stop { force: false }, String::new()),
-        _ => return Err(Error::invalid(ACTION.name, format!("is none of {}", ACTION.values.join(", ")))),
-    };
+    let action = input
+        .segment(ACTION)
+        .ok_or_else(|| Error::invalid(ACTION.info.name, format!("must be one of {}", ActionName::VALUES.join(", "))))?;
     let instances = vec![instance(input)?];
-    let tag = Some(Tag { key: "start_time".to_owned(), value: start_time });
-    Ok(Call::new(region, Operation::Change { change, instances, tag }))
-}
-
-fn describe(input: &Input<'_>) -> Result<Call, Error> {
-    Ok(Call::new(region(input)?, Operation::Describe(instance(input)?)))
-}
-
-/// What Python's `datetime.utcnow().isoformat()` writes, always with microseconds.
-fn isoformat(it: OffsetDateTime) -> String {
-    let it = it.to_offset(UtcOffset::UTC);
-    let (year, month, day) = (it.year(), u8::from(it.month()), it.day());
-    let (hour, minute, second, microsecond) = (it.hour(), it.minute(), it.second(), it.microsecond());
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{microsecond:06}")
-}
-
-// ---------------------------------------------------------------------------------------------------------------- encode
-
-fn encode(_call: Call, outcome: Outcome) -> Reply {
-    match outcome {
-        Outcome::Changed(_) | Outcome::Rebooted(_) => Reply::empty(204),
-        Outcome::Tried { action, by_aws } => Reply::json(200, &super::DryRun::new(action, by_aws)),
-        Outcome::Described(instance) => Reply::json(200, &Description::from(&*instance)),
-        other => super::unexpected(&other),
+    let tag = |start_time| Tag { key: "start_time".to_owned(), value: start_time };
+    match action {
+        ActionName::Start => {
+            let change = StartInstances { region, instances };
+            call(WithTag { change, tag: tag(isoformat(input.now)) }, |_| Reply::empty(204))
+        }
+        ActionName::Reboot => {
+            let change = RebootInstances { region, instances };
+            call(WithTag { change, tag: tag(isoformat(input.now)) }, |_| Reply::empty(204))
+        }
+        ActionName::Stop => {
+            let change = StopInstances { region, instances, force: false };
+            call(WithTag { change, tag: tag(String::new()) }, |_| Reply::empty(204))
+        }
     }
 }
+
+fn describe(input: &Input<'_>) -> Decoded {
+    let operation = DescribeInstance { region: region(input)?, instance: instance(input)? };
+    call(operation, |instance| Reply::json(200, &Description::from(&instance)))
+}
+
+/// The text of Python's `datetime.utcnow().isoformat()`, always with microseconds.
+fn isoformat(time: OffsetDateTime) -> String {
+    format_utc(time, format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]"))
+}
+
+// ---------------------------------------------------------------------------------------- encode
 
 /// An instance. What EC2 does not have is null.
 #[derive(Serialize, JsonSchema)]
@@ -140,19 +156,19 @@ struct Description<'a> {
 }
 
 impl<'a> From<&'a Instance> for Description<'a> {
-    fn from(it: &'a Instance) -> Self {
+    fn from(instance: &'a Instance) -> Self {
         Self {
-            public_dns_name: it.public_dns_name.as_deref(),
-            public_ip_address: it.public_ip_address.as_deref(),
-            state: it.state.name.as_deref(),
-            tags: it.tags.iter().map(|Tag { key, value }| (key.as_str(), value.as_str())).collect(),
-            r#type: it.instance_type.as_deref(),
+            public_dns_name: instance.public_dns_name.as_deref(),
+            public_ip_address: instance.public_ip_address.as_deref(),
+            state: instance.state.name.as_deref(),
+            tags: instance.tags.iter().map(|Tag { key, value }| (key.as_str(), value.as_str())).collect(),
+            r#type: instance.instance_type.as_deref(),
         }
     }
 }
 
-/// `{"errors": [{"id", "title"}]}`, with the original's words and statuses for what the original checked.
-fn error(error: &Error, status: u16, _route: Option<&Route>) -> Reply {
+/// `{"errors": [{"id", "title"}]}`, with the original's words and statuses where the original has them.
+fn encode_error(error: &Error, status: u16, _route: Option<&Route>) -> Reply {
     let (status, id, title) = match (error.kind, error.parameter.as_deref(), &*error.code) {
         (Kind::Unauthenticated, ..) => (401, "api_key", "Invalid api key"),
         (Kind::Invalid, Some("region"), _) => (422, "region", "Invalid region"),
@@ -165,22 +181,22 @@ fn error(error: &Error, status: u16, _route: Option<&Route>) -> Reply {
     Reply::json(status, &Errors { errors: [ErrorItem { id, title }] })
 }
 
-/// What went wrong.
+/// An error.
 #[derive(Serialize, JsonSchema)]
 struct Errors<'a> {
-    /// One.
+    /// One error.
     errors: [ErrorItem<'a>; 1],
 }
 
 #[derive(Serialize, JsonSchema)]
 struct ErrorItem<'a> {
-    /// What is wrong: the part of the request, or a code.
+    /// The part of the request that is wrong, or a code.
     id: &'a str,
     /// A sentence for people.
     title: &'a str,
 }
 
-// ----------------------------------------------------------------------------------------------------------------- tests
+// ----------------------------------------------------------------------------------------- tests
 
 #[cfg(test)]
 mod tests {

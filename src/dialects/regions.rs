@@ -1,16 +1,19 @@
-//! `/regions`: where callers may work, and what there is. In the words of `/ec2`.
+//! `/regions`: the regions that callers may name, with the number of instances in each. Its errors are
+//! those of `/ec2`.
 
-use crate::error::Error;
-use crate::http::Reply;
-use crate::http::route::{Answer, BodyUse, Call, Dialect, Input, Route};
-use crate::listing::RegionInstances;
-use crate::operation::{Operation, Outcome};
+use super::boto3::{ERROR_BODY, encode_error};
+use super::common::encode_dry_run;
+use crate::http::call::call;
+use crate::http::reply::Reply;
+use crate::http::route::{BodyUse, Dialect, Handler, Response, Route};
+use crate::operations::Operation as _;
+use crate::operations::regions::{CountInstances, RegionInstances};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-// ---------------------------------------------------------------------------------------------------------------- routes
+// ---------------------------------------------------------------------------------------- routes
 
 /// The dialect.
 pub const DIALECT: Dialect = Dialect {
@@ -21,35 +24,25 @@ pub const DIALECT: Dialect = Dialect {
     routes: &[Route {
         methods: &["GET"],
         path: "/regions",
-        operation: "list",
+        name: "list",
         summary: "Lists the regions that the deployment allows, with how many instances of each state they have.",
         parameters: &[],
         body: BodyUse::Parameters,
-        answers: &[Answer::json::<Vec<Row<'_>>>(200, "The regions.", example)],
-        actions: &["ec2:DescribeRegions", "ec2:DescribeInstances"],
-        open: false,
-        decode: regions,
+        responses: &[Response::json::<Vec<Row<'_>>>(200, "The regions.", example)],
+        handler: Handler::Authenticated {
+            actions: &[CountInstances::ACTION],
+            decode: |_| {
+                call(CountInstances, |regions| Reply::json(200, &regions.iter().map(Row::from).collect::<Vec<_>>()))
+            },
+        },
     }],
     segments: &[],
-    encode,
-    error: super::ec2::error,
-    error_body: super::ec2::ERROR_BODY,
+    dry_run: encode_dry_run,
+    error: encode_error,
+    error_body: ERROR_BODY,
 };
 
-// ---------------------------------------------------------------------------------------------------------------- decode
-
-fn regions(input: &Input<'_>) -> Result<Call, Error> {
-    Ok(Call::new(input.config.regions.default.clone(), Operation::Regions))
-}
-
-// ---------------------------------------------------------------------------------------------------------------- encode
-
-fn encode(_call: Call, outcome: Outcome) -> Reply {
-    match outcome {
-        Outcome::Regions(regions) => Reply::json(200, &regions.iter().map(Row::from).collect::<Vec<_>>()),
-        other => super::unexpected(&other),
-    }
-}
+// ---------------------------------------------------------------------------------------- encode
 
 /// A region: how many instances of each state it has, or why that can't be said.
 #[derive(Serialize, JsonSchema)]
@@ -73,10 +66,10 @@ struct Problem<'a> {
 }
 
 impl<'a> From<&'a RegionInstances> for Row<'a> {
-    fn from(it: &'a RegionInstances) -> Self {
-        let error = it.by_state.as_ref().err();
+    fn from(region: &'a RegionInstances) -> Self {
+        let error = region.by_state.as_ref().err();
         let error = error.map(|error| Problem { message: &error.message, error: &error.code });
-        Self { name: it.region.as_str(), instances: it.by_state.as_ref().ok(), error }
+        Self { name: region.region.as_str(), instances: region.by_state.as_ref().ok(), error }
     }
 }
 

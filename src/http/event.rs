@@ -1,9 +1,10 @@
-//! From the invocation's JSON to a request, whatever a caller made API Gateway put into it.
+//! Reads a Lambda event, whatever a caller made API Gateway put into it.
 //!
-//! `lambda_http` reads events well, but three things that callers control can fail an invocation there, and a failed
-//! invocation is answered by the gateway instead of by us: a header with a control character does not deserialize, and a `Host`
-//! header or a raw query string that is no part of a URI panics when the URI is built. Nothing here uses the URI: the path
-//! and the parameters come from the event itself. So those parts are taken out before `lambda_http` sees them.
+//! Three things that callers control can fail an invocation in `lambda_http`, and the gateway answers a
+//! failed invocation itself: a header with a control character does not deserialize, and a `Host` header
+//! or a raw query string that is not a valid part of a URI panics when the URI is built. This function
+//! does not use the URI: it reads the path and the parameters from the event. So those parts are removed
+//! before `lambda_http` sees them.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
@@ -12,11 +13,11 @@ use lambda_http::request::LambdaRequest;
 use serde::de::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// The longest path that is read, in bytes. API Gateway takes 10,240 for the request line and all headers together.
-const LONGEST_PATH: usize = 10_240;
+/// The longest path, in bytes. API Gateway takes 10,240 for the request line and all headers together.
+const MAX_PATH_LEN: usize = 10_240;
 
-/// An API Gateway event (payload 1.0 or 2.0). Deserializing it never fails on JSON: what is no such event becomes one without
-/// a path, which no gateway sends and the router refuses.
+/// An API Gateway event (payload 1.0 or 2.0). Any JSON deserializes: if it is not such an event, the
+/// result is an event without a path, which no gateway sends and the router refuses.
 #[derive(Debug)]
 pub struct Event(LambdaRequest);
 
@@ -29,30 +30,30 @@ impl From<Event> for LambdaRequest {
 impl<'de> Deserialize<'de> for Event {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let json = Box::<serde_json::value::RawValue>::deserialize(deserializer)?;
-        // What nearly every event is. `lambda_http` would try payload 1.0 first.
+        // Most events are of this kind, but `lambda_http` would try payload 1.0 first.
         if let Ok(event) = serde_json::from_str::<ApiGatewayV2httpRequest>(json.get())
             && event.version.as_deref() == Some("2.0")
         {
-            return Ok(Self(harmless(LambdaRequest::ApiGatewayV2(event)).unwrap_or_else(unreadable)));
+            return Ok(Self(sanitize(LambdaRequest::ApiGatewayV2(event)).unwrap_or_else(invalid_event)));
         }
         let request = serde_json::from_str(json.get()).or_else(|_| {
             let mut event: Value = serde_json::from_str(json.get())?;
-            drop_unreadable_headers(&mut event);
+            drop_invalid_headers(&mut event);
             serde_json::from_value(event)
         });
-        Ok(Self(request.ok().and_then(harmless).unwrap_or_else(unreadable)))
+        Ok(Self(request.ok().and_then(sanitize).unwrap_or_else(invalid_event)))
     }
 }
 
-fn unreadable() -> LambdaRequest {
+fn invalid_event() -> LambdaRequest {
     LambdaRequest::ApiGatewayV2(ApiGatewayV2httpRequest::default())
 }
 
-/// Takes out what `lambda_http` would build a URI from, but for the path.
-fn harmless(request: LambdaRequest) -> Option<LambdaRequest> {
+/// Removes the parts that `lambda_http` would build a URI from, except for the path.
+fn sanitize(request: LambdaRequest) -> Option<LambdaRequest> {
     let readable =
-        |path: &Option<String>| path.as_ref().is_some_and(|it| it.starts_with('/') && it.len() <= LONGEST_PATH);
-    // What `lambda_http` panics on; no gateway sends it.
+        |path: &Option<String>| path.as_ref().is_some_and(|path| path.starts_with('/') && path.len() <= MAX_PATH_LEN);
+    // `lambda_http` panics on invalid base64; no gateway sends it.
     let decodable = |body: &Option<String>, encoded: bool| {
         !encoded || body.as_ref().is_none_or(|body| BASE64_STANDARD.decode(body).is_ok())
     };
@@ -61,13 +62,13 @@ fn harmless(request: LambdaRequest) -> Option<LambdaRequest> {
             if readable(&event.raw_path) && decodable(&event.body, event.is_base64_encoded) =>
         {
             if let Some(query) = event.raw_query_string.take() {
-                // Infallible: bytes that are not UTF-8 become U+FFFD, which the parameter reader refuses.
+                // Never fails: bytes that are not UTF-8 become U+FFFD, which the parameter reader refuses.
                 event.query_string_parameters = query.parse().unwrap_or_default();
             }
             event.headers.remove(HOST);
             let domain = event.request_context.domain_name.take().unwrap_or_default();
-            // An HTTP API has decoded the path. A REST API has not, and neither have function URLs and cargo-lambda's
-            // emulator, which is no API and has no ID. The router reads one form, the encoded one.
+            // An HTTP API has decoded the path. REST APIs, function URLs and cargo-lambda's emulator (which
+            // has no API ID) have not. The router reads the encoded form.
             if event.request_context.apiid.is_some() && !domain.contains(".lambda-url.") {
                 event.raw_path = event.raw_path.map(|path| path.replace('%', "%25"));
             }
@@ -78,7 +79,7 @@ fn harmless(request: LambdaRequest) -> Option<LambdaRequest> {
         {
             let parameters =
                 event.multi_value_query_string_parameters.iter().chain(event.query_string_parameters.iter());
-            if parameters.map(|(name, value)| name.len() + value.len() + 2).sum::<usize>() > LONGEST_PATH {
+            if parameters.map(|(name, value)| name.len() + value.len() + 2).sum::<usize>() > MAX_PATH_LEN {
                 return None;
             }
             event.headers.remove(HOST);
@@ -90,8 +91,8 @@ fn harmless(request: LambdaRequest) -> Option<LambdaRequest> {
     }
 }
 
-/// Headers that `http` does not take are of no use to anyone here: without them the rest can be read.
-fn drop_unreadable_headers(event: &mut Value) {
+/// Removes headers that are not valid in HTTP, so that the rest of the event can be read.
+fn drop_invalid_headers(event: &mut Value) {
     for member in ["headers", "multiValueHeaders"] {
         let Some(headers) = event.get_mut(member).and_then(Value::as_object_mut) else { continue };
         headers.retain(|name, value| {
@@ -152,14 +153,14 @@ mod tests {
             assert_eq!(request(&v2(path, "", json!({}))).raw_http_path(), path.replace('%', "%25"));
             assert_eq!(request(&v1(path, json!({}), json!({}))).raw_http_path(), path);
         }
-        for path in ["", "x", ":99999", &format!("/{}", "a".repeat(LONGEST_PATH))] {
+        for path in ["", "x", ":99999", &format!("/{}", "a".repeat(MAX_PATH_LEN))] {
             assert_eq!(request(&v2(path, "", json!({}))).raw_http_path(), "");
             assert_eq!(request(&v1(path, json!({}), json!({}))).raw_http_path(), "");
         }
     }
 
     #[test]
-    fn the_path_is_read_encoded_whoever_hands_it_over() {
+    fn the_path_is_read_in_its_encoded_form_from_every_kind_of_api() {
         let mut event = v2("/s3/demo-x/100% é%41", "", json!({}));
         assert_eq!(request(&event).raw_http_path(), "/s3/demo-x/100%25 é%2541");
         event["rawPath"] = json!("/s3/demo-x/100%25%20%C3%A9%2541");
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_no_base64_though_it_should_be_is_no_event() {
+    fn an_event_whose_body_is_not_valid_base64_is_refused() {
         for body in ["%", "YQ", "YQ==\n", "é"] {
             let mut event = v2("/health", "", json!({}));
             event["body"] = json!(body);
@@ -185,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_is_none_is_dropped_and_the_rest_is_read() {
+    fn an_invalid_header_is_dropped_and_the_rest_is_read() {
         let request = request(&v2("/health", "", json!({"x-name": "a\u{7f}", "x-api-key": "k", "x y": "z"})));
         assert_eq!(request.raw_http_path(), "/health");
         assert_eq!(request.headers().get("x-api-key").unwrap(), "k");
@@ -196,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_event_becomes_a_request_without_a_path() {
+    fn json_that_is_not_an_event_becomes_a_request_without_a_path() {
         for event in
             [json!(null), json!([]), json!({}), json!("x"), json!({"Records": []}), json!({"rawPath": "/health"})]
         {

@@ -1,4 +1,4 @@
-//! What a caller would rather have: the headers `Accept` and `Accept-Encoding`
+//! Content negotiation: the headers `Accept` and `Accept-Encoding`
 //! (<https://www.rfc-editor.org/rfc/rfc9110#name-content-negotiation>).
 
 use flate2::Compression;
@@ -13,41 +13,42 @@ pub fn items(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str
     lines.flat_map(|line| line.split(',')).map(str::trim)
 }
 
-/// What is named, and how gladly it is taken: from 0, not at all, to 1.
-fn weighted(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = (&str, f32)> {
+/// Items with their quality value (`q`, RFC 9110 12.4.2).
+fn items_with_quality(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = (&str, f32)> {
     items(headers, name).map(|item| {
         let mut parts = item.split(';').map(str::trim);
-        let named = parts.next().unwrap_or_default();
+        let range = parts.next().unwrap_or_default();
         let quality = |part: &str| {
-            let (name, weight) = part.split_once('=')?;
-            name.trim().eq_ignore_ascii_case("q").then(|| weight.trim().parse().unwrap_or(0.0))
+            let (name, value) = part.split_once('=')?;
+            name.trim().eq_ignore_ascii_case("q").then(|| value.trim().parse().unwrap_or(0.0))
         };
-        (named, parts.find_map(quality).unwrap_or(1.0))
+        (range, parts.find_map(quality).unwrap_or(1.0))
     })
 }
 
-/// How gladly one of these names is taken; `None` if none of them is there.
-fn weight(headers: &HeaderMap, header: HeaderName, names: &[&str]) -> Option<f32> {
-    let named = |(name, _): &(&str, f32)| names.iter().any(|it| it.eq_ignore_ascii_case(name));
-    weighted(headers, header).filter(named).map(|(_, weight)| weight).last()
+/// The quality value of the last item with one of these names; `None` without such an item.
+fn quality(headers: &HeaderMap, header: HeaderName, names: &[&str]) -> Option<f32> {
+    let named = |(name, _): &(&str, f32)| names.iter().any(|other| other.eq_ignore_ascii_case(name));
+    items_with_quality(headers, header).filter(named).map(|(_, quality)| quality).last()
 }
 
-/// Whether `text/csv` is wanted rather than JSON: it is named, and JSON has no greater weight, by name or by a wildcard.
+/// Whether the client prefers `text/csv` to JSON: CSV is named, and JSON has no greater quality value,
+/// by its name or by a wildcard.
 pub fn prefers_csv(headers: &HeaderMap) -> bool {
-    let range = |range| weight(headers, ACCEPT, &[range]);
+    let range = |range| quality(headers, ACCEPT, &[range]);
     let csv = range("text/csv").unwrap_or(0.0);
     let json = range("application/json").or_else(|| range("application/*")).or_else(|| range("*/*"));
     csv > 0.0 && csv >= json.unwrap_or(0.0)
 }
 
-/// Whether gzip is taken at least as gladly as plain bytes.
-pub fn takes_gzip(headers: &HeaderMap) -> bool {
-    let coding = |names: &[&str]| weight(headers, ACCEPT_ENCODING, names);
+/// Whether gzip has at least the quality value of plain bytes.
+pub fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let coding = |names: &[&str]| quality(headers, ACCEPT_ENCODING, names);
     let gzip = coding(&["gzip", "x-gzip"]).or_else(|| coding(&["*"])).unwrap_or(0.0);
     gzip > 0.0 && coding(&["identity"]).is_none_or(|identity| gzip >= identity)
 }
 
-/// Compresses something.
+/// Compresses the content.
 pub fn gzip(content: &[u8], level: Compression) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), level);
     // Writing to memory does not fail.
@@ -63,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn gzip_is_for_who_takes_it_and_not_for_who_would_rather_have_plain_bytes() {
+    fn gzip_is_accepted_if_its_quality_is_not_below_that_of_plain_bytes() {
         for lines in [
             &["gzip"][..],
             &["gzip, deflate, br, zstd"],
@@ -74,7 +75,7 @@ mod tests {
             &["*"],
             &["identity;q=0, *;q=0.2"],
         ] {
-            assert!(takes_gzip(&headers(ACCEPT_ENCODING, lines)), "{lines:?}");
+            assert!(accepts_gzip(&headers(ACCEPT_ENCODING, lines)), "{lines:?}");
         }
         for lines in [
             &[][..],
@@ -90,12 +91,12 @@ mod tests {
             &["gzip;q=NaN"],
             &["gzipped"],
         ] {
-            assert!(!takes_gzip(&headers(ACCEPT_ENCODING, lines)), "{lines:?}");
+            assert!(!accepts_gzip(&headers(ACCEPT_ENCODING, lines)), "{lines:?}");
         }
     }
 
     #[test]
-    fn csv_is_for_those_who_name_it_and_want_it_no_less_than_json() {
+    fn csv_is_preferred_if_it_is_named_with_at_least_the_quality_of_json() {
         let prefers = |accept: &str| prefers_csv(&headers(ACCEPT, &[accept]));
         for accept in
             ["text/csv", "TEXT/CSV;q=0.5", "text/csv; header=present, */*;q=0.1", "application/json;q=0.9, text/csv"]

@@ -1,107 +1,18 @@
-//! Parameters: one set of names from the query string and the body, whichever the caller chose, and typed readers that name
-//! the parameter when its value is wrong.
+//! The parameters of a request: one set of names from the query string and the body, and readers that
+//! check a value against its declaration. An error names the parameter.
 
+use super::members::Members;
+use super::param_info::ParamInfo;
 use crate::error::{Error, Kind};
 use lambda_http::aws_lambda_events::query_map::QueryMap;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use std::borrow::Cow;
-use std::fmt;
 
-/// What a parameter holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Type {
-    /// Text. In a JSON body: a string.
-    Text,
-    /// A whole number. In a JSON body: a number, or a string of digits.
-    Integer,
-    /// `true` or `false` in any case. In a JSON body also the two literals.
-    Boolean,
-    /// Several texts: comma-separated, or the parameter repeated, or in a JSON body an array of strings.
-    List,
-    /// Text with a name of the caller's choice: `tag:KEY`.
-    Tag,
-    /// Any of the above, whichever another parameter asks for.
-    Any,
-}
-
-/// A parameter of a route: what its documentation shows and what its reader takes.
-#[derive(Debug)]
-pub struct Parameter {
-    /// The name in error messages and in the documentation.
-    pub name: &'static str,
-    /// Other spellings.
-    pub aliases: &'static [&'static str],
-    /// What it holds.
-    pub kind: Type,
-    /// Whether the route can't do without (a default is no requirement).
-    pub required: bool,
-    /// What it is for, in one sentence.
-    pub summary: &'static str,
-    /// The only values (of a list: items) that it takes; none: any.
-    pub values: &'static [&'static str],
-    /// The form of its values, as a regular expression. Only documentation: what reads them is stricter.
-    pub pattern: &'static str,
-    /// The least and the greatest number.
-    pub range: (u32, u32),
-    /// The most items of a list.
-    pub most: usize,
-    /// The longest text, in characters.
-    pub longest: usize,
-    /// A value to show (of a list: an item), if one is good anywhere.
-    pub example: &'static str,
-}
-
-/// A dialect's table of parameters: constant, name and aliases, what it holds, whether it is required, what it is for; and what
-/// else there is to say of its values, by the names of [`Parameter`]'s members.
-macro_rules! parameters {
-    ($(
-        $ident:ident = $name:literal $(/ $alias:literal)*, $kind:ident, $required:literal, $summary:literal
-        $(, $member:ident: $value:expr)*;
-    )*) => {
-        $(const $ident: &$crate::http::params::Parameter = &$crate::http::params::Parameter {
-            name: $name,
-            aliases: &[$($alias),*],
-            kind: $crate::http::params::Type::$kind,
-            required: $required,
-            summary: $summary,
-            $($member: $value,)*
-            ..$crate::http::params::Parameter::ANY
-        };)*
-    };
-}
-
-pub(crate) use parameters;
-
-impl Parameter {
-    /// An optional text of which nothing is said: what others are made of.
-    pub const ANY: Self = Self {
-        name: "",
-        aliases: &[],
-        kind: Type::Text,
-        required: false,
-        summary: "",
-        values: &[],
-        pattern: "",
-        range: (0, u32::MAX),
-        most: usize::MAX,
-        longest: usize::MAX,
-        example: "",
-    };
-
-    fn is(&self, name: &str) -> bool {
-        match self.kind {
-            Type::Tag => name.starts_with("tag:"),
-            _ => self.name == name || self.aliases.contains(&name),
-        }
-    }
-}
-
-/// Names under which old clients send AWS credentials. They are dropped unread.
+/// The names under which old clients send AWS credentials. The values are never read.
 const CREDENTIALS: [&str; 4] =
     ["aws_access_key_id", "aws_secret_access_key", "aws_session_token", "aws_security_token"];
 
-/// The parameter under which a dry run is asked for, however it is spelled.
+/// The parameter for a dry run. Other spellings count, too.
 const DRY_RUN: &str = "dry_run";
 
 fn is_dry_run(name: &str) -> bool {
@@ -112,36 +23,36 @@ fn is_dry_run(name: &str) -> bool {
 /// The JSON member that may hold the caller's API key.
 const API_KEY: &str = "api_key";
 
-/// The largest body that is read as parameters, in bytes: 1,000 instance IDs or 16 KiB of user data fit many times.
-pub const LARGEST_BODY: usize = 256 * 1024;
+/// The largest body of parameters, in bytes: 1,000 instance IDs or 16 KiB of user data fit many times.
+pub const MAX_BODY_BYTES: usize = 256 * 1024;
 
-/// The longest name of a parameter, in bytes: `tag:` and a tag's key, which has at most 128 characters.
-const LONGEST_NAME: usize = 4 + 4 * 128;
+/// The longest name of a parameter, in bytes: `tag:` and a tag's key of 128 characters.
+const MAX_NAME_LEN: usize = 4 + 4 * 128;
 
-/// The most tags that anything in AWS has.
-pub const MOST_TAGS: usize = 50;
+/// AWS's limit on the number of tags.
+pub const MAX_TAGS: usize = 50;
 
-/// Every parameter that a request gave.
+/// All parameters of a request.
 #[derive(Debug, Default)]
 pub struct Params {
     given: Vec<(String, Value)>,
-    /// The JSON member `api_key`, taken out of the rest. Kept even when it is no string: then it is no key.
+    /// The JSON member `api_key`, if it is a string. It is not among the parameters.
     pub api_key: Option<String>,
-    /// Whether the caller passed AWS credentials.
+    /// Whether the caller has passed AWS credentials.
     pub credentials: bool,
 }
 
 impl Params {
-    /// Reads the query string, and a body that is a JSON object or a form.
+    /// Parses the query string, and a body that is a JSON object or a form.
     ///
     /// # Errors
-    /// A body that is neither, or values that are not UTF-8.
+    /// The body is neither, or a value is not UTF-8.
     pub fn read(query: Option<&QueryMap>, content_type: Option<&str>, body: &[u8]) -> Result<Self, Error> {
         let mut params = Self::default();
         for (name, value) in query.into_iter().flat_map(QueryMap::iter) {
-            params.give(name.to_owned(), Value::String(value.to_owned()))?;
+            params.insert(name.to_owned(), Value::String(value.to_owned()))?;
         }
-        // A QueryMap has its names in no order; the values of one name are in that of the request.
+        // A QueryMap has no order of names; the values of one name are in the order of the request.
         params.given.sort_by(|(a, _), (b, _)| a.cmp(b));
         if body.trim_ascii().is_empty() {
             return Ok(params);
@@ -153,7 +64,7 @@ impl Params {
                 return Err(Error::malformed(problem));
             }
             for (name, value) in form_urlencoded::parse(body) {
-                params.give(name.into_owned(), Value::String(value.into_owned()))?;
+                params.insert(name.into_owned(), Value::String(value.into_owned()))?;
             }
             return Ok(params);
         }
@@ -163,34 +74,34 @@ impl Params {
                 serde_json::error::Category::Eof => "is JSON that ends too early".to_owned(),
                 _ => format!("is not JSON: line {}, column {}", error.line(), error.column()),
             };
-            // Not the error itself as the cause: it quotes what it found, and that may be anything.
+            // The error itself is not logged: it quotes the body.
             Error::malformed(problem)
         })?;
         for (name, value) in members {
             match (name.as_str(), value) {
                 (_, Value::Null) => {}
                 (API_KEY, value) => params.api_key = value.as_str().map(str::to_owned),
-                (_, value) => params.give(name, value)?,
+                (_, value) => params.insert(name, value)?,
             }
         }
         Ok(params)
     }
 
-    fn give(&mut self, name: String, value: Value) -> Result<(), Error> {
+    fn insert(&mut self, name: String, value: Value) -> Result<(), Error> {
         if CREDENTIALS.contains(&name.as_str()) {
             self.credentials = true;
             return Ok(());
         }
-        if name.len() > LONGEST_NAME {
+        if name.len() > MAX_NAME_LEN {
             return Err(Error::new(Kind::Invalid, "InvalidParameterName", "A parameter's name is too long"));
         }
-        // Whoever asks for a dry run must not get a real one for a spelling. One that is given no value is asked for.
+        // A misspelled dry run must not be a real change. A dry run without a value is asked for.
         if is_dry_run(&name) {
             let value = if value.as_str() == Some("") { Value::Bool(true) } else { value };
             self.given.push((DRY_RUN.to_owned(), value));
             return Ok(());
         }
-        // Decoding has put U+FFFD where bytes were not UTF-8.
+        // Decoding has replaced bytes that are not UTF-8 by U+FFFD.
         let garbled = |text: &str| text.contains(char::REPLACEMENT_CHARACTER);
         if garbled(&name) || value.as_str().is_some_and(garbled) {
             return Err(Error::invalid(name, "is not UTF-8"));
@@ -199,28 +110,32 @@ impl Params {
         Ok(())
     }
 
-    /// The names that are in none of `known`.
-    pub fn unknown<'a>(&'a self, known: &'a [&Parameter]) -> impl Iterator<Item = &'a str> {
+    /// The names of parameters that `known` does not have.
+    pub fn unknown<'a>(&'a self, known: &'a [ParamInfo]) -> impl Iterator<Item = &'a str> {
         self.given
             .iter()
             .map(|(name, _)| name.as_str())
-            .filter(|name| !known.iter().any(|parameter| parameter.is(name)))
+            .filter(|name| !known.iter().any(|parameter| parameter.has_name(name)))
     }
 
-    /// Whether the parameter was given a value under exactly this spelling.
-    pub fn spelled(&self, name: &str) -> bool {
+    /// Whether a value was given under exactly this name.
+    pub fn is_given_as(&self, name: &str) -> bool {
         self.given.iter().any(|(given, value)| given == name && !value.as_str().is_some_and(str::is_empty))
     }
 
-    /// The parameter's values in the order given; an empty text is no value.
-    fn values<'a>(&'a self, parameter: &'static Parameter) -> impl Iterator<Item = (&'a str, &'a Value)> {
-        let given =
-            self.given.iter().filter(|(name, value)| parameter.is(name) && *value != Value::String(String::new()));
+    /// The parameter's values in the order given. An empty text counts as not given.
+    fn values<'a>(&'a self, parameter: &ParamInfo) -> impl Iterator<Item = (&'a str, &'a Value)> + use<'a> {
+        let parameter = *parameter;
+        let given = self
+            .given
+            .iter()
+            .filter(move |(name, value)| parameter.has_name(name) && *value != Value::String(String::new()));
         given.map(|(name, value)| (name.as_str(), value))
     }
 
-    /// The parameter's only value. Repeating it is an error unless it is the same value again.
-    fn value(&self, parameter: &'static Parameter) -> Result<Option<(&str, &Value)>, Error> {
+    /// The parameter's only value, with the name that it was given under. Two different values are an
+    /// error.
+    pub(super) fn value(&self, parameter: &ParamInfo) -> Result<Option<(&str, &Value)>, Error> {
         let mut values = self.values(parameter);
         let Some(first) = values.next() else { return Ok(None) };
         match values.find(|(_, other)| *other != first.1) {
@@ -238,11 +153,11 @@ impl Params {
     ///
     /// # Errors
     /// Another type, a second value, more characters than the parameter takes, or control characters other than white space.
-    pub fn text(&self, parameter: &'static Parameter) -> Result<Option<&str>, Error> {
+    pub fn text(&self, parameter: &ParamInfo) -> Result<Option<&str>, Error> {
         let Some(text) = self.raw(parameter)? else { return Ok(None) };
-        match parameter.longest {
-            longest if text.chars().count() > longest => {
-                Err(Error::invalid(parameter.name, format!("has more than {longest} characters")))
+        match parameter.max_len {
+            max_len if text.chars().count() > max_len => {
+                Err(Error::invalid(parameter.name, format!("has more than {max_len} characters")))
             }
             _ => printable(parameter.name, text).map(Some),
         }
@@ -252,39 +167,17 @@ impl Params {
     ///
     /// # Errors
     /// Another type, or a second value.
-    pub fn raw(&self, parameter: &'static Parameter) -> Result<Option<&str>, Error> {
+    pub fn raw(&self, parameter: &ParamInfo) -> Result<Option<&str>, Error> {
         let Some((name, value)) = self.value(parameter)? else { return Ok(None) };
         value.as_str().map(Some).ok_or_else(|| Error::invalid(name.to_owned(), "must be a string"))
-    }
-
-    /// A text that must be there.
-    ///
-    /// # Errors
-    /// Those of [`Params::text`], or that it is missing.
-    pub fn required(&self, parameter: &'static Parameter) -> Result<&str, Error> {
-        self.text(parameter)?.ok_or_else(|| Error::missing(parameter.name))
-    }
-
-    /// A text that `parse` makes something of. `expected` completes "must be".
-    ///
-    /// # Errors
-    /// Those of [`Params::text`], or that `parse` can't.
-    pub fn parsed<T>(
-        &self,
-        parameter: &'static Parameter,
-        expected: &str,
-        parse: impl FnOnce(&str) -> Option<T>,
-    ) -> Result<Option<T>, Error> {
-        let Some(text) = self.text(parameter)? else { return Ok(None) };
-        parse(text).map(Some).ok_or_else(|| Error::invalid(parameter.name, format!("must be {expected}")))
     }
 
     /// A whole number in the parameter's range.
     ///
     /// # Errors
-    /// Anything else, or a second value.
-    pub fn integer(&self, parameter: &'static Parameter) -> Result<Option<u32>, Error> {
-        let (least, most) = parameter.range;
+    /// Another value, or a second value.
+    pub fn integer(&self, parameter: &ParamInfo) -> Result<Option<u32>, Error> {
+        let (min, max) = parameter.range;
         let Some((name, value)) = self.value(parameter)? else { return Ok(None) };
         let number = match value {
             // 20.0 is whole, too, and an integer of JSON Schema.
@@ -295,31 +188,32 @@ impl Params {
             Value::String(text) => text.parse().ok(),
             _ => None,
         };
-        let ok = number.filter(|number| (least..=most).contains(number));
-        ok.map(Some)
-            .ok_or_else(|| Error::invalid(name.to_owned(), format!("must be a whole number from {least} to {most}")))
+        let valid = number.filter(|number| (min..=max).contains(number));
+        valid
+            .map(Some)
+            .ok_or_else(|| Error::invalid(name.to_owned(), format!("must be a whole number from {min} to {max}")))
     }
 
-    /// A truth value.
+    /// A boolean.
     ///
     /// # Errors
-    /// Anything else, or a second value.
-    pub fn boolean(&self, parameter: &'static Parameter) -> Result<Option<bool>, Error> {
+    /// Another value, or a second value.
+    pub fn boolean(&self, parameter: &ParamInfo) -> Result<Option<bool>, Error> {
         let Some((name, value)) = self.value(parameter)? else { return Ok(None) };
-        let truth = match value {
-            Value::Bool(truth) => Some(*truth),
-            Value::String(text) => boolean(text),
+        let boolean = match value {
+            Value::Bool(boolean) => Some(*boolean),
+            Value::String(text) => parse_boolean(text),
             _ => None,
         };
-        truth.map(Some).ok_or_else(|| Error::invalid(name.to_owned(), "must be true or false"))
+        boolean.map(Some).ok_or_else(|| Error::invalid(name.to_owned(), "must be true or false"))
     }
 
     /// Several texts, in the order given, each once.
     ///
     /// # Errors
-    /// Anything else, an empty item, one that is none of the parameter's values, or more than it takes.
-    pub fn list(&self, parameter: &'static Parameter) -> Result<Vec<&str>, Error> {
-        let most = parameter.most;
+    /// Another type, an empty item, an item that is not one of the parameter's values, or too many items.
+    pub fn list(&self, parameter: &ParamInfo) -> Result<Vec<&str>, Error> {
+        let max_items = parameter.max_items;
         let mut items: Vec<&str> = Vec::new();
         for (name, value) in self.values(parameter) {
             let texts: Vec<&str> = match value {
@@ -342,8 +236,8 @@ impl Params {
                 }
                 items.push(printable(name, text)?);
             }
-            if items.len() > most {
-                return Err(Error::invalid(name.to_owned(), format!("has more than {most} items")));
+            if items.len() > max_items {
+                return Err(Error::invalid(name.to_owned(), format!("has more than {max_items} items")));
             }
         }
         let mut seen = std::collections::HashSet::new();
@@ -354,11 +248,11 @@ impl Params {
     /// The `tag:KEY` parameters: each key with all of its values.
     ///
     /// # Errors
-    /// An empty key, more keys than anything in AWS has tags, or a value that is no text.
-    pub fn tags(&self, parameter: &'static Parameter) -> Result<Vec<(&str, Vec<&str>)>, Error> {
+    /// An empty key, too many keys, or a value that is not a text.
+    pub fn tags(&self, parameter: &ParamInfo) -> Result<Vec<(&str, Vec<&str>)>, Error> {
         let mut tags: Vec<(&str, Vec<&str>)> = Vec::new();
-        // An empty text is a value here: a tag may be empty.
-        for (name, value) in self.given.iter().filter(|(name, _)| parameter.is(name)) {
+        // An empty text counts as given: a tag may be empty.
+        for (name, value) in self.given.iter().filter(|(name, _)| parameter.has_name(name)) {
             let key = name.strip_prefix("tag:").filter(|key| !key.is_empty());
             let key = key.ok_or_else(|| Error::invalid(parameter.name, "needs a tag's key after the colon"))?;
             let text = value.as_str().ok_or_else(|| Error::invalid(name.to_owned(), "must be a string"))?;
@@ -366,16 +260,16 @@ impl Params {
                 Some((_, values)) => values.push(printable(name, text)?),
                 None => tags.push((printable(name, key)?, vec![printable(name, text)?])),
             }
-            if tags.len() > MOST_TAGS {
-                return Err(Error::invalid(parameter.name, format!("is given for more than {MOST_TAGS} keys")));
+            if tags.len() > MAX_TAGS {
+                return Err(Error::invalid(parameter.name, format!("is given for more than {MAX_TAGS} keys")));
             }
         }
         Ok(tags)
     }
 }
 
-/// `true` and `false`, in the spelling of JSON, of shells and of Python.
-pub fn boolean(text: &str) -> Option<bool> {
+/// Parses a boolean, as JSON, shells and Python write it.
+pub fn parse_boolean(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" => Some(true),
         "false" => Some(false),
@@ -396,43 +290,31 @@ fn printable<'a>(name: &str, text: &'a str) -> Result<&'a str, Error> {
     }
 }
 
-/// The members of a JSON object, duplicates kept: a map would drop all but one silently.
-struct Members(Vec<(String, Value)>);
-
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-
-        impl<'de> Visitor<'de> for Object {
-            type Value = Members;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-
-        deserializer.deserialize_map(Object)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::param::{Param, Tags};
     use super::*;
+    use crate::model::FromText;
+    use std::fmt;
 
-    const NAME: &Parameter = &Parameter { name: "KeyName", aliases: &["key_name"], required: true, ..Parameter::ANY };
-    const COUNT: &Parameter = &Parameter { name: "MaxCount", kind: Type::Integer, range: (1, 1000), ..Parameter::ANY };
-    const FORCE: &Parameter = &Parameter { name: "force", kind: Type::Boolean, ..Parameter::ANY };
-    const IDS: &Parameter =
-        &Parameter { name: "instance_id", aliases: &["instance_ids"], kind: Type::List, most: 4, ..Parameter::ANY };
-    const TAG: &Parameter = &Parameter { name: "tag:KEY", kind: Type::Tag, ..Parameter::ANY };
+    /// An item of any form.
+    struct Item;
+
+    impl FromText for Item {
+        const PATTERN: &'static str = "";
+        const EXPECTED: &'static str = "an item";
+        const EXAMPLE: &'static str = "";
+
+        fn from_text(_: &str) -> Option<Self> {
+            Some(Self)
+        }
+    }
+
+    const NAME: ParamInfo = Param::<String>::required("KeyName", "").aliases(&["key_name"]).info;
+    const COUNT: ParamInfo = Param::<u32>::optional("MaxCount", "").range((1, 1000)).info;
+    const FORCE: ParamInfo = Param::<bool>::optional("force", "").info;
+    const IDS: ParamInfo = Param::<Vec<Item>>::optional("instance_id", "").aliases(&["instance_ids"]).max_items(4).info;
+    const TAG: ParamInfo = Param::<Tags>::optional("tag:KEY", "").info;
     const FORM: Option<&str> = Some("application/x-www-form-urlencoded; charset=utf-8");
 
     fn query(text: &str) -> Params {
@@ -451,16 +333,16 @@ mod tests {
     fn ok_the_same_parameter_from_query_form_and_json() {
         let form = Params::read(None, FORM, b"KeyName=a+b%26c&x=").unwrap();
         for params in [query("KeyName=a+b%26c"), form, json(r#"{"KeyName": "a b&c"}"#)] {
-            assert_eq!(params.text(NAME).unwrap(), Some("a b&c"));
+            assert_eq!(params.text(&NAME).unwrap(), Some("a b&c"));
         }
-        assert_eq!(query("key_name=x").required(NAME).unwrap(), "x");
+        assert_eq!(query("key_name=x").text(&NAME).unwrap(), Some("x"));
     }
 
     #[test]
     fn ok_no_body_is_no_parameters() {
         for body in ["", "  \r\n", "{}", r#"{"KeyName": null}"#, r#"{"KeyName": ""}"#] {
-            assert_eq!(json(body).text(NAME).unwrap(), None, "{body}");
-            assert_eq!(message(json(body).required(NAME)), "KeyName is required");
+            assert_eq!(json(body).text(&NAME).unwrap(), None, "{body}");
+            assert_eq!(json(body).text(&NAME).unwrap(), None);
         }
     }
 
@@ -484,63 +366,63 @@ mod tests {
 
     #[test]
     fn err_two_values_for_one_parameter_even_in_two_spellings() {
-        assert_eq!(query("KeyName=a&KeyName=a").text(NAME).unwrap(), Some("a"));
-        assert_eq!(message(query("KeyName=a&KeyName=b").text(NAME)), "KeyName is given twice, with different values");
+        assert_eq!(query("KeyName=a&KeyName=a").text(&NAME).unwrap(), Some("a"));
+        assert_eq!(message(query("KeyName=a&KeyName=b").text(&NAME)), "KeyName is given twice, with different values");
         assert_eq!(
-            message(query("KeyName=a&key_name=b").text(NAME)),
+            message(query("KeyName=a&key_name=b").text(&NAME)),
             "key_name is the same as KeyName, but has a different value"
         );
         assert_eq!(
-            message(json(r#"{"KeyName": "a", "KeyName": "b"}"#).text(NAME)),
+            message(json(r#"{"KeyName": "a", "KeyName": "b"}"#).text(&NAME)),
             "KeyName is given twice, with different values"
         );
         let both = Params::read(Some(&"KeyName=a".parse().unwrap()), None, br#"{"KeyName": "b"}"#).unwrap();
-        assert_eq!(message(both.text(NAME)), "KeyName is given twice, with different values");
+        assert_eq!(message(both.text(&NAME)), "KeyName is given twice, with different values");
     }
 
     #[test]
     fn err_a_wrong_type_names_the_parameter() {
-        assert_eq!(message(json(r#"{"KeyName": 5}"#).text(NAME)), "KeyName must be a string");
-        assert_eq!(message(json(r#"{"KeyName": ["a"]}"#).text(NAME)), "KeyName must be a string");
-        assert_eq!(message(query("KeyName=a%00b").text(NAME)), "KeyName has a control character");
+        assert_eq!(message(json(r#"{"KeyName": 5}"#).text(&NAME)), "KeyName must be a string");
+        assert_eq!(message(json(r#"{"KeyName": ["a"]}"#).text(&NAME)), "KeyName must be a string");
+        assert_eq!(message(query("KeyName=a%00b").text(&NAME)), "KeyName has a control character");
         for count in ["0", "ten", "-1", "1.5", "1e1", "99999999999999999999", "+ 1"] {
-            let error = message(query(&format!("MaxCount={count}")).integer(COUNT));
+            let error = message(query(&format!("MaxCount={count}")).integer(&COUNT));
             assert_eq!(error, "MaxCount must be a whole number from 1 to 1000", "{count}");
         }
         for count in ["0", "1.5", "-1", "true", "[1]", "{}", "1e99"] {
-            let error = message(json(&format!(r#"{{"MaxCount": {count}}}"#)).integer(COUNT));
+            let error = message(json(&format!(r#"{{"MaxCount": {count}}}"#)).integer(&COUNT));
             assert_eq!(error, "MaxCount must be a whole number from 1 to 1000", "{count}");
         }
         for force in ["maybe", "1", "yes", "truee"] {
-            assert_eq!(message(query(&format!("force={force}")).boolean(FORCE)), "force must be true or false");
+            assert_eq!(message(query(&format!("force={force}")).boolean(&FORCE)), "force must be true or false");
         }
-        assert_eq!(message(json(r#"{"force": 1}"#).boolean(FORCE)), "force must be true or false");
+        assert_eq!(message(json(r#"{"force": 1}"#).boolean(&FORCE)), "force must be true or false");
         assert_eq!(
-            message(json(r#"{"instance_id": 1}"#).list(IDS)),
+            message(json(r#"{"instance_id": 1}"#).list(&IDS)),
             "instance_id must be a string or an array of strings"
         );
         assert_eq!(
-            message(json(r#"{"instance_ids": ["a", 1]}"#).list(IDS)),
+            message(json(r#"{"instance_ids": ["a", 1]}"#).list(&IDS)),
             "instance_ids must be an array of strings"
         );
     }
 
     #[test]
-    fn err_a_text_that_is_longer_than_it_may_be() {
-        const SHORT: &Parameter = &Parameter { name: "KeyName", longest: 3, ..Parameter::ANY };
-        assert_eq!(query("KeyName=%C3%A9%C3%A9%C3%A9").text(SHORT).unwrap(), Some("ééé"));
-        assert_eq!(message(query("KeyName=abcd").text(SHORT)), "KeyName has more than 3 characters");
+    fn err_a_text_with_too_many_characters() {
+        const SHORT: ParamInfo = Param::<String>::optional("KeyName", "").max_len(3).info;
+        assert_eq!(query("KeyName=%C3%A9%C3%A9%C3%A9").text(&SHORT).unwrap(), Some("ééé"));
+        assert_eq!(message(query("KeyName=abcd").text(&SHORT)), "KeyName has more than 3 characters");
     }
 
     #[test]
-    fn ok_numbers_and_truth_values() {
-        assert_eq!(query("MaxCount=7").integer(COUNT).unwrap(), Some(7));
-        assert_eq!(json(r#"{"MaxCount": 7}"#).integer(COUNT).unwrap(), Some(7));
-        assert_eq!(json(r#"{"MaxCount": 7.0}"#).integer(COUNT).unwrap(), Some(7));
-        assert_eq!(json(r#"{"MaxCount": "7"}"#).integer(COUNT).unwrap(), Some(7));
-        assert_eq!(query("force=True").boolean(FORCE).unwrap(), Some(true));
-        assert_eq!(json(r#"{"force": false}"#).boolean(FORCE).unwrap(), Some(false));
-        assert_eq!(query("").boolean(FORCE).unwrap(), None);
+    fn ok_numbers_and_booleans() {
+        assert_eq!(query("MaxCount=7").integer(&COUNT).unwrap(), Some(7));
+        assert_eq!(json(r#"{"MaxCount": 7}"#).integer(&COUNT).unwrap(), Some(7));
+        assert_eq!(json(r#"{"MaxCount": 7.0}"#).integer(&COUNT).unwrap(), Some(7));
+        assert_eq!(json(r#"{"MaxCount": "7"}"#).integer(&COUNT).unwrap(), Some(7));
+        assert_eq!(query("force=True").boolean(&FORCE).unwrap(), Some(true));
+        assert_eq!(json(r#"{"force": false}"#).boolean(&FORCE).unwrap(), Some(false));
+        assert_eq!(query("").boolean(&FORCE).unwrap(), None);
     }
 
     #[test]
@@ -551,23 +433,23 @@ mod tests {
             json(r#"{"instance_ids": ["a", "b", "c", "a"]}"#),
             json(r#"{"instance_id": "a, b,c"}"#),
         ] {
-            assert_eq!(params.list(IDS).ok().map(|it| it.join(" ")).unwrap_or_default(), "a b c", "{params:?}");
+            assert_eq!(params.list(&IDS).ok().map(|items| items.join(" ")).unwrap_or_default(), "a b c", "{params:?}");
         }
     }
 
     #[test]
     fn err_lists_with_holes_or_too_long() {
-        assert_eq!(message(query("instance_id=,,").list(IDS)), "instance_id has an empty item");
-        assert_eq!(message(json(r#"{"instance_ids": [""]}"#).list(IDS)), "instance_ids has an empty item");
-        assert_eq!(message(query("instance_id=a,b,c,d,e").list(IDS)), "instance_id has more than 4 items");
+        assert_eq!(message(query("instance_id=,,").list(&IDS)), "instance_id has an empty item");
+        assert_eq!(message(json(r#"{"instance_ids": [""]}"#).list(&IDS)), "instance_ids has an empty item");
+        assert_eq!(message(query("instance_id=a,b,c,d,e").list(&IDS)), "instance_id has more than 4 items");
     }
 
     #[test]
     fn ok_tags_collect_the_values_of_a_key() {
         let params = query("tag:team=blue&tag:env=&tag:team=red%2Cgreen");
-        assert_eq!(params.tags(TAG).unwrap(), [("env", vec![""]), ("team", vec!["blue", "red,green"])]);
-        assert_eq!(message(query("tag:=x").tags(TAG)), "tag:KEY needs a tag's key after the colon");
-        assert_eq!(message(json(r#"{"tag:a": 1}"#).tags(TAG)), "tag:a must be a string");
+        assert_eq!(params.tags(&TAG).unwrap(), [("env", vec![""]), ("team", vec!["blue", "red,green"])]);
+        assert_eq!(message(query("tag:=x").tags(&TAG)), "tag:KEY needs a tag's key after the colon");
+        assert_eq!(message(json(r#"{"tag:a": 1}"#).tags(&TAG)), "tag:a must be a string");
     }
 
     #[test]
@@ -580,7 +462,7 @@ mod tests {
     }
 
     #[test]
-    fn the_json_key_is_taken_out_and_the_query_key_is_no_key() {
+    fn a_key_is_read_from_json_and_never_from_the_query_string() {
         let params = json(r#"{"api_key": "k", "KeyName": "a"}"#);
         assert_eq!(params.api_key.as_deref(), Some("k"));
         assert_eq!(params.unknown(&[NAME]).count(), 0);

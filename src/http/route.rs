@@ -1,120 +1,171 @@
-//! Routes: what a dialect's table says of each, and how a request finds its own.
+//! Routes: one row for each in a dialect's table, and how a request finds its row.
 
-use super::Reply;
-use super::params::{Parameter, Params};
+use super::call::Decoded;
+use super::param::{Param, ParamValue};
+use super::param_info::ParamInfo;
+use super::params::Params;
+use super::reply::{Reply, header_value};
+use super::schema::SchemaFn;
+use super::static_file::StaticFile;
 use crate::config::Config;
-use crate::ec2::Region;
 use crate::error::Error;
-use crate::operation::{Operation, Outcome};
+use crate::model::{Action, FromText};
+use crate::operations::DryRun;
 use lambda_http::http::header::HeaderName;
 use lambda_http::http::{HeaderMap, Method};
 use percent_encoding::percent_decode_str;
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::Value;
+use std::sync::OnceLock;
 use time::OffsetDateTime;
 
-/// An HTTP dialect: its routes, and how it writes what came of them. One file in [`dialects`](crate::dialects) each.
+/// All dialects, and the OpenAPI document that describes them.
+pub struct Api {
+    /// The dialects. The first whose prefix matches a path is asked.
+    pub dialects: &'static [&'static Dialect],
+    /// The OpenAPI document, made at its first request.
+    pub openapi: OnceLock<StaticFile>,
+}
+
+/// An HTTP dialect: its routes, and the body of its errors and dry runs.
 pub struct Dialect {
     /// Its name in the log.
     pub name: &'static str,
-    /// Whose dialect it is, in one sentence.
+    /// The clients that it is for, in one sentence.
     pub summary: &'static str,
-    /// The first segment of its paths, with the slash. Empty: it has whatever the dialects before it do not have.
+    /// The first segment of its paths, with the slash. Empty: all paths that no other dialect has.
     pub prefix: &'static str,
-    /// Whether the deployment has it at all.
+    /// Whether the deployment has it.
     pub enabled: fn(&Config) -> bool,
     /// Its routes.
     pub routes: &'static [Route],
     /// The named segments of its paths.
-    pub segments: &'static [&'static Parameter],
-    /// Writes what came of an operation.
-    pub encode: fn(Call, Outcome) -> Reply,
-    /// Writes an error, of that route if one was found. The status is that of the common table; a dialect whose document
-    /// has fewer narrows it.
+    pub segments: &'static [ParamInfo],
+    /// Encodes a dry run that succeeded.
+    pub dry_run: fn(&DryRun) -> Reply,
+    /// Encodes an error; the route is known unless the path or the method is wrong. The status is that
+    /// of the common table; a dialect whose document has fewer statuses narrows it.
     pub error: fn(&Error, u16, Option<&Route>) -> Reply,
-    /// The form of the bodies that `error` writes.
-    pub error_body: Form,
+    /// The schema of the bodies that `error` writes.
+    pub error_body: SchemaFn,
 }
 
-/// One row of a dialect's route table: everything that code, tests and documentation need to know of a route.
+/// A row of a dialect's route table: all that code, tests and documentation need to know of a route.
 pub struct Route {
-    /// The methods that it takes. `GET` takes `HEAD` too.
+    /// The methods. `GET` includes `HEAD`.
     pub methods: &'static [&'static str],
-    /// Its path: `{name}` is one segment, a final `{name...}` is all that is left, slashes included.
+    /// The path: `{name}` is one segment, a final `{name...}` is the rest with its slashes.
     pub path: &'static str,
     /// Its name in the log, and of its sample event.
-    pub operation: &'static str,
+    pub name: &'static str,
     /// What it does, in one sentence.
     pub summary: &'static str,
     /// The parameters that it reads.
-    pub parameters: &'static [&'static Parameter],
+    pub parameters: &'static [ParamInfo],
     /// What its body is.
     pub body: BodyUse,
-    /// How it answers when all goes well. What can go wrong is the same for all ([`openapi`](crate::openapi)).
-    pub answers: &'static [Answer],
-    /// The IAM actions that it may call.
-    pub actions: &'static [&'static str],
-    /// Whether anyone may call it. Only for what holds no data.
-    pub open: bool,
-    /// Makes an operation of a request, or says what is wrong with it.
-    pub decode: fn(&Input<'_>) -> Result<Call, Error>,
+    /// The responses of success. The errors follow from the other columns.
+    pub responses: &'static [Response],
+    /// What handles its requests.
+    pub handler: Handler,
+}
+
+/// What handles the requests of a route.
+pub enum Handler {
+    /// Answers anyone. It has no way to AWS.
+    Public(fn(&Input<'_>) -> Result<Reply, Error>),
+    /// Answers authenticated callers.
+    Authenticated {
+        /// The AWS operations that it may lead to.
+        actions: &'static [Action],
+        /// Decodes a request.
+        decode: fn(&Input<'_>) -> Decoded,
+    },
+}
+
+impl Route {
+    /// Whether it answers callers without authentication.
+    pub fn is_public(&self) -> bool {
+        matches!(self.handler, Handler::Public(_))
+    }
+
+    /// The AWS operations that it may lead to.
+    pub fn actions(&self) -> &'static [Action] {
+        match self.handler {
+            Handler::Public(_) => &[],
+            Handler::Authenticated { actions, .. } => actions,
+        }
+    }
+
+    /// The IAM actions that it may call, each once.
+    pub fn iam_actions(&self) -> Vec<&'static str> {
+        let mut iam_actions = Vec::new();
+        for iam_action in self.actions().iter().flat_map(|action| action.iam) {
+            if !iam_actions.contains(iam_action) {
+                iam_actions.push(*iam_action);
+            }
+        }
+        iam_actions
+    }
+
+    /// Whether it declares this parameter.
+    pub fn declares<T>(&self, param: Param<T>) -> bool {
+        self.parameters.iter().any(|declared| declared.name == param.info.name)
+    }
 }
 
 /// What the body of a request is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyUse {
-    /// Parameters, as a JSON object or a form.
+    /// Parameters: a JSON object or a form.
     Parameters,
-    /// Content, to be stored as it is.
+    /// Content, which is stored as it is.
     Content,
 }
 
-/// One way in which a route answers when all goes well.
+/// A response of success.
 #[derive(Clone, Copy)]
-pub struct Answer {
+pub struct Response {
     /// The status.
     pub status: u16,
-    /// What it says, in one sentence.
+    /// What it means, in one sentence.
     pub summary: &'static str,
     /// What its body is.
     pub body: Content,
-    /// The headers that it has, or may have, beyond those of every answer.
+    /// The headers that it may have, beyond those of every response.
     pub headers: &'static [&'static str],
 }
 
-/// The form of a JSON value; types of their own are named, and said once.
-pub type Form = fn(&mut SchemaGenerator) -> Schema;
-
-/// What the body of an answer is.
+/// The body of a response.
 #[derive(Clone, Copy)]
 pub enum Content {
-    /// There is none.
-    Nothing,
+    /// No body.
+    Empty,
     /// Bytes of any type.
     Bytes,
-    /// Text of that media type.
+    /// Text of this media type.
     Text(&'static str),
-    /// JSON of that form, such as this.
-    Json(Form, fn() -> Value),
-    /// The same, or CSV for those who prefer it.
-    List(Form, fn() -> Value),
+    /// JSON: its schema and an example.
+    Json(SchemaFn, fn() -> Value),
+    /// The same, or CSV if the client prefers it.
+    List(SchemaFn, fn() -> Value),
 }
 
-impl Answer {
+impl Response {
     /// No body.
     pub const fn empty(status: u16, summary: &'static str) -> Self {
-        Self { status, summary, body: Content::Nothing, headers: &[] }
+        Self { status, summary, body: Content::Empty, headers: &[] }
     }
 
-    /// A `T` as JSON, such as the example.
+    /// A `T` as JSON.
     pub const fn json<T: JsonSchema>(status: u16, summary: &'static str, example: fn() -> Value) -> Self {
-        let form: Form = SchemaGenerator::subschema_for::<T>;
-        Self { status, summary, body: Content::Json(form, example), headers: &[] }
+        let schema: SchemaFn = SchemaGenerator::subschema_for::<T>;
+        Self { status, summary, body: Content::Json(schema, example), headers: &[] }
     }
 
-    /// A list as JSON of that form, such as the example, or as CSV.
-    pub const fn list(status: u16, summary: &'static str, form: Form, example: fn() -> Value) -> Self {
-        Self { status, summary, body: Content::List(form, example), headers: &[] }
+    /// A list as JSON or CSV.
+    pub const fn list(status: u16, summary: &'static str, schema: SchemaFn, example: fn() -> Value) -> Self {
+        Self { status, summary, body: Content::List(schema, example), headers: &[] }
     }
 
     /// The same with headers.
@@ -128,6 +179,10 @@ impl Answer {
 pub struct Input<'a> {
     /// The deployment's configuration.
     pub config: &'a Config,
+    /// All dialects.
+    pub api: &'a Api,
+    /// The route.
+    pub route: &'static Route,
     /// The time of the request.
     pub now: OffsetDateTime,
     /// The path's named segments, decoded.
@@ -141,75 +196,89 @@ pub struct Input<'a> {
 }
 
 impl Input<'_> {
-    /// A named segment of the path; empty if the route has none of that name.
-    pub fn segment(&self, name: &str) -> &str {
-        self.path.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
+    /// The value of a parameter; `None` if it is not given.
+    ///
+    /// # Errors
+    /// The value is invalid.
+    pub fn optional<T: ParamValue>(&self, param: Param<T>) -> Result<Option<T>, Error> {
+        debug_assert!(self.route.declares(param), "{} does not declare {}", self.route.path, param.info.name);
+        T::read(&self.params, &param.info)
     }
 
-    /// A header's value, if it is text.
+    /// The value of a parameter.
+    ///
+    /// # Errors
+    /// It is not given, or the value is invalid.
+    pub fn required<T: ParamValue>(&self, param: Param<T>) -> Result<T, Error> {
+        self.optional(param)?.ok_or_else(|| Error::missing(param.info.name))
+    }
+
+    /// The items of a list; none if it is not given.
+    ///
+    /// # Errors
+    /// An item is invalid, or there are too many.
+    pub fn list<T>(&self, param: Param<Vec<T>>) -> Result<Vec<T>, Error>
+    where
+        Vec<T>: ParamValue,
+    {
+        Ok(self.optional(param)?.unwrap_or_default())
+    }
+
+    /// The value of a named segment of the path; `None` if it is invalid.
+    pub fn segment<T: FromText>(&self, param: Param<T>) -> Option<T> {
+        T::from_text(self.segment_text(param))
+    }
+
+    /// The text of a named segment of the path; empty if the route has no such segment.
+    pub fn segment_text<T>(&self, param: Param<T>) -> &str {
+        self.path.iter().find(|(name, _)| *name == param.info.name).map_or("", |(_, value)| value)
+    }
+
+    /// The value of a header, if it is text.
     pub fn header(&self, name: &HeaderName) -> Option<&str> {
-        super::header(self.headers, name)
+        header_value(self.headers, name)
     }
 }
 
-/// A decoded request: what to do, where, and how the caller wants to see it.
-pub struct Call {
-    /// Where.
-    pub region: Region,
-    /// What.
-    pub operation: Operation,
-    /// Which fields of the outcome to show; empty: all.
-    pub fields: Vec<&'static str>,
-    /// Whether a list is to be CSV.
-    pub csv: bool,
-}
-
-impl Call {
-    /// That operation there, shown whole.
-    pub fn new(region: Region, operation: Operation) -> Self {
-        Self { region, operation, fields: Vec::new(), csv: false }
-    }
-}
-
-/// Where a path leads.
-pub enum Found<'a> {
-    /// To this route.
-    Route(&'static Dialect, &'static Route, Vec<(&'static str, String)>),
-    /// To routes of other methods: these.
-    OtherMethods(&'static Dialect, Vec<&'static str>),
-    /// Nowhere. The dialect is that of the path's first segment, if there is one.
-    Nothing(Option<&'a Dialect>),
+/// The route of a request.
+pub enum RouteMatch {
+    /// A route, and the named segments of the path.
+    Found(&'static Dialect, &'static Route, Vec<(&'static str, String)>),
+    /// Routes of these other methods.
+    MethodNotAllowed(&'static Dialect, Vec<&'static str>),
+    /// No route. The dialect is known if the path begins with its prefix.
+    NotFound(Option<&'static Dialect>),
 }
 
 /// Finds the route of a request.
-pub fn find(dialects: &'static [&'static Dialect], config: &Config, method: &Method, path: &str) -> Found<'static> {
-    let Some(dialect) = dialects.iter().find(|it| {
-        let rest = path.strip_prefix(it.prefix);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) && (it.enabled)(config)
+pub fn find(dialects: &'static [&'static Dialect], config: &Config, method: &Method, path: &str) -> RouteMatch {
+    let Some(dialect) = dialects.iter().find(|dialect| {
+        let rest = path.strip_prefix(dialect.prefix);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) && (dialect.enabled)(config)
     }) else {
-        return Found::Nothing(None);
+        return RouteMatch::NotFound(None);
     };
     let method = if method == Method::HEAD { "GET" } else { method.as_str() };
     let mut others = Vec::new();
     for route in dialect.routes {
         let Some(segments) = capture(route.path, path) else { continue };
         if route.methods.contains(&method) {
-            return Found::Route(dialect, route, segments);
+            return RouteMatch::Found(dialect, route, segments);
         }
         others.extend_from_slice(route.methods);
     }
     if others.is_empty() {
-        return Found::Nothing(Some(dialect));
+        return RouteMatch::NotFound(Some(dialect));
     }
     if others.contains(&"GET") {
         others.push("HEAD");
     }
     others.sort_unstable();
     others.dedup();
-    Found::OtherMethods(dialect, others)
+    RouteMatch::MethodNotAllowed(dialect, others)
 }
 
-/// The named segments of `path` if it is of the form `pattern`. One trailing slash is optional.
+/// Matches `path` against `pattern` and returns the named segments. One trailing slash is optional.
 fn capture(pattern: &'static str, path: &str) -> Option<Vec<(&'static str, String)>> {
     if pattern == "/" {
         return (path == pattern).then(Vec::new);
@@ -219,7 +288,7 @@ fn capture(pattern: &'static str, path: &str) -> Option<Vec<(&'static str, Strin
     let mut rest = path.strip_prefix('/')?;
     let mut wanted = pattern.strip_prefix('/')?.split('/').peekable();
     while let Some(segment) = wanted.next() {
-        let name = segment.strip_prefix('{').and_then(|it| it.strip_suffix('}'));
+        let name = segment.strip_prefix('{').and_then(|segment| segment.strip_suffix('}'));
         if let Some(name) = name.and_then(|name| name.strip_suffix("...")) {
             captured.push((name, decode(rest).filter(|rest| !rest.is_empty())?));
             return Some(captured);
@@ -259,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn ok_a_rest_keeps_its_slashes() {
+    fn ok_the_last_segment_keeps_its_slashes() {
         assert_eq!(captured("/s3/{b}/{k...}", "/s3/x/a/b%2Fc//").as_deref(), Some("b=x k=a/b/c//"));
         assert_eq!(captured("/s3/{b}/{k...}", "/s3/x//a").as_deref(), Some("b=x k=/a"));
     }

@@ -42,11 +42,11 @@ pub(crate) fn write_pages(out: &Path) -> Result<(), Box<dyn Error>> {
         ("DOCS", &docs, "connect-src 'self'; img-src data:; style-src 'self'; script-src 'self'"),
     ] {
         let policy = policy(page, allowed)?;
-        let it = document(out, name, page.as_bytes(), "text/html; charset=utf-8", &policy, "Revalidate")?;
-        pages += &format!("/// A page.\npub static {name}: Document = {it};\n");
+        let file = document(out, name, page.as_bytes(), "text/html; charset=utf-8", &policy, "Revalidate")?;
+        pages += &format!("/// A page.\npub static {name}: StaticFile = {file};\n");
     }
     pages += &format!(
-        "/// The files of the viewer, under their names.\npub static ASSETS: &[(&str, Document)] = &[{}];\n",
+        "/// The files of the viewer, under their names.\npub static ASSETS: &[(&str, StaticFile)] = &[{}];\n",
         assets.join(",\n")
     );
     Ok(write(out.join("pages.rs"), pages)?)
@@ -66,7 +66,7 @@ fn document(
     write(out.join(format!("{name}.gz")), encoder.finish()?)?;
     let digest = hex(content);
     Ok(format!(
-        "Document {{ content_type: {content_type:?}, policy: {policy:?}, caching: Caching::{caching}, \
+        "StaticFile {{ content_type: {content_type:?}, policy: {policy:?}, caching: Caching::{caching}, \
          digest: Cow::Borrowed({digest:?}), gzip: Cow::Borrowed(include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}.gz\"))) }}"
     ))
 }
@@ -81,7 +81,7 @@ fn policy(page: &str, allowed: &str) -> Result<String, Box<dyn Error>> {
             let (inline, _) = part.split_once(&close).ok_or_else(|| format!("{open} without {close}"))?;
             let source = format!(" 'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(inline)));
             let name = format!("{element}-src");
-            match directives.iter_mut().find(|it| it.starts_with(&name)) {
+            match directives.iter_mut().find(|directive| directive.starts_with(&name)) {
                 Some(directive) => directive.push_str(&source),
                 None => directives.push(name + &source),
             }

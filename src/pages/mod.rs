@@ -1,16 +1,17 @@
-//! The pages that people see: the console at `/`, and the API reference at `/docs` with its viewer. `build.rs` compresses them
-//! and works out their digests; their requests are relative to where they are, so that any stage or path in front of them does.
+//! The pages: the console at `/`, and the API reference at `/docs` with its viewer. `build.rs`
+//! compresses them and computes their digests. Their requests are relative, so that they work behind
+//! any stage or base path.
 
-use crate::http::document::{Caching, Document};
+use crate::http::static_file::{Caching, StaticFile};
 use std::borrow::Cow;
 
 // CONSOLE, DOCS, and ASSETS with their names.
 include!(concat!(env!("OUT_DIR"), "/pages.rs"));
 
-/// What the names of the viewer's files are like.
+/// The form of the names of the viewer's files, as a regular expression.
 pub const ASSET_PATTERN: &str = "^[a-z-]+-[0-9.]+\\.[a-z]+$";
 
-/// A file of the viewer, if there is one of that name.
-pub fn asset(name: &str) -> Option<&'static Document> {
-    ASSETS.iter().find(|(known, _)| *known == name).map(|(_, document)| document)
+/// The file of the viewer with this name.
+pub fn asset(name: &str) -> Option<&'static StaticFile> {
+    ASSETS.iter().find(|(known, _)| *known == name).map(|(_, file)| file)
 }

@@ -2,9 +2,9 @@
 
 use crate::support::{file, root};
 use ec2_control_api::config::VARIABLES;
-use ec2_control_api::dialects::DIALECTS;
-use ec2_control_api::http::params::Parameter;
-use ec2_control_api::http::route::{Found, Route, find};
+use ec2_control_api::http::param_info::ParamInfo;
+use ec2_control_api::http::route::{Route, RouteMatch, find};
+use ec2_control_api::routes::DIALECTS;
 use lambda_http::http::Method;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -19,8 +19,8 @@ fn every_path_begins_with_its_dialects_prefix_and_no_two_routes_are_the_same() {
     for dialect in DIALECTS {
         assert!(dialect.summary.ends_with('.'), "{}", dialect.name);
         for route in dialect.routes {
-            assert!(route.answers.iter().any(|it| it.status < 300), "{}", route.path);
-            assert!(route.answers.iter().all(|it| it.summary.ends_with('.')), "{}", route.path);
+            assert!(route.responses.iter().any(|it| it.status < 300), "{}", route.path);
+            assert!(route.responses.iter().all(|it| it.summary.ends_with('.')), "{}", route.path);
             assert!(route.path.starts_with(dialect.prefix), "{}", route.path);
             assert!(route.summary.ends_with('.'), "{}", route.path);
             for method in route.methods {
@@ -48,7 +48,8 @@ fn the_readme_has_a_row_for_every_route_and_no_other() {
     let expected: BTreeSet<String> = routes().map(|it| format!("{} {}", it.methods.join(", "), it.path)).collect();
     assert_eq!(rows, expected);
     for route in routes() {
-        let parameter = |it: &&Parameter| format!("`{}`{}", it.name, if it.required { " (required)" } else { "" });
+        let parameter =
+            |param: &ParamInfo| format!("`{}`{}", param.name, if param.required { " (required)" } else { "" });
         let parameters = route.parameters.iter().map(parameter).collect::<Vec<_>>().join(", ");
         let row = format!("| `{} {}` | {} | {parameters} |", route.methods.join(", "), route.path, route.summary);
         assert!(readme.contains(&row), "README.md has no row\n{row}");
@@ -103,7 +104,7 @@ fn the_role_may_do_what_the_routes_need_and_nothing_else() {
             allowed.insert(action);
         }
     }
-    let needed: BTreeSet<_> = routes().flat_map(|it| it.actions).copied().collect();
+    let needed: BTreeSet<_> = routes().flat_map(Route::iam_actions).collect();
     assert_eq!(allowed, needed);
 }
 
@@ -125,24 +126,32 @@ fn every_route_has_a_sample_event_that_leads_to_it() {
         };
         let method = Method::from_bytes(method.as_str().unwrap().as_bytes()).unwrap();
         match find(DIALECTS, &config, &method, path.as_str().unwrap()) {
-            Found::Route(dialect, route, _) => {
+            RouteMatch::Found(dialect, route, _) => {
                 assert!(name.starts_with(dialect.name) || dialect.name == "meta", "{name} leads to {}", route.path);
-                led_to.insert(format!("{} {}", dialect.name, route.operation));
+                led_to.insert(format!("{} {}", dialect.name, route.name));
             }
             _ => panic!("events/{name}.json leads nowhere: {method} {path}"),
         }
     }
-    let all: BTreeSet<_> = DIALECTS
-        .iter()
-        .flat_map(|it| it.routes.iter().map(|route| format!("{} {}", it.name, route.operation)))
-        .collect();
+    let all: BTreeSet<_> =
+        DIALECTS.iter().flat_map(|it| it.routes.iter().map(|route| format!("{} {}", it.name, route.name))).collect();
     assert_eq!(led_to, all);
 }
 
 #[test]
 fn every_test_that_the_threat_model_names_exists() {
     let mut sources = String::new();
-    for folder in ["src", "src/http", "src/policy", "src/ec2", "src/s3", "src/dialects", "tests/integration"] {
+    for folder in [
+        "src",
+        "src/http",
+        "src/auth",
+        "src/authz",
+        "src/aws",
+        "src/model",
+        "src/dialects",
+        "src/operations",
+        "tests/integration",
+    ] {
         for entry in std::fs::read_dir(root().join(folder)).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|it| it == "rs") {

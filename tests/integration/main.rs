@@ -19,6 +19,7 @@ mod faults;
 mod gate;
 mod habits;
 mod instance;
+mod layers;
 mod metrics;
 mod openapi;
 mod pages;

@@ -2,8 +2,8 @@
 
 use crate::support::{Answer, Event2, Function, KEY};
 use ec2_control_api::config::Config;
-use ec2_control_api::dialects::DIALECTS;
-use ec2_control_api::http::route::{Found, find};
+use ec2_control_api::http::route::{RouteMatch, find};
+use ec2_control_api::routes::{DIALECTS, api};
 use jsonschema::Validator;
 use lambda_http::http::Method;
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ fn config(variables: &[(&str, &str)]) -> Config {
 }
 
 fn document(variables: &[(&str, &str)]) -> Value {
-    serde_json::from_str(&ec2_control_api::openapi::text(&config(variables))).unwrap()
+    serde_json::from_str(&ec2_control_api::openapi::text(&api(), &config(variables))).unwrap()
 }
 
 /// With `/s3`.
@@ -58,7 +58,7 @@ pub fn check(config: &Config, event: &Value, answer: &Answer) {
     };
     let (Some(method), Some(path)) = (method.as_str(), path.as_str()) else { return };
     let Ok(method) = Method::from_bytes(method.as_bytes()) else { return };
-    let Found::Route(_, route, _) = find(DIALECTS, config, &method, path) else { return };
+    let RouteMatch::Found(_, route, _) = find(DIALECTS, config, &method, path) else { return };
 
     let verb = if method == Method::HEAD { "get".to_owned() } else { method.as_str().to_ascii_lowercase() };
     let operation = &WHOLE["paths"][route.path.replace("...}", "}")][&verb];
@@ -203,19 +203,22 @@ fn a_document_shows_what_the_deployment_has_and_nothing_of_what_it_is_configured
     let without = document(&[]);
     assert!(without["paths"].as_object().unwrap().keys().all(|path| !path.starts_with("/s3")));
     let digest = "0123456789abcdef".repeat(4);
-    let told = ec2_control_api::openapi::text(&config(&[
-        ("API_KEYS", &format!("secretcaller={digest}")),
-        ("CALLER_GROUPS", "secretcaller=secretgroup"),
-        ("ALLOWED_REGIONS", "us-east-1,xx-secret-1"),
-        ("ALLOWED_INSTANCE_TYPES", "secret.*"),
-        ("PROTECTED_TAG", "secrettag"),
-        ("DEFAULT_IMAGE", "resolve:ssm:secretimage"),
-        ("DEFAULT_INSTANCE_TYPE", "secret.large"),
-        ("LAUNCH_KEY_NAME", "secretkey"),
-        ("LAUNCH_SECURITY_GROUPS", "secretgroup"),
-        ("BUCKET_PREFIX", "secret-"),
-        ("POLICY_FILE", "secret.cedar"),
-    ]))
+    let told = ec2_control_api::openapi::text(
+        &api(),
+        &config(&[
+            ("API_KEYS", &format!("secretcaller={digest}")),
+            ("CALLER_GROUPS", "secretcaller=secretgroup"),
+            ("ALLOWED_REGIONS", "us-east-1,xx-secret-1"),
+            ("ALLOWED_INSTANCE_TYPES", "secret.*"),
+            ("PROTECTED_TAG", "secrettag"),
+            ("DEFAULT_IMAGE", "resolve:ssm:secretimage"),
+            ("DEFAULT_INSTANCE_TYPE", "secret.large"),
+            ("LAUNCH_KEY_NAME", "secretkey"),
+            ("LAUNCH_SECURITY_GROUPS", "secretgroup"),
+            ("BUCKET_PREFIX", "secret-"),
+            ("POLICY_FILE", "secret.cedar"),
+        ]),
+    )
     .to_owned();
     assert!(!told.contains("secretcaller") && !told.contains(&digest));
     assert_eq!(told, WHOLE_TEXT.as_str(), "a document depends on the ways to authenticate and on /s3 only");
@@ -244,7 +247,7 @@ fn an_answer_that_is_not_documented_fails_a_test() {
 }
 
 static WHOLE_TEXT: LazyLock<String> =
-    LazyLock::new(|| ec2_control_api::openapi::text(&config(&[("BUCKET_PREFIX", "demo-")])));
+    LazyLock::new(|| ec2_control_api::openapi::text(&api(), &config(&[("BUCKET_PREFIX", "demo-")])));
 
 #[tokio::test]
 async fn the_document_is_open_to_anyone_and_always_the_same() {

@@ -5,13 +5,16 @@ use super::{Answer, Event2, KEY, REQUEST_ID, SERVICE, Wire, sha256};
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
-use ec2_control_api::App;
+use ec2_control_api::app::App;
+use ec2_control_api::aws::ec2::Ec2;
+use ec2_control_api::aws::s3::S3;
+use ec2_control_api::aws::sdk;
 use ec2_control_api::config::Config;
-use ec2_control_api::ec2::aws::Ec2;
 use ec2_control_api::http::event::Event;
-use ec2_control_api::http::metrics::{Boot, METRICS};
-use ec2_control_api::s3::aws::S3;
-use lambda_http::lambda_runtime::{self, Context, LambdaEvent};
+use ec2_control_api::invocation::invoke;
+use ec2_control_api::metrics::{ColdStart, METRICS};
+use ec2_control_api::routes::api;
+use lambda_runtime::{Context, LambdaEvent};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -34,9 +37,9 @@ fn credentials() -> Credentials {
     Credentials::new("AKIDTEST", "testing", None, None, "tests")
 }
 
-fn sdk(config: &Config, provider: impl ProvideCredentials + 'static) -> SdkConfig {
+fn sdk_config(config: &Config, provider: impl ProvideCredentials + 'static) -> SdkConfig {
     let provider = SharedCredentialsProvider::new(provider);
-    ec2_control_api::sdk::config(config).into_builder().credentials_provider(provider).build()
+    sdk::config(config).into_builder().credentials_provider(provider).build()
 }
 
 /// The function under test.
@@ -86,7 +89,7 @@ impl Function {
             own.iter().rev().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
         });
         let config = config.unwrap();
-        let sdk = sdk(&config, credentials());
+        let sdk = sdk_config(&config, credentials());
         let logged = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&logged);
         let app = App {
@@ -95,7 +98,8 @@ impl Function {
             s3: S3::new(sdk, config.endpoints.s3.clone()),
             config,
             clock: || OffsetDateTime::from_unix_timestamp_nanos(1_455_645_849_006_739_000).unwrap(),
-            boot: Boot::took(Duration::from_millis(7)),
+            api: api(),
+            cold_start: ColdStart::new(Duration::from_millis(7)),
             log: Box::new(move |line| log.lock().unwrap().push(line.to_owned())),
         };
         Self { app, wire, trace: None, logged }
@@ -103,7 +107,7 @@ impl Function {
 
     /// Calls EC2 with credentials of this provider from now on.
     pub fn set_credentials_provider(&mut self, provider: impl ProvideCredentials + 'static) {
-        self.app.ec2 = Ec2::new(sdk(&self.app.config, provider), Some(self.wire.url.clone()));
+        self.app.ec2 = Ec2::new(sdk_config(&self.app.config, provider), Some(self.wire.url.clone()));
     }
 
     /// Sends an event as Lambda does, and reads the answer as API Gateway does.
@@ -122,7 +126,7 @@ impl Function {
         context.deadline = u64::try_from(deadline.as_millis()).unwrap();
         let sent = event.clone();
         let event: Event = serde_json::from_str(&event.to_string()).unwrap();
-        let response = ec2_control_api::invoke(&self.app, LambdaEvent::new(event, context)).await;
+        let response = invoke(&self.app, LambdaEvent::new(event, context)).await;
         let response = serde_json::to_value(&response).unwrap();
         let mut headers = BTreeMap::new();
         for member in ["headers", "multiValueHeaders"] {

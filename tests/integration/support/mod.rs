@@ -9,7 +9,7 @@ mod wire;
 mod xml;
 
 pub use answer::Answer;
-pub use ec2_control_api::http::metrics::{DIMENSIONS, METRICS, NAMESPACE};
+pub use ec2_control_api::metrics::{DIMENSIONS, METRICS, NAMESPACE};
 pub use ec2_control_api::openapi::VERSION as OPENAPI_VERSION;
 pub use event::Event2;
 pub use function::{Function, policy_file};
@@ -25,7 +25,7 @@ pub const KEY: &str = "local-only-key";
 
 /// A SHA-256 digest in hexadecimal, as keys are configured and entity tags written.
 pub fn sha256(content: impl AsRef<[u8]>) -> String {
-    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(content))
 }
 /// The ID of every invocation, and so the client token of every launch.
 pub const REQUEST_ID: &str = "8f5e8b6c-0f4d-4a3c-9d6e-2b1a7c9e4f10";

@@ -1,6 +1,6 @@
 //! The function's routes, as far as tests of every route need to know them.
 
-use ec2_control_api::dialects::DIALECTS;
+use ec2_control_api::routes::DIALECTS;
 
 /// A row of the route table.
 pub struct Route {
@@ -18,7 +18,7 @@ pub fn routes() -> Vec<Route> {
     let route = routes.map(|route| Route {
         methods: route.methods,
         path: route.path,
-        public: route.open,
+        public: route.is_public(),
         parameters: route.parameters.iter().map(|parameter| parameter.name).collect(),
     });
     route.collect()

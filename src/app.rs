@@ -1,0 +1,29 @@
+//! The function: its configuration, its clients and its routes.
+
+use crate::authz::Policies;
+use crate::aws::ec2::Ec2;
+use crate::aws::s3::S3;
+use crate::config::Config;
+use crate::http::route::Api;
+use crate::metrics::ColdStart;
+use time::OffsetDateTime;
+
+/// The function: its configuration and its clients.
+pub struct App {
+    /// The configuration.
+    pub config: Config,
+    /// The policies; `None`: callers may do what the role may do.
+    pub policies: Option<Policies>,
+    /// EC2.
+    pub ec2: Ec2,
+    /// S3.
+    pub s3: S3,
+    /// All routes.
+    pub api: Api,
+    /// Returns the current time.
+    pub clock: fn() -> OffsetDateTime,
+    /// The duration of the cold start.
+    pub cold_start: ColdStart,
+    /// Writes one line of JSON for each request.
+    pub log: Box<dyn Fn(&str) + Send + Sync>,
+}

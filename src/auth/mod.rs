@@ -1,0 +1,86 @@
+//! Who calls: the caller's identity, and the configuration that callers are checked against.
+//!
+//! How an identity is read from a request is in `http/authenticate.rs`.
+
+mod keys;
+
+pub use keys::ApiKeys;
+
+/// An authenticated caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The key's name, the ARN of the role or user, or the token's subject.
+    pub name: String,
+    /// The authentication method.
+    pub authentication: Authentication,
+    /// The session name, if the caller is an assumed role: often a person's name.
+    pub session: Option<String>,
+    /// The groups of the caller, from the configuration or from the token.
+    pub groups: Vec<String>,
+    /// The scopes of the token.
+    pub scopes: Vec<String>,
+}
+
+impl Caller {
+    /// A caller without session, groups and scopes.
+    pub fn new(name: impl Into<String>, authentication: Authentication) -> Self {
+        Self { name: name.into(), authentication, session: None, groups: Vec::new(), scopes: Vec::new() }
+    }
+}
+
+/// Authentication method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Authentication {
+    /// An API key, checked by this function.
+    Key,
+    /// A SigV4 signature, checked by API Gateway.
+    Iam,
+    /// A JWT, checked by API Gateway.
+    Jwt,
+}
+
+impl Authentication {
+    /// The name of the method in the configuration, the log and policies.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Iam => "iam",
+            Self::Jwt => "jwt",
+        }
+    }
+
+    /// Parses the name of a method.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Key, Self::Iam, Self::Jwt].into_iter().find(|method| method.as_str() == text)
+    }
+}
+
+/// The configuration that callers are checked against.
+#[derive(Debug, Default)]
+pub struct Callers {
+    /// If one method is configured, identities of other methods are ignored. `None`: an identity that
+    /// API Gateway has checked, else an API key.
+    pub only: Option<Authentication>,
+    /// The API keys.
+    pub keys: ApiKeys,
+    /// Pairs of a caller's name and one of that caller's groups.
+    pub groups: Vec<(String, String)>,
+}
+
+impl Callers {
+    /// Whether identities of this method count.
+    pub fn accept(&self, method: Authentication) -> bool {
+        self.only.is_none_or(|only| only == method)
+    }
+}
+
+/// Parses comma-separated `caller=group` pairs. A caller may be an ARN, which has colons, slashes and
+/// perhaps `=`; a group has no `=`.
+pub fn parse_groups(text: &str) -> Option<Vec<(String, String)>> {
+    let pair = |pair: &str| {
+        let (caller, group) = pair.trim().rsplit_once('=')?;
+        let valid = !caller.is_empty() && !group.is_empty();
+        valid.then(|| (caller.to_owned(), group.to_owned()))
+    };
+    text.split(',').filter(|pair| !pair.trim().is_empty()).map(pair).collect()
+}

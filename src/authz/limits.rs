@@ -1,0 +1,103 @@
+//! Limits: what no caller may do, whatever the policies say.
+
+use crate::model::{InstanceType, Tag};
+use regex_lite::Regex;
+
+/// Limits that hold for every caller, with or without policies.
+#[derive(Debug, Default)]
+pub struct Limits {
+    /// The instance types that may be launched or changed to; `None`: all.
+    pub instance_types: Option<InstanceTypes>,
+    /// The greatest `max_count` of a launch; `None`: EC2's own limit.
+    pub max_instances_per_launch: Option<u32>,
+    /// Instances with this tag are never stopped, terminated or modified.
+    pub protected_tag: Option<ProtectedTag>,
+}
+
+/// Instance types by name, with `*` for any characters.
+#[derive(Debug)]
+pub struct InstanceTypes {
+    pub(super) text: String,
+    patterns: Vec<Regex>,
+}
+
+impl InstanceTypes {
+    /// Parses a comma-separated list such as `t3.*,t4g.micro`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let valid = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.*".contains(&b);
+        let pattern = |item: &str| {
+            let valid_item = !item.is_empty() && item.bytes().all(valid);
+            valid_item.then(|| Regex::new(&format!("^{}$", regex_lite::escape(item).replace(r"\*", ".*"))).ok())?
+        };
+        let patterns = text.split(',').map(str::trim).map(pattern).collect::<Option<Vec<_>>>()?;
+        Some(Self { text: text.to_owned(), patterns })
+    }
+
+    pub(super) fn contains(&self, instance_type: &InstanceType) -> bool {
+        self.patterns.iter().any(|pattern| pattern.is_match(instance_type.as_str()))
+    }
+}
+
+/// A tag's key, or its key and value.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ProtectedTag {
+    key: String,
+    value: Option<String>,
+}
+
+impl ProtectedTag {
+    /// Parses `key` or `key=value`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (key, value) = match text.split_once('=') {
+            Some((key, value)) => (key.trim(), Some(value.trim().to_owned())),
+            None => (text, None),
+        };
+        (!key.is_empty()).then(|| Self { key: key.to_owned(), value })
+    }
+
+    pub(super) fn is_on(&self, tags: &[Tag]) -> bool {
+        tags.iter().any(|tag| tag.key == self.key && self.value.as_ref().is_none_or(|value| *value == tag.value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allows(patterns: &str, instance_type: &str) -> bool {
+        InstanceTypes::parse(patterns).unwrap().contains(&InstanceType::parse(instance_type).unwrap())
+    }
+
+    #[test]
+    fn ok_a_star_in_an_instance_type_is_any_characters_and_a_dot_is_a_dot() {
+        assert!(allows("t3.*, t4g.micro", "t3.2xlarge"));
+        assert!(allows("t3.*,t4g.micro", "t4g.micro"));
+        assert!(allows("*", "p5.48xlarge"));
+        assert!(allows("*.nano", "t3a.nano"));
+        for other in ["t3a.micro", "t4g.micro-x", "xt4g.micro", "t4g.small"] {
+            assert!(!allows("t3.*,t4g.micro", other), "{other}");
+        }
+        assert!(!allows("t3.micro", "t3-micro.x"));
+    }
+
+    #[test]
+    fn err_a_text_that_is_not_a_list_of_instance_type_patterns() {
+        for text in ["", "t3.*,", ",", "T3.micro", "t3.(a|b)", "t3.micro t4g.micro", "[a]"] {
+            assert!(InstanceTypes::parse(text).is_none(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_protected_tag_is_a_key_or_a_key_and_a_value() {
+        let tags = [Tag { key: "env".into(), value: "production".into() }];
+        let on = |text: &str| ProtectedTag::parse(text).map(|tag| tag.is_on(&tags));
+        assert_eq!(on("env"), Some(true));
+        assert_eq!(on("env=production"), Some(true));
+        assert_eq!(on("env = production"), Some(true));
+        for other in ["Env", "env=", "env=prod", "env=production2", "production"] {
+            assert_eq!(on(other), Some(false), "{other}");
+        }
+        assert_eq!(on("=production"), None);
+        assert_eq!(on(""), None);
+    }
+}

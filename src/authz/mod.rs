@@ -1,0 +1,169 @@
+//! Authorization: whether a caller may do what he asks for, by the deployment's limits and policies.
+//!
+//! Limits come first and hold for every caller. Without policies, an authenticated caller may do what
+//! the execution role may do.
+
+mod check;
+mod limits;
+mod policy;
+
+pub use limits::{InstanceTypes, Limits, ProtectedTag};
+pub use policy::{AuthzRequest, AuthzResponse, OWNER_TAG, Policies, Resource};
+
+use crate::auth::Caller;
+use crate::error::{Error, Kind};
+use crate::model::{Action, Attribute, Effect, Instance, InstanceId, InstanceType, Launch, Region};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+/// The decision on a request, for the log.
+#[derive(Debug, Default)]
+pub struct Decision {
+    /// Whether it is permitted; `None` until something has been decided.
+    pub permitted: Option<bool>,
+    /// The determining policies, or the variable that sets the limit.
+    pub determining_policies: BTreeSet<String>,
+    /// The IDs of the instances that it is about; the caller may have given their names.
+    pub instances: Vec<InstanceId>,
+}
+
+/// Authorizes one action of one caller in one region.
+#[derive(Clone, Copy)]
+pub struct Authorizer<'a> {
+    /// The limits.
+    pub limits: &'a Limits,
+    /// The policies; `None`: only the limits apply.
+    pub policies: Option<&'a Policies>,
+    /// The caller.
+    pub caller: &'a Caller,
+    /// The caller's IP address, as API Gateway says.
+    pub source_ip: Option<IpAddr>,
+    /// The action.
+    pub action: Action,
+    /// The region.
+    pub region: &'a Region,
+}
+
+impl Authorizer<'_> {
+    /// Whether the decision depends on the instance: then it is described before it is changed.
+    pub fn depends_on_instances(&self) -> bool {
+        self.policies.is_some() || (self.limits.protected_tag.is_some() && self.honours_protected_tag())
+    }
+
+    fn honours_protected_tag(&self) -> bool {
+        self.action.effect == Effect::ProtectedWrite
+    }
+
+    /// Authorizes a launch.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`].
+    pub fn launch(&self, launch: &Launch, decision: &mut Decision) -> Result<(), Error> {
+        self.instance_type(&launch.instance_type, decision)?;
+        if let Some(max) = self.limits.max_instances_per_launch
+            && launch.max_count > max
+        {
+            let message = format!("This deployment launches at most {max} instances at once, not {}", launch.max_count);
+            return Err(over_limit(decision, "MAX_INSTANCES_PER_LAUNCH", "TooManyInstances", message));
+        }
+        self.ask(Resource::Launch(launch), None, "a launch like this", decision)
+    }
+
+    /// Authorizes the action on an instance, or on this attribute of it.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`].
+    pub fn instance(
+        &self,
+        instance: &Instance,
+        attribute: Option<&Attribute>,
+        decision: &mut Decision,
+    ) -> Result<(), Error> {
+        let id = &instance.instance_id;
+        let protected = self.limits.protected_tag.as_ref().is_some_and(|tag| tag.is_on(&instance.tags));
+        if protected && self.honours_protected_tag() {
+            let message = format!("{} of {id} is not permitted: a tag protects it", self.action);
+            return Err(over_limit(decision, "PROTECTED_TAG", "ProtectedInstance", message));
+        }
+        self.ask(Resource::Instance(instance), attribute.map(Attribute::name), id, decision)
+    }
+
+    /// Checks the limits on an attribute's new value, before the instance is known.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`].
+    pub fn attribute(&self, attribute: &Attribute, decision: &mut Decision) -> Result<(), Error> {
+        match attribute {
+            Attribute::InstanceType(instance_type) => self.instance_type(instance_type, decision),
+            _ => Ok(()),
+        }
+    }
+
+    /// Authorizes the action on a bucket, or on an object in it.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`].
+    pub fn bucket(&self, name: &str, decision: &mut Decision) -> Result<(), Error> {
+        self.ask(Resource::Bucket(name), None, name, decision)
+    }
+
+    /// Authorizes a list of what is in the region.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`].
+    pub fn list(&self, decision: &mut Decision) -> Result<(), Error> {
+        self.ask(Resource::Region, None, self.region.as_str(), decision)
+    }
+
+    /// Whether the caller can see this in a list.
+    pub fn can_see(&self, resource: Resource<'_>) -> bool {
+        self.policies.is_none_or(|policies| policies.decide(&self.request(resource, None)).permitted)
+    }
+
+    fn instance_type(&self, instance_type: &InstanceType, decision: &mut Decision) -> Result<(), Error> {
+        match &self.limits.instance_types {
+            Some(allowed) if !allowed.contains(instance_type) => {
+                let message =
+                    format!("This deployment allows the instance types {}, not {instance_type}", allowed.text);
+                Err(over_limit(decision, "ALLOWED_INSTANCE_TYPES", "InstanceTypeNotAllowed", message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Asks the policies. `target` names the resource in the error message.
+    fn ask(
+        &self,
+        resource: Resource<'_>,
+        attribute: Option<&'static str>,
+        target: &str,
+        decision: &mut Decision,
+    ) -> Result<(), Error> {
+        let Some(policies) = self.policies else {
+            decision.permitted = Some(true);
+            return Ok(());
+        };
+        let response = policies.decide(&self.request(resource, attribute));
+        if !response.permitted {
+            // The policies that permit other instances of the same request no longer matter.
+            decision.permitted = Some(false);
+            decision.determining_policies = response.determining_policies.into_iter().collect();
+            let message = format!("The policy of this deployment does not permit {} of {target}", self.action);
+            return Err(Error { cause: response.problem, ..Error::new(Kind::Forbidden, "Forbidden", message) });
+        }
+        decision.permitted = Some(true);
+        decision.determining_policies.extend(response.determining_policies);
+        Ok(())
+    }
+
+    fn request<'a>(&'a self, resource: Resource<'a>, attribute: Option<&'static str>) -> AuthzRequest<'a> {
+        let Self { caller, source_ip, action, region, .. } = *self;
+        AuthzRequest { caller, source_ip, action: action.name, attribute, region, resource }
+    }
+}
+
+fn over_limit(decision: &mut Decision, variable: &str, code: &'static str, message: String) -> Error {
+    decision.permitted = Some(false);
+    decision.determining_policies = BTreeSet::from([variable.to_owned()]);
+    Error::new(Kind::Forbidden, code, message)
+}

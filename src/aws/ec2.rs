@@ -1,0 +1,378 @@
+//! Calls to EC2: one method for each operation.
+
+use super::ambiguity::AmbiguousOutcome;
+use super::call_stats::CallInterceptor;
+use super::sdk::{AwsOutput, Clients, malformed_response, to_error, to_offset_date_time};
+use crate::error::Error;
+use crate::model::{
+    Attribute, Filter, Instance, InstanceId, InstanceQuery, Launch, Page, Region, Reservation, SecurityGroup, State,
+    StateChange, Tag,
+};
+use aws_config::SdkConfig;
+use aws_sdk_ec2::config::retry::RetryConfig;
+use aws_sdk_ec2::operation::RequestId;
+use aws_sdk_ec2::primitives::Blob;
+use aws_sdk_ec2::types as sdk;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+
+/// EC2 in every region.
+pub struct Ec2 {
+    config: SdkConfig,
+    endpoint: Option<String>,
+    clients: Clients<aws_sdk_ec2::Client>,
+}
+
+type Result<T> = std::result::Result<AwsOutput<T>, Error>;
+
+impl Ec2 {
+    /// `config` has credentials, timeouts and retries; its region is not used. `endpoint` is the URL of
+    /// an emulator.
+    pub fn new(config: SdkConfig, endpoint: Option<String>) -> Self {
+        Self { config, endpoint, clients: Clients::default() }
+    }
+
+    fn client(&self, region: &Region) -> aws_sdk_ec2::Client {
+        self.clients.get(region, |region| {
+            let mut config = aws_sdk_ec2::config::Builder::from(&self.config);
+            config.set_endpoint_url(self.endpoint.clone());
+            aws_sdk_ec2::Client::from_conf(config.region(region).interceptor(CallInterceptor).build())
+        })
+    }
+
+    /// Launches instances. They have IMDSv2 only: with IMDSv1, a request that an attacker makes the
+    /// instance send is enough to steal its credentials
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-options.html>).
+    ///
+    /// A repeated launch with the same `client_token` returns the same instances; the SDK's own retries
+    /// repeat it
+    /// (<https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html>).
+    ///
+    /// # Errors
+    /// Those of [`Ec2::start_instances`].
+    pub async fn run_instances(
+        &self,
+        region: &Region,
+        launch: &Launch,
+        client_token: &str,
+        dry_run: bool,
+    ) -> Result<Reservation> {
+        let zone = launch.placement.zone.as_ref().map(|zone| zone.as_str().to_owned());
+        let group = launch.placement.group_name.clone();
+        let placement = (zone.is_some() || group.is_some())
+            .then(|| sdk::Placement::builder().set_availability_zone(zone).set_group_name(group).build());
+        let outcome = AmbiguousOutcome::default();
+        let sent = self
+            .client(region)
+            .run_instances()
+            .image_id(launch.image_id.as_str())
+            .instance_type(launch.instance_type.as_str().into())
+            .min_count(count(launch.min_count))
+            .max_count(count(launch.max_count))
+            .set_key_name(launch.key_name.clone())
+            .set_security_group_ids(texts(&launch.security_group_ids))
+            .set_security_groups(texts(&launch.security_groups))
+            .set_user_data(launch.user_data.as_ref().map(|data| BASE64_STANDARD.encode(data.as_bytes())))
+            .set_placement(placement)
+            .set_instance_initiated_shutdown_behavior(launch.shutdown_behavior.map(|behavior| behavior.as_str().into()))
+            .set_ebs_optimized(launch.ebs_optimized)
+            .metadata_options(
+                sdk::InstanceMetadataOptionsRequest::builder().http_tokens(sdk::HttpTokensState::Required).build(),
+            )
+            .set_tag_specifications(tag_specifications(&launch.tags))
+            .client_token(client_token)
+            .set_dry_run(set(dry_run))
+            .customize()
+            .interceptor(outcome.clone())
+            .send()
+            .await;
+        let output = sent.map_err(|error| outcome.mark(to_error("ec2:RunInstances", &error)))?;
+        if output.instances().len() < launch.min_count as usize {
+            return Err(malformed_response("ec2:RunInstances"));
+        }
+        Ok(AwsOutput {
+            request_id: output.request_id().map(str::to_owned),
+            value: Reservation {
+                reservation_id: output.reservation_id,
+                owner_id: output.owner_id,
+                requester_id: output.requester_id,
+                instances: output.instances.unwrap_or_default().into_iter().map(instance).collect(),
+            },
+        })
+    }
+
+    /// Describes one page of instances.
+    ///
+    /// # Errors
+    /// EC2's refusal, or no usable response.
+    pub async fn describe_instances(&self, region: &Region, query: &InstanceQuery) -> Result<Page> {
+        let filter =
+            |filter: &Filter| sdk::Filter::builder().name(&filter.name).set_values(texts(&filter.values)).build();
+        let filters: Vec<_> = query.filters.iter().map(filter).collect();
+        let sent = self
+            .client(region)
+            .describe_instances()
+            .set_instance_ids(texts(&query.instance_ids))
+            .set_filters((!filters.is_empty()).then_some(filters))
+            .set_max_results(query.max_results.map(count))
+            .set_next_token(query.next_token.clone())
+            .send()
+            .await;
+        let output = sent.map_err(|error| to_error("ec2:DescribeInstances", &error))?;
+        Ok(AwsOutput {
+            request_id: output.request_id().map(str::to_owned),
+            value: Page {
+                reservations: output.reservations.unwrap_or_default().into_iter().map(reservation).collect(),
+                next_token: non_empty(output.next_token),
+            },
+        })
+    }
+
+    /// Lists the regions that the account has enabled.
+    ///
+    /// # Errors
+    /// EC2's refusal, or no usable response.
+    pub async fn describe_regions(&self, region: &Region) -> Result<Vec<Region>> {
+        let sent = self.client(region).describe_regions().send().await;
+        let output = sent.map_err(|error| to_error("ec2:DescribeRegions", &error))?;
+        let request_id = output.request_id().map(str::to_owned);
+        let mut regions: Vec<_> =
+            output.regions().iter().filter_map(|region| Region::parse(region.region_name()?)).collect();
+        regions.sort_unstable();
+        Ok(AwsOutput { value: regions, request_id })
+    }
+
+    /// Starts instances with one call: all of them or none. The output is in the order of `ids`.
+    ///
+    /// # Errors
+    /// EC2's refusal, or no usable response. A dry run always ends in an error: `DryRunOperation` if it
+    /// would succeed.
+    pub async fn start_instances(
+        &self,
+        region: &Region,
+        ids: &[InstanceId],
+        dry_run: bool,
+    ) -> Result<Vec<StateChange>> {
+        let outcome = AmbiguousOutcome::default();
+        let call = self.client(region).start_instances().set_instance_ids(texts(ids)).set_dry_run(set(dry_run));
+        let sent = call.customize().interceptor(outcome.clone()).send().await;
+        let output = sent.map_err(|error| outcome.mark(to_error("ec2:StartInstances", &error)))?;
+        let request_id = output.request_id().map(str::to_owned);
+        let changes = state_changes("ec2:StartInstances", ids, output.starting_instances)?;
+        Ok(AwsOutput { value: changes, request_id })
+    }
+
+    /// Stops instances with one call: all of them or none. The output is in the order of `ids`. With
+    /// `force`, EC2 does not wait for a clean shutdown.
+    ///
+    /// # Errors
+    /// Those of [`Ec2::start_instances`].
+    pub async fn stop_instances(
+        &self,
+        region: &Region,
+        ids: &[InstanceId],
+        force: bool,
+        dry_run: bool,
+    ) -> Result<Vec<StateChange>> {
+        let outcome = AmbiguousOutcome::default();
+        let call = self.client(region).stop_instances().set_instance_ids(texts(ids)).set_dry_run(set(dry_run));
+        let sent = call.set_force(set(force)).customize().interceptor(outcome.clone()).send().await;
+        let output = sent.map_err(|error| outcome.mark(to_error("ec2:StopInstances", &error)))?;
+        let request_id = output.request_id().map(str::to_owned);
+        let changes = state_changes("ec2:StopInstances", ids, output.stopping_instances)?;
+        Ok(AwsOutput { value: changes, request_id })
+    }
+
+    /// Terminates instances with one call. The output is in the order of `ids`. If one instance is
+    /// protected, EC2 refuses the call but terminates the instances of other zones all the same
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html>).
+    ///
+    /// # Errors
+    /// Those of [`Ec2::start_instances`].
+    pub async fn terminate_instances(
+        &self,
+        region: &Region,
+        ids: &[InstanceId],
+        force: bool,
+        dry_run: bool,
+    ) -> Result<Vec<StateChange>> {
+        let outcome = AmbiguousOutcome::default();
+        let call = self.client(region).terminate_instances().set_instance_ids(texts(ids)).set_dry_run(set(dry_run));
+        let sent = call.set_force(set(force)).customize().interceptor(outcome.clone()).send().await;
+        let output = sent.map_err(|error| outcome.mark(to_error("ec2:TerminateInstances", &error)))?;
+        let request_id = output.request_id().map(str::to_owned);
+        let changes = state_changes("ec2:TerminateInstances", ids, output.terminating_instances)?;
+        Ok(AwsOutput { value: changes, request_id })
+    }
+
+    /// Reboots instances with one call: all of them or none.
+    ///
+    /// It is sent once. The other changes have no further effect when they are repeated; a repeated
+    /// reboot boots the instance again.
+    ///
+    /// # Errors
+    /// Those of [`Ec2::start_instances`].
+    pub async fn reboot_instances(&self, region: &Region, ids: &[InstanceId], dry_run: bool) -> Result<()> {
+        let outcome = AmbiguousOutcome::default();
+        let call = self.client(region).reboot_instances().set_instance_ids(texts(ids)).set_dry_run(set(dry_run));
+        let once = aws_sdk_ec2::config::Builder::new().retry_config(RetryConfig::disabled());
+        let sent = call.customize().interceptor(outcome.clone()).config_override(once).send().await;
+        let output = sent.map_err(|error| outcome.mark(to_error("ec2:RebootInstances", &error)))?;
+        Ok(AwsOutput { request_id: output.request_id().map(str::to_owned), value: () })
+    }
+
+    /// Sets tags on instances, over tags of the same keys.
+    ///
+    /// # Errors
+    /// EC2's refusal, or no usable response.
+    pub async fn create_tags(&self, region: &Region, ids: &[InstanceId], tags: &[Tag]) -> Result<()> {
+        let tags = Some(tags.iter().map(sdk_tag).collect());
+        let sent = self.client(region).create_tags().set_resources(texts(ids)).set_tags(tags).send().await;
+        let output = sent.map_err(|error| to_error("ec2:CreateTags", &error))?;
+        Ok(AwsOutput { request_id: output.request_id().map(str::to_owned), value: () })
+    }
+
+    /// Sets one attribute of an instance.
+    ///
+    /// # Errors
+    /// Those of [`Ec2::start_instances`].
+    pub async fn modify_instance_attribute(
+        &self,
+        region: &Region,
+        id: &InstanceId,
+        attribute: &Attribute,
+        dry_run: bool,
+    ) -> Result<()> {
+        let text = |value: &str| sdk::AttributeValue::builder().value(value).build();
+        let flag = |value: &bool| sdk::AttributeBooleanValue::builder().value(*value).build();
+        let call = self.client(region).modify_instance_attribute().instance_id(id.as_str());
+        let call = call.set_dry_run(set(dry_run));
+        let call = match attribute {
+            Attribute::InstanceType(value) => call.instance_type(text(value.as_str())),
+            Attribute::Kernel(value) => call.kernel(text(value)),
+            Attribute::Ramdisk(value) => call.ramdisk(text(value)),
+            Attribute::UserData(value) => {
+                call.user_data(sdk::SecureBlobAttributeValue::builder().value(Blob::new(value.as_bytes())).build())
+            }
+            Attribute::DisableApiTermination(value) => call.disable_api_termination(flag(value)),
+            Attribute::DisableApiStop(value) => call.disable_api_stop(flag(value)),
+            Attribute::InstanceInitiatedShutdownBehavior(value) => {
+                call.instance_initiated_shutdown_behavior(text(value.as_str()))
+            }
+            Attribute::SourceDestCheck(value) => call.source_dest_check(flag(value)),
+            Attribute::GroupSet(ids) => call.set_groups(texts(ids)),
+            Attribute::EbsOptimized(value) => call.ebs_optimized(flag(value)),
+            Attribute::SriovNetSupport(value) => call.sriov_net_support(text(value)),
+            Attribute::EnaSupport(value) => call.ena_support(flag(value)),
+        };
+        let outcome = AmbiguousOutcome::default();
+        let sent = call.customize().interceptor(outcome.clone()).send().await;
+        let output = sent.map_err(|error| outcome.mark(to_error("ec2:ModifyInstanceAttribute", &error)))?;
+        Ok(AwsOutput { request_id: output.request_id().map(str::to_owned), value: () })
+    }
+}
+
+fn sdk_tag(tag: &Tag) -> sdk::Tag {
+    sdk::Tag::builder().key(&tag.key).value(&tag.value).build()
+}
+
+/// The same tags for the instances and for their volumes, which may outlive them.
+fn tag_specifications(tags: &[Tag]) -> Option<Vec<sdk::TagSpecification>> {
+    let of = |resource| {
+        let tags = Some(tags.iter().map(sdk_tag).collect());
+        sdk::TagSpecification::builder().resource_type(resource).set_tags(tags).build()
+    };
+    (!tags.is_empty()).then(|| [sdk::ResourceType::Instance, sdk::ResourceType::Volume].map(of).to_vec())
+}
+
+/// Counts are limited far below `i32::MAX`.
+fn count(count: u32) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+/// `Some(true)` or nothing: EC2's default for every flag is false.
+fn set(flag: bool) -> Option<bool> {
+    flag.then_some(true)
+}
+
+/// `None` for an empty list: EC2 refuses those.
+fn texts<T: Clone + Into<String>>(items: &[T]) -> Option<Vec<String>> {
+    (!items.is_empty()).then(|| items.iter().cloned().map(Into::into).collect())
+}
+
+/// `None` for an empty text: EC2 either leaves a missing value out or sends it empty.
+fn non_empty(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
+
+fn state(state: Option<sdk::InstanceState>) -> State {
+    state.map_or_else(State::default, |state| State {
+        code: state.code.and_then(|code| u8::try_from(code & 0xff).ok()),
+        name: state.name.map(|name| name.as_str().to_owned()),
+    })
+}
+
+/// The state changes in the order of `ids`.
+fn state_changes(
+    action: &str,
+    ids: &[InstanceId],
+    changes: Option<Vec<sdk::InstanceStateChange>>,
+) -> std::result::Result<Vec<StateChange>, Error> {
+    let mut changes = changes.unwrap_or_default();
+    changes.sort_by_key(|change| ids.iter().position(|id| Some(id.as_str()) == change.instance_id()));
+    if changes.len() != ids.len() {
+        return Err(malformed_response(action));
+    }
+    let changes = changes.into_iter().map(|change| StateChange {
+        instance_id: change.instance_id.unwrap_or_default(),
+        current: state(change.current_state),
+        previous: state(change.previous_state),
+    });
+    Ok(changes.collect())
+}
+
+fn reservation(reservation: sdk::Reservation) -> Reservation {
+    Reservation {
+        reservation_id: reservation.reservation_id,
+        owner_id: reservation.owner_id,
+        requester_id: reservation.requester_id,
+        instances: reservation.instances.unwrap_or_default().into_iter().map(instance).collect(),
+    }
+}
+
+fn instance(described: sdk::Instance) -> Instance {
+    let placement = described.placement.unwrap_or_else(|| sdk::Placement::builder().build());
+    let group = |group: sdk::GroupIdentifier| SecurityGroup { group_id: group.group_id, group_name: group.group_name };
+    let tag = |tag: sdk::Tag| Tag { key: tag.key.unwrap_or_default(), value: tag.value.unwrap_or_default() };
+    Instance {
+        instance_id: described.instance_id.unwrap_or_default(),
+        image_id: non_empty(described.image_id),
+        instance_type: described.instance_type.map(|value| value.as_str().to_owned()),
+        key_name: non_empty(described.key_name),
+        launch_time: described.launch_time.and_then(to_offset_date_time),
+        availability_zone: non_empty(placement.availability_zone),
+        placement_group: non_empty(placement.group_name),
+        tenancy: placement.tenancy.map(|value| value.as_str().to_owned()),
+        monitoring: described.monitoring.and_then(|monitoring| monitoring.state).map(|value| value.as_str().to_owned()),
+        platform: described.platform.map(|value| value.as_str().to_owned()),
+        private_dns_name: non_empty(described.private_dns_name),
+        private_ip_address: non_empty(described.private_ip_address),
+        public_dns_name: non_empty(described.public_dns_name),
+        public_ip_address: non_empty(described.public_ip_address),
+        state: state(described.state),
+        state_transition_reason: non_empty(described.state_transition_reason),
+        subnet_id: non_empty(described.subnet_id),
+        vpc_id: non_empty(described.vpc_id),
+        architecture: described.architecture.map(|value| value.as_str().to_owned()),
+        ami_launch_index: described.ami_launch_index,
+        client_token: non_empty(described.client_token),
+        ebs_optimized: described.ebs_optimized,
+        ena_support: described.ena_support,
+        hypervisor: described.hypervisor.map(|value| value.as_str().to_owned()),
+        root_device_name: non_empty(described.root_device_name),
+        root_device_type: described.root_device_type.map(|value| value.as_str().to_owned()),
+        security_groups: described.security_groups.unwrap_or_default().into_iter().map(group).collect(),
+        source_dest_check: described.source_dest_check,
+        tags: described.tags.unwrap_or_default().into_iter().map(tag).collect(),
+        virtualization_type: described.virtualization_type.map(|value| value.as_str().to_owned()),
+    }
+}

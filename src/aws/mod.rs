@@ -1,0 +1,13 @@
+//! Calls to AWS. Only this folder names the `aws_*` crates: our types in, one call, our types out.
+
+pub mod ambiguity;
+pub mod call_stats;
+pub mod ec2;
+pub mod errors;
+#[cfg(test)]
+pub(crate) mod replay;
+pub mod s3;
+pub mod sdk;
+pub mod tls;
+pub(crate) mod warm_up_client;
+pub mod xray;

@@ -1,0 +1,86 @@
+//! The members of a row of `/ec2/list`.
+
+use super::boto3::rfc3339;
+use crate::http::columns::{Accessor, Column, Table, column_names, rows_schema};
+use crate::http::rows::Rows;
+use crate::model::{FromText, Instance, Reservation};
+use schemars::{Schema, SchemaGenerator};
+
+/// The number of [`MEMBERS`] that a row of `/ec2/list` has by default: those of the document.
+pub(super) const DOCUMENTED_MEMBERS: usize = 9;
+
+/// Those members.
+pub(super) fn documented_members() -> impl Iterator<Item = &'static Column<Instance>> {
+    MEMBERS.iter().take(DOCUMENTED_MEMBERS)
+}
+
+/// The rows of a list: the chosen members, else the default ones.
+pub(super) fn table(
+    chosen: impl Iterator<Item = &'static Column<Instance>>,
+    default: Vec<&'static Column<Instance>>,
+    csv: bool,
+) -> Rows<Reservation> {
+    let chosen: Vec<_> = chosen.collect();
+    let table = Table::new(if chosen.is_empty() { default } else { chosen }, csv);
+    table.rows(|reservation: &Reservation| &reservation.instances)
+}
+
+/// All members that a row of `/ec2/list` can have. A value that EC2 does not have is `null`.
+#[rustfmt::skip]
+pub(super) const MEMBERS: [Column<Instance>; 19] = [
+    Column { name: "id", summary: "The instance's ID.", accessor: Accessor::Text(|instance, _| Some(&instance.instance_id)) },
+    Column { name: "instance-type", summary: "Its type.", accessor: Accessor::Text(|instance, _| instance.instance_type.as_deref()) },
+    Column { name: "instance-state", summary: "Its state.", accessor: Accessor::Text(|instance, _| instance.state.name.as_deref()) },
+    Column { name: "private-ip", summary: "Its private IPv4 address.", accessor: Accessor::Text(|instance, _| instance.private_ip_address.as_deref()) },
+    Column { name: "key-name", summary: "Its SSH key pair.", accessor: Accessor::Text(|instance, _| instance.key_name.as_deref()) },
+    Column { name: "image-id", summary: "Its image.", accessor: Accessor::Text(|instance, _| instance.image_id.as_deref()) },
+    Column { name: "vpc-id", summary: "Its VPC.", accessor: Accessor::Text(|instance, _| instance.vpc_id.as_deref()) },
+    Column { name: "subnet-id", summary: "Its subnet.", accessor: Accessor::Text(|instance, _| instance.subnet_id.as_deref()) },
+    Column { name: "security-group-ids", summary: "Its security groups.", accessor: Accessor::Groups(|instance| &instance.security_groups) },
+    Column { name: "name", summary: "Its name: the tag Name.", accessor: Accessor::Text(|instance, _| instance.name()) },
+    Column { name: "region", summary: "Its region.", accessor: Accessor::Text(|_, region| Some(region.as_str())) },
+    Column { name: "availability-zone", summary: "Its Availability Zone.", accessor: Accessor::Text(|instance, _| instance.availability_zone.as_deref()) },
+    Column { name: "public-ip", summary: "Its public IPv4 address.", accessor: Accessor::Text(|instance, _| instance.public_ip_address.as_deref()) },
+    Column { name: "public-dns-name", summary: "Its public DNS name.", accessor: Accessor::Text(|instance, _| instance.public_dns_name.as_deref()) },
+    Column { name: "private-dns-name", summary: "Its private DNS name.", accessor: Accessor::Text(|instance, _| instance.private_dns_name.as_deref()) },
+    Column { name: "launch-time", summary: "When it was started last: RFC 3339.", accessor: Accessor::Time(|instance| instance.launch_time.map(rfc3339)) },
+    Column { name: "architecture", summary: "The architecture of its image.", accessor: Accessor::Text(|instance, _| instance.architecture.as_deref()) },
+    Column { name: "platform", summary: "`windows`, or nothing.", accessor: Accessor::Text(|instance, _| instance.platform.as_deref()) },
+    Column { name: "tags", summary: "All of its tags.", accessor: Accessor::Tags(|instance| &instance.tags) },
+];
+
+/// The schema of a list: rows of [`MEMBERS`] that the client chooses.
+pub(super) fn list_schema(generator: &mut SchemaGenerator) -> Schema {
+    rows_schema("ListedInstance", &MEMBERS, 0, generator)
+}
+
+/// A member of a row.
+pub(super) struct Member(pub(super) &'static Column<Instance>);
+
+impl FromText for Member {
+    const PATTERN: &'static str = "";
+    const EXPECTED: &'static str = "";
+    const EXAMPLE: &'static str = "name";
+    const VALUES: &'static [&'static str] = &column_names(&MEMBERS);
+
+    fn from_text(text: &str) -> Option<Self> {
+        MEMBERS.iter().find(|member| member.name == text).map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Region;
+
+    #[test]
+    fn an_instance_without_values_is_listed_with_nulls() {
+        let region = Region::parse("us-east-1").unwrap();
+        let table = Table::new(documented_members(), false);
+        assert_eq!(
+            table.encode_all(&[Instance::default()], &region),
+            "[{\"id\":\"\",\"instance-type\":null,\"instance-state\":null,\"private-ip\":null,\"key-name\":null,\"image-id\":null,\
+             \"vpc-id\":null,\"subnet-id\":null,\"security-group-ids\":[]}]"
+        );
+    }
+}

@@ -1,0 +1,204 @@
+//! What several dialects share: parameters, times, dry runs, lists and the sample instance.
+
+use crate::error::Error;
+use crate::http::param::{Param, Tags};
+use crate::http::reply::Reply;
+use crate::http::route::{Input, Response};
+use crate::http::rows::Rows;
+use crate::model::{
+    Action, Instance, MAX_TAG_VALUE_LEN, Region, SecurityGroup, SecurityGroupId, SecurityGroupRef, State, Tag,
+};
+use crate::operations::DryRun;
+use crate::operations::Operation as _;
+use crate::operations::change_state::StopInstances;
+use crate::operations::launch::{OWN_TAGS, RunInstances};
+use crate::operations::paging::List;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+use time::{OffsetDateTime, UtcOffset};
+
+/// Every route that changes something declares it. The handler reads it.
+pub const DRY_RUN: Param<bool> =
+    Param::optional("dry_run", "true to learn whether it would be carried out, without doing it.").aliases(&["DryRun"]);
+
+/// Every route that starts, stops, terminates or launches declares it. The handler reads it.
+pub const WAIT: Param<u32> = Param::optional(
+    "wait",
+    "Seconds to wait until the instances run, or have stopped; at most what is left of the invocation.",
+)
+.range((0, MAX_WAIT))
+.example("20");
+
+/// The greatest `wait`, in seconds: Lambda's limit on an invocation.
+const MAX_WAIT: u32 = 900;
+
+/// The tags of a launch.
+pub(super) const LAUNCH_TAG: Param<Tags> =
+    Param::optional("tag:KEY", "A tag of the instances and their volumes, from the start.").max_len(MAX_TAG_VALUE_LEN);
+
+/// EC2's limit on the IDs of one call, and more than it launches at once
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>).
+pub(super) const MAX_INSTANCES: u32 = 1000;
+
+/// More security groups than an instance can have.
+pub(super) const MAX_GROUPS: usize = 100;
+
+/// The headers that a list may have.
+pub(super) const LIST_HEADERS: &[&str] = &["x-next-token"];
+
+/// The region of a parameter; the deployment's default region if it may be left out.
+pub(super) fn region(input: &Input<'_>, param: Param<Region>) -> Result<Region, Error> {
+    let regions = &input.config.regions;
+    match input.optional(param)? {
+        Some(region) if regions.allows(&region) => Ok(region),
+        Some(_) => Err(Error::invalid(param.info.name, "must be a region that this deployment allows")),
+        None if param.info.required => Err(Error::missing(param.info.name)),
+        None => Ok(regions.default.clone()),
+    }
+}
+
+/// EC2's limits on tags, less the two tags that every launch gets:
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions>.
+const MAX_LAUNCH_TAGS: usize = 48;
+const MAX_TAG_KEY_LEN: usize = 128;
+
+/// The tags that a launch asks for.
+pub(super) fn launch_tags(input: &Input<'_>) -> Result<Vec<Tag>, Error> {
+    let given = input.optional(LAUNCH_TAG)?.map(|tags| tags.0).unwrap_or_default();
+    if given.len() > MAX_LAUNCH_TAGS {
+        let problem = format!("can be given for at most {MAX_LAUNCH_TAGS} keys");
+        return Err(Error::invalid(LAUNCH_TAG.info.name, problem));
+    }
+    let tag = |(key, values): (String, Vec<String>)| {
+        let invalid = |problem: &str| Error::invalid(format!("tag:{key}"), problem);
+        let [value] = values.as_slice() else { return Err(invalid("is given twice")) };
+        let reserved = |prefix: &str| key.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+        match () {
+            () if reserved("aws:") => Err(invalid("is a key that AWS keeps to itself")),
+            () if reserved(OWN_TAGS) => Err(invalid("is a key that this function sets itself")),
+            () if key.chars().count() > MAX_TAG_KEY_LEN => Err(invalid("has a key of more than 128 characters")),
+            () if value.chars().count() > MAX_TAG_VALUE_LEN => Err(invalid("has more than 256 characters")),
+            () => Ok(Tag { value: value.clone(), key }),
+        }
+    };
+    given.into_iter().map(tag).collect()
+}
+
+/// Splits security groups into IDs and names.
+pub(super) fn split_groups(groups: Vec<SecurityGroupRef>) -> (Vec<SecurityGroupId>, Vec<String>) {
+    let (mut ids, mut names) = (Vec::new(), Vec::new());
+    for group in groups {
+        match group {
+            SecurityGroupRef::Id(id) => ids.push(id),
+            SecurityGroupRef::Name(name) => names.push(name),
+        }
+    }
+    (ids, names)
+}
+
+/// Dry-run message.
+pub(super) fn dry_run_message(action: Action, checked_by_aws: bool) -> String {
+    let by = if checked_by_aws { "This deployment and AWS" } else { "This deployment (AWS can't be asked)" };
+    format!("Dry run: {by} would permit {action}. Nothing was done.")
+}
+
+/// A dry run, under boto3's name for it.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "PascalCase")]
+#[schemars(rename = "DryRun")]
+pub(super) struct DryRunBody {
+    /// Always true.
+    dry_run: bool,
+    /// Who would permit the change.
+    message: String,
+}
+
+impl DryRunBody {
+    pub(super) fn new(action: Action, checked_by_aws: bool) -> Self {
+        Self { dry_run: true, message: dry_run_message(action, checked_by_aws) }
+    }
+}
+
+/// Encodes a dry run that succeeded.
+pub fn encode_dry_run(dry_run: &DryRun) -> Reply {
+    Reply::json(200, &DryRunBody::new(dry_run.action, dry_run.checked_by_aws))
+}
+
+/// The response to a dry run of a change of instances.
+pub(super) const DRY_RUN_OK: Response = dry_run_response(|| json!(DryRunBody::new(StopInstances::ACTION, true)));
+
+/// The response to a dry run of a launch.
+pub(super) const DRY_RUN_LAUNCH_OK: Response = dry_run_response(|| json!(DryRunBody::new(RunInstances::ACTION, true)));
+
+pub(super) const fn dry_run_response(example: fn() -> Value) -> Response {
+    Response::json::<DryRunBody>(200, "A dry run: it would be permitted, and nothing was done.", example)
+}
+
+/// Encodes a list, with the token of its rest in a header.
+pub(super) fn encode_list<T>(csv: bool) -> impl FnOnce(List<Rows<T>>) -> Reply + Send + 'static {
+    move |list| {
+        let reply = encode_rows(list.sink.finish(), csv);
+        list.next_token.into_iter().fold(reply, |reply, token| reply.with("x-next-token", token))
+    }
+}
+
+/// Encodes the text of a list.
+pub(super) fn encode_rows(text: String, csv: bool) -> Reply {
+    let reply = Reply { status: 200, headers: Vec::new(), body: text.into() }.with("vary", "accept");
+    if csv { reply.with("content-type", "text/csv; charset=utf-8; header=present") } else { reply }
+}
+
+/// RFC 3339 in UTC, to the millisecond: `2012-10-29T10:51:24.000Z`.
+pub(super) fn rfc3339_milliseconds(time: OffsetDateTime) -> String {
+    format_utc(time, format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"))
+}
+
+/// The time in UTC. Formatting fails for years above 9999 only, which AWS does not send.
+pub(super) fn format_utc(time: OffsetDateTime, format: &[BorrowedFormatItem<'_>]) -> String {
+    time.to_offset(UtcOffset::UTC).format(format).unwrap_or_default()
+}
+
+/// The instance of all examples in the documentation.
+pub(super) fn sample_instance() -> Instance {
+    let text = |text: &str| Some(text.to_owned());
+    Instance {
+        instance_id: "i-0123456789abcdef0".to_owned(),
+        image_id: text("ami-0123456789abcdef0"),
+        instance_type: text("t3.micro"),
+        key_name: text("demo"),
+        launch_time: sample_time(),
+        availability_zone: text("us-east-1b"),
+        tenancy: text("default"),
+        monitoring: text("disabled"),
+        private_dns_name: text("ip-10-0-1-23.ec2.internal"),
+        private_ip_address: text("10.0.1.23"),
+        public_dns_name: text("ec2-203-0-113-25.compute-1.amazonaws.com"),
+        public_ip_address: text("203.0.113.25"),
+        state: sample_state(16, "running"),
+        subnet_id: text("subnet-0123456789abcdef0"),
+        vpc_id: text("vpc-0123456789abcdef0"),
+        architecture: text("x86_64"),
+        ami_launch_index: Some(0),
+        ebs_optimized: Some(false),
+        ena_support: Some(true),
+        hypervisor: text("xen"),
+        root_device_name: text("/dev/sda1"),
+        root_device_type: text("ebs"),
+        security_groups: vec![SecurityGroup { group_id: text("sg-0123456789abcdef0"), group_name: text("web") }],
+        source_dest_check: Some(true),
+        tags: vec![Tag { key: "team".to_owned(), value: "blue".to_owned() }],
+        virtualization_type: text("hvm"),
+        ..Instance::default()
+    }
+}
+
+pub(super) fn sample_time() -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp(1_772_442_000).ok()
+}
+
+pub(super) fn sample_state(code: u8, name: &str) -> State {
+    State { code: Some(code), name: Some(name.to_owned()) }
+}

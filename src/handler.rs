@@ -1,0 +1,235 @@
+//! The life of a request: match the route, authenticate, decode, execute, log, compress, respond.
+
+use crate::app::App;
+use crate::authz::Decision;
+use crate::aws::call_stats::CallStats;
+use crate::aws::xray::Trace;
+use crate::dialects::common::{DRY_RUN, WAIT};
+use crate::dialects::ec2;
+use crate::error::{Error, Kind};
+use crate::http::authenticate::authenticate;
+use crate::http::compress::compress;
+use crate::http::gateway::{paths, source_ip};
+use crate::http::idempotency::client_token;
+use crate::http::params::{MAX_BODY_BYTES, Params};
+use crate::http::reply::{Reply, header_value};
+use crate::http::respond::add_common_headers;
+use crate::http::route::{BodyUse, Dialect, Handler, Input, Route, RouteMatch, find};
+use crate::http::status::error_reply;
+use crate::metrics::{self, Metrics};
+use crate::operations::{Completed, Context, Outcome};
+use crate::request_log::RequestLog;
+use lambda_http::http::Method;
+use lambda_http::http::header::CONTENT_TYPE;
+use lambda_http::request::RequestContext;
+use lambda_http::{Body, Request, RequestExt, Response};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+use tokio::time::Instant;
+
+/// The part of an invocation's time that is kept to write the response and the log line.
+const RESPONSE_BUDGET: Duration = Duration::from_secs(1);
+
+/// The time for a request if the invocation has no deadline.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(25);
+
+/// Handles a request. It never fails: every problem becomes a response in the dialect of the path.
+pub async fn handle(app: &App, request: Request) -> Response<Body> {
+    let started = Instant::now();
+    let context = request.lambda_context_ref();
+    let request_id = context.map_or("", |context| context.request_id.as_str());
+    let gateway = request.request_context_ref();
+    let service = context.map(|context| context.env_config.function_name.as_str()).filter(|name| !name.is_empty());
+    let mut log = RequestLog {
+        service: service.unwrap_or(metrics::NAMESPACE),
+        request_id,
+        source_ip: gateway.and_then(source_ip),
+        method: request.method().as_str(),
+        dialect: metrics::NONE,
+        operation: metrics::NONE,
+        ..RequestLog::default()
+    };
+
+    let trace_header = context.and_then(|context| context.xray_trace_id.as_deref());
+    let calls = CallStats::new(Trace::sampled(trace_header, app.config.xray_daemon));
+    let reply = calls.scope(respond_to(app, &request, gateway, &mut log)).await;
+    log.status = reply.status;
+    log.level = match reply.status {
+        500.. => "ERROR",
+        400.. => "WARN",
+        _ if log.cause.is_some() => "WARN",
+        _ => "INFO",
+    };
+    log.metrics = Metrics::new((app.clock)(), log.kind, reply.status, started.elapsed(), &calls, &app.cold_start);
+    (app.log)(&serde_json::to_string(&log).unwrap_or_default());
+    let warnings = std::mem::take(&mut log.warnings);
+    let reply = compress(reply, request.headers(), gateway);
+    let mut response = add_common_headers(reply, request_id, &warnings);
+    if request.method() == Method::HEAD {
+        // The headers are those of GET.
+        *response.body_mut() = Body::Empty;
+    }
+    response
+}
+
+/// Finds the route and dispatches to it. An error becomes a reply.
+async fn respond_to(app: &App, request: &Request, gateway: Option<&RequestContext>, log: &mut RequestLog<'_>) -> Reply {
+    let path = request.raw_http_path();
+    let mut matched = RouteMatch::NotFound(None);
+    for candidate in paths(path, gateway).into_iter().flatten() {
+        matched = find(app.api.dialects, &app.config, request.method(), candidate);
+        if !matches!(matched, RouteMatch::NotFound(_)) {
+            break;
+        }
+    }
+    let mut fail = |dialect, route, error: &Error| {
+        log.set_error(error);
+        error_reply(dialect, route, error)
+    };
+    match matched {
+        RouteMatch::Found(dialect, route, segments) => {
+            log.dialect = dialect.name;
+            log.operation = route.name;
+            log.route = Some(route.path);
+            let result = dispatch(app, request, gateway, log, dialect, route, segments).await;
+            result.unwrap_or_else(|error| {
+                log.set_error(&error);
+                error_reply(dialect, Some(route), &error)
+            })
+        }
+        RouteMatch::MethodNotAllowed(dialect, methods) => {
+            let allow = methods.join(", ");
+            let message = format!("This path takes {allow}");
+            let error = Error::new(Kind::MethodNotAllowed, "MethodNotAllowed", message);
+            fail(dialect, None, &error).with("allow", allow)
+        }
+        RouteMatch::NotFound(dialect) => {
+            let error = match path {
+                "" => {
+                    Error::new(Kind::Invalid, "MalformedRequest", "This is not a request that API Gateway would send")
+                }
+                _ => Error::new(Kind::NotFound, "NotFound", "There is nothing at this path"),
+            };
+            fail(dialect.unwrap_or(&ec2::DIALECT), None, &error)
+        }
+    }
+}
+
+/// Authenticates, decodes, executes and encodes.
+async fn dispatch(
+    app: &App,
+    request: &Request,
+    gateway: Option<&RequestContext>,
+    log: &mut RequestLog<'_>,
+    dialect: &Dialect,
+    route: &'static Route,
+    path: Vec<(&'static str, String)>,
+) -> Result<Reply, Error> {
+    let (headers, body): (_, &[u8]) = (request.headers(), request.body());
+    let params = read_params(request, route);
+    if params.as_ref().is_ok_and(|params| params.credentials) {
+        log.warnings.push("AWS credentials in a request are ignored: stop sending them".to_owned());
+    }
+    let (config, api, now) = (&app.config, &app.api, (app.clock)());
+    let (decode, caller) = match route.handler {
+        Handler::Public(respond) => {
+            let params = checked(params, route, log)?;
+            return respond(&Input { config, api, route, now, path, params, headers, body });
+        }
+        Handler::Authenticated { decode, .. } => {
+            let may_hold_key = request.method() == Method::POST || request.method() == Method::PUT;
+            let key = params.as_ref().ok().and_then(|params| params.api_key.as_deref()).filter(|_| may_hold_key);
+            (decode, authenticate(&config.callers, gateway, headers, key)?)
+        }
+    };
+    log.set_caller(&caller);
+    let params = checked(params, route, log)?;
+    // Read here for all dialects. An operation does not depend on how it is asked for.
+    let dry_run = route.declares(DRY_RUN) && params.boolean(&DRY_RUN.info)?.unwrap_or(false);
+    let wait = if route.declares(WAIT) { params.integer(&WAIT.info)?.unwrap_or(0) } else { 0 };
+
+    let call = decode(&Input { config, api, route, now, path, params, headers, body })?;
+    log.action = Some(call.action());
+    log.target = call.target();
+    log.dry_run = dry_run && call.action().writes();
+    if call.is_idempotent_by_key() {
+        log.client_token = Some(client_token(headers, &caller, log.request_id)?);
+    }
+    let deadline = request.lambda_context_ref().map(lambda_http::Context::deadline);
+    let client_token = log.client_token.clone();
+    let cx = Context {
+        config,
+        policies: app.policies.as_ref(),
+        ec2: &app.ec2,
+        s3: &app.s3,
+        caller: &caller,
+        source_ip: log.source_ip.and_then(|text| text.parse().ok()),
+        client_token: client_token.as_deref().unwrap_or(log.request_id),
+        dry_run: log.dry_run,
+        wait: Duration::from_secs(wait.into()),
+        deadline: Instant::now() + time_left(deadline, SystemTime::now()),
+        decision: Mutex::new(Decision::default()),
+    };
+    let outcome = call.run(&cx).await;
+    log.set_decision(cx.decision.into_inner().unwrap_or_else(PoisonError::into_inner));
+    match outcome? {
+        Outcome::DryRun(checked) => {
+            log.aws_request_id.clone_from(&checked.aws_request_id);
+            Ok((dialect.dry_run)(&checked))
+        }
+        Outcome::Done(Completed { output, aws_request_id, incomplete, warnings }) => {
+            log.aws_request_id = aws_request_id;
+            log.warnings.extend(warnings);
+            if let Some(error) = &incomplete {
+                log.set_error(error);
+                log.warnings.push(error.message.clone());
+            }
+            Ok(output)
+        }
+    }
+}
+
+/// Warns of unknown parameters.
+fn checked(params: Result<Params, Error>, route: &Route, log: &mut RequestLog<'_>) -> Result<Params, Error> {
+    const MAX_LISTED: usize = 8;
+    let params = params?;
+    let unknown: Vec<_> = params.unknown(route.parameters).take(MAX_LISTED).collect();
+    if !unknown.is_empty() {
+        log.warnings.push(format!("unknown parameters are ignored: {}", unknown.join(" ")));
+    }
+    Ok(params)
+}
+
+fn read_params(request: &Request, route: &Route) -> Result<Params, Error> {
+    let query = request.query_string_parameters_ref();
+    let body: &[u8] = request.body();
+    match route.body {
+        BodyUse::Content => Params::read(query, None, b""),
+        BodyUse::Parameters if body.len() > MAX_BODY_BYTES => {
+            let message = format!("The request body is larger than {MAX_BODY_BYTES} bytes");
+            Err(Error::new(Kind::TooLarge, "RequestEntityTooLarge", message))
+        }
+        BodyUse::Parameters => Params::read(query, header_value(request.headers(), &CONTENT_TYPE), body),
+    }
+}
+
+/// The time that is left for AWS to answer. cargo-lambda's emulator has deadlines in the year 1970.
+fn time_left(deadline: Option<SystemTime>, now: SystemTime) -> Duration {
+    let left = deadline.and_then(|deadline| deadline.duration_since(now).ok());
+    left.map_or(DEFAULT_TIMEOUT, |left| left.saturating_sub(RESPONSE_BUDGET))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_left_keeps_a_budget_for_the_response_and_ignores_a_deadline_in_the_past() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+        let at = |seconds| Some(now + Duration::from_secs(seconds));
+        assert_eq!(time_left(at(28), now), Duration::from_secs(27));
+        assert_eq!(time_left(at(0), now), Duration::ZERO);
+        assert_eq!(time_left(Some(SystemTime::UNIX_EPOCH + Duration::from_secs(600)), now), DEFAULT_TIMEOUT);
+        assert_eq!(time_left(None, now), DEFAULT_TIMEOUT);
+    }
+}

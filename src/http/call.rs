@@ -1,0 +1,64 @@
+//! A decoded request: an operation together with the encoder of its output.
+
+use super::reply::Reply;
+use crate::error::Error;
+use crate::model::Action;
+use crate::operations::{Completed, Context, Operation, Outcome, Target, execute};
+use std::pin::Pin;
+
+/// A decoded request without its types: what the handler runs, logs and authorizes.
+pub trait Call: Send {
+    /// The AWS operation.
+    fn action(&self) -> Action;
+    /// What it names, for the log.
+    fn target(&self) -> Target;
+    /// Whether an idempotency key makes it happen once.
+    fn is_idempotent_by_key(&self) -> bool;
+    /// Executes the operation and encodes its output.
+    fn run<'a>(self: Box<Self>, cx: &'a Context<'a>) -> CallFuture<'a>;
+}
+
+/// The future of a call.
+pub type CallFuture<'a> = Pin<Box<dyn Future<Output = Result<Outcome<Reply>, Error>> + Send + 'a>>;
+
+/// A decoded request, or an error of the request.
+pub type Decoded = Result<Box<dyn Call>, Error>;
+
+/// A decoded request: the operation, and the encoder of its output.
+///
+/// # Errors
+/// None: the result is what a decoder returns.
+pub fn call<O: Operation>(operation: O, encode: impl FnOnce(O::Output) -> Reply + Send + 'static) -> Decoded {
+    Ok(Box::new(TypedCall { operation, encode }))
+}
+
+struct TypedCall<O, E> {
+    operation: O,
+    encode: E,
+}
+
+impl<O: Operation, E: FnOnce(O::Output) -> Reply + Send + 'static> Call for TypedCall<O, E> {
+    fn action(&self) -> Action {
+        O::ACTION
+    }
+
+    fn target(&self) -> Target {
+        self.operation.target()
+    }
+
+    fn is_idempotent_by_key(&self) -> bool {
+        O::IS_IDEMPOTENT_BY_KEY
+    }
+
+    fn run<'a>(self: Box<Self>, cx: &'a Context<'a>) -> CallFuture<'a> {
+        Box::pin(async move {
+            let Self { operation, encode } = *self;
+            Ok(match execute(&operation, cx).await? {
+                Outcome::Done(Completed { output, aws_request_id, incomplete, warnings }) => {
+                    Outcome::Done(Completed { output: encode(output), aws_request_id, incomplete, warnings })
+                }
+                Outcome::DryRun(dry_run) => Outcome::DryRun(dry_run),
+            })
+        })
+    }
+}

@@ -1,0 +1,143 @@
+//! The function itself: its health, its description and its pages. None of it holds data, so all of it
+//! is public.
+
+use crate::dialects::boto3::{ERROR_BODY, encode_error};
+use crate::dialects::common::encode_dry_run;
+use crate::error::{Error, Kind};
+use crate::http::param::Param;
+use crate::http::reply::Reply;
+use crate::http::route::{BodyUse, Content, Dialect, Handler, Input, Response, Route};
+use crate::model::FromText;
+use crate::openapi;
+use crate::pages;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::json;
+
+// ---------------------------------------------------------------------------------------- routes
+
+/// The dialect: the last one, since every path begins with its prefix.
+pub const DIALECT: Dialect = Dialect {
+    name: "meta",
+    summary: "The function itself.",
+    prefix: "",
+    enabled: |_| true,
+    routes: &[
+        Route {
+            methods: &["GET"],
+            path: "/health",
+            name: "health",
+            summary: "Says that the function is there, and its version.",
+            parameters: &[],
+            body: BodyUse::Content,
+            responses: &[Response::json::<Health>(200, "It is there.", || json!(HEALTH))],
+            handler: Handler::Public(|_| Ok(Reply::json(200, &HEALTH))),
+        },
+        Route {
+            methods: &["GET"],
+            path: "/openapi.json",
+            name: "openapi",
+            summary: "Describes every route of this deployment as an OpenAPI 3.1 document.",
+            parameters: &[],
+            body: BodyUse::Content,
+            responses: &[
+                Response::json::<OpenApi>(
+                    200,
+                    "The document.",
+                    || json!({"openapi": openapi::VERSION, "info": {"title": "...", "version": HEALTH.version}, "paths": {}}),
+                )
+                .with(FILE_HEADERS),
+                NOT_MODIFIED,
+            ],
+            handler: Handler::Public(|input| Ok(openapi::file(input.api, input.config).reply(input.headers))),
+        },
+        Route {
+            methods: &["GET"],
+            path: "/",
+            name: "console",
+            summary: "Shows the console: a page that lists, starts, stops, reboots and terminates instances.",
+            parameters: &[],
+            body: BodyUse::Content,
+            responses: &[text("The page.", "text/html"), NOT_MODIFIED],
+            handler: Handler::Public(|input| Ok(pages::CONSOLE.reply(input.headers))),
+        },
+        Route {
+            methods: &["GET"],
+            path: "/docs",
+            name: "docs",
+            summary: "Shows the API reference: a page that reads openapi.json.",
+            parameters: &[],
+            body: BodyUse::Content,
+            responses: &[text("The page.", "text/html"), NOT_MODIFIED],
+            handler: Handler::Public(|input| Ok(pages::DOCS.reply(input.headers))),
+        },
+        Route {
+            methods: &["GET"],
+            path: "/docs/{file}",
+            name: "docs-file",
+            summary: "Answers with a file of the viewer that shows the API reference.",
+            parameters: &[],
+            body: BodyUse::Content,
+            responses: &[text("A style sheet.", "text/css"), text("A script.", "text/javascript"), NOT_MODIFIED],
+            handler: Handler::Public(docs_file),
+        },
+    ],
+    segments: &[FILE.info],
+    dry_run: encode_dry_run,
+    error: encode_error,
+    error_body: ERROR_BODY,
+};
+
+/// The headers of every file.
+const FILE_HEADERS: &[&str] =
+    &["etag", "content-security-policy", "cross-origin-opener-policy", "referrer-policy", "x-frame-options"];
+
+const NOT_MODIFIED: Response = Response::empty(304, "The caller has it already.").with(FILE_HEADERS);
+
+/// A file of text.
+const fn text(summary: &'static str, media_type: &'static str) -> Response {
+    Response { status: 200, summary, body: Content::Text(media_type), headers: FILE_HEADERS }
+}
+
+const FILE: Param<FileName> = Param::required("file", "The file's name, as the page has it.");
+
+/// The name of a file of the viewer.
+struct FileName;
+
+impl FromText for FileName {
+    const PATTERN: &'static str = pages::ASSET_PATTERN;
+    const EXPECTED: &'static str = "the name of a file";
+    const EXAMPLE: &'static str = "swagger-ui-5.32.6.css";
+
+    fn from_text(_: &str) -> Option<Self> {
+        Some(Self)
+    }
+}
+
+// ---------------------------------------------------------------------------------------- answer
+
+fn docs_file(input: &Input<'_>) -> Result<Reply, Error> {
+    let file = pages::asset(input.segment_text(FILE));
+    let file = file.ok_or_else(|| Error::new(Kind::NotFound, "NotFound", "There is nothing at this path"))?;
+    Ok(file.reply(input.headers))
+}
+
+/// The health of the function.
+#[derive(Serialize, JsonSchema)]
+struct Health {
+    /// Always `ok`.
+    status: &'static str,
+    /// The version of the function.
+    version: &'static str,
+}
+
+const HEALTH: Health = Health { status: "ok", version: env!("CARGO_PKG_VERSION") };
+
+/// An OpenAPI document: <https://spec.openapis.org/oas/v3.1.1.html>.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+struct OpenApi {
+    openapi: String,
+    info: serde_json::Map<String, serde_json::Value>,
+    paths: serde_json::Map<String, serde_json::Value>,
+}

@@ -1,0 +1,92 @@
+//! Instances as EC2 describes them.
+
+use time::OffsetDateTime;
+
+/// The instances of one launch.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[expect(missing_docs, reason = "the names are EC2's")]
+pub struct Reservation {
+    pub reservation_id: Option<String>,
+    pub owner_id: Option<String>,
+    pub requester_id: Option<String>,
+    pub instances: Vec<Instance>,
+}
+
+/// An instance as EC2 describes it. What EC2 leaves out, or leaves empty, is `None`.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[expect(missing_docs, reason = "the names are EC2's")]
+pub struct Instance {
+    pub instance_id: String,
+    pub image_id: Option<String>,
+    pub instance_type: Option<String>,
+    pub key_name: Option<String>,
+    pub launch_time: Option<OffsetDateTime>,
+    pub availability_zone: Option<String>,
+    pub placement_group: Option<String>,
+    pub tenancy: Option<String>,
+    pub monitoring: Option<String>,
+    pub platform: Option<String>,
+    pub private_dns_name: Option<String>,
+    pub private_ip_address: Option<String>,
+    pub public_dns_name: Option<String>,
+    pub public_ip_address: Option<String>,
+    pub state: State,
+    pub state_transition_reason: Option<String>,
+    pub subnet_id: Option<String>,
+    pub vpc_id: Option<String>,
+    pub architecture: Option<String>,
+    pub ami_launch_index: Option<i32>,
+    pub client_token: Option<String>,
+    pub ebs_optimized: Option<bool>,
+    pub ena_support: Option<bool>,
+    pub hypervisor: Option<String>,
+    pub root_device_name: Option<String>,
+    pub root_device_type: Option<String>,
+    pub security_groups: Vec<SecurityGroup>,
+    pub source_dest_check: Option<bool>,
+    pub tags: Vec<Tag>,
+    pub virtualization_type: Option<String>,
+}
+
+impl Instance {
+    /// The value of its tag `Name`.
+    pub fn name(&self) -> Option<&str> {
+        let tag = self.tags.iter().find(|tag| tag.key == "Name")?;
+        Some(tag.value.as_str())
+    }
+}
+
+/// A security group that an instance has.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[expect(missing_docs, reason = "the names are EC2's")]
+pub struct SecurityGroup {
+    pub group_id: Option<String>,
+    pub group_name: Option<String>,
+}
+
+/// EC2's limit on a tag's value, in characters:
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions>.
+pub const MAX_TAG_VALUE_LEN: usize = 256;
+
+/// A tag.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[expect(missing_docs, reason = "the names are EC2's")]
+pub struct Tag {
+    pub key: String,
+    pub value: String,
+}
+
+/// An instance's state.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct State {
+    /// The low byte of EC2's code: 0, 16, 32, 48, 64 or 80. The high byte is internal to EC2
+    /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceState.html>).
+    pub code: Option<u8>,
+    /// `pending`, `running`, `shutting-down`, `terminated`, `stopping` or `stopped`.
+    pub name: Option<String>,
+}
+
+impl State {
+    /// The names of all states, in the order of their codes.
+    pub const NAMES: [&str; 6] = ["pending", "running", "shutting-down", "terminated", "stopping", "stopped"];
+}

@@ -1,0 +1,106 @@
+//! A launch, as it goes to EC2.
+
+use super::ids::{ImageId, InstanceType, SecurityGroupId};
+use super::instance::Tag;
+use super::region::Zone;
+use super::text::FromText;
+
+/// A launch: the arguments of
+/// [RunInstances](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Launch {
+    /// The image, or the parameter that names it.
+    pub image_id: ImageId,
+    /// The type of every instance.
+    pub instance_type: InstanceType,
+    /// EC2 launches this many or none.
+    pub min_count: u32,
+    /// EC2 launches as many as it can up to this.
+    pub max_count: u32,
+    /// The SSH key pair.
+    pub key_name: Option<String>,
+    /// Security groups by ID.
+    pub security_group_ids: Vec<SecurityGroupId>,
+    /// Security groups of the default VPC by name.
+    pub security_groups: Vec<String>,
+    /// What the instance runs at its first boot, before the base64 encoding that EC2 takes.
+    pub user_data: Option<UserData>,
+    /// The zone and the placement group.
+    pub placement: Placement,
+    /// What a shutdown from inside the instance does.
+    pub shutdown_behavior: Option<ShutdownBehavior>,
+    /// Dedicated throughput to EBS.
+    pub ebs_optimized: Option<bool>,
+    /// The tags of the instances and their volumes.
+    pub tags: Vec<Tag>,
+}
+
+/// Where instances are launched.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Placement {
+    /// The zone; `None`: EC2 chooses.
+    pub zone: Option<Zone>,
+    /// The placement group.
+    pub group_name: Option<String>,
+}
+
+/// What a shutdown from inside the instance does to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum ShutdownBehavior {
+    Stop,
+    Terminate,
+}
+
+impl ShutdownBehavior {
+    /// Every value, in EC2's words.
+    pub const NAMES: [&str; 2] = ["stop", "terminate"];
+
+    /// Parses EC2's word.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "stop" => Some(Self::Stop),
+            "terminate" => Some(Self::Terminate),
+            _ => None,
+        }
+    }
+
+    /// EC2's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Terminate => "terminate",
+        }
+    }
+}
+
+impl FromText for ShutdownBehavior {
+    const PATTERN: &'static str = "";
+    const EXPECTED: &'static str = "stop or terminate";
+    const EXAMPLE: &'static str = "stop";
+    const VALUES: &'static [&'static str] = &Self::NAMES;
+
+    fn from_text(text: &str) -> Option<Self> {
+        Self::parse(text)
+    }
+}
+
+/// The user data of an instance, before the base64 encoding that EC2 takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserData(Vec<u8>);
+
+impl UserData {
+    /// EC2's limit, in bytes:
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>.
+    pub const MAX_BYTES: usize = 16 * 1024;
+
+    /// User data of these bytes; `None` if there are too many.
+    pub fn new(bytes: &[u8]) -> Option<Self> {
+        (bytes.len() <= Self::MAX_BYTES).then(|| Self(bytes.to_vec()))
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}

@@ -1,0 +1,24 @@
+//! What the function works with, in AWS's own terms: types that are valid by construction. Nothing
+//! here does I/O, and nothing here knows HTTP, the SDK or a dialect.
+
+mod action;
+mod bucket;
+mod change;
+mod ids;
+mod instance;
+mod launch;
+mod query;
+mod region;
+mod text;
+
+pub use action::{Action, Effect};
+pub use bucket::{Bucket, BucketInfo, Object, ObjectInfo, ObjectKey, ObjectPage, ObjectQuery, PresignedMethod};
+pub use change::{Attribute, StateChange};
+pub use ids::{
+    ImageId, InstanceId, InstanceName, InstanceRef, InstanceType, SecurityGroupId, SecurityGroupRef, resource_id,
+};
+pub use instance::{Instance, MAX_TAG_VALUE_LEN, Reservation, SecurityGroup, State, Tag};
+pub use launch::{Launch, Placement, ShutdownBehavior, UserData};
+pub use query::{Filter, InstanceQuery, MAX_FILTER_VALUES, Page};
+pub use region::{Partition, Region, Zone};
+pub use text::FromText;

@@ -1,0 +1,129 @@
+//! RunInstances, once: a launch whose response was lost is looked for by its client token.
+
+use super::wait::wait_for;
+use super::{Completed, Context, Operation, Outcome, Target, dry_run_outcome, within};
+use crate::auth::Caller;
+use crate::authz::OWNER_TAG;
+use crate::error::Error;
+use crate::model::{
+    Action, Effect, Filter, Instance, InstanceId, InstanceQuery, Launch, MAX_TAG_VALUE_LEN, Region, Tag,
+};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The prefix of the tags that this function sets. Callers can't set such tags.
+pub const OWN_TAGS: &str = "ec2-control-api:";
+
+/// The tag with the client token of the launch.
+const REQUEST_TAG: &str = "ec2-control-api:request";
+
+/// Launches instances.
+#[derive(Debug)]
+pub struct RunInstances {
+    /// Their region.
+    pub region: Region,
+    /// The launch as the caller asks for it.
+    pub launch: Launch,
+}
+
+impl Operation for RunInstances {
+    const ACTION: Action = Action {
+        name: "RunInstances",
+        effect: Effect::Write,
+        iam: &["ec2:RunInstances", "ec2:CreateTags", "ec2:DescribeInstances", "ssm:GetParameters"],
+    };
+    const IS_IDEMPOTENT_BY_KEY: bool = true;
+    type Output = Vec<Instance>;
+
+    fn target(&self) -> Target {
+        Target {
+            image_id: Some(self.launch.image_id.to_string()),
+            instance_type: Some(self.launch.instance_type.to_string()),
+            max_count: Some(self.launch.max_count),
+            ..Target::region(&self.region)
+        }
+    }
+
+    async fn run(&self, cx: &Context<'_>) -> Result<Outcome<Self::Output>, Error> {
+        let authorizer = cx.authorizer(Self::ACTION, &self.region);
+        cx.decide(|decision| authorizer.launch(&self.launch, decision))?;
+        let token = cx.client_token;
+        let launch = Launch { tags: with_own_tags(&self.launch.tags, cx.caller, token), ..self.launch.clone() };
+        let sent = cx.ec2.run_instances(&self.region, &launch, token, cx.dry_run);
+        match within(send_deadline(cx.deadline), sent).await {
+            Err(lost) if lost.outcome_unknown && !cx.dry_run => {
+                let found = cx.within_deadline(find_launched(cx, &self.region, &launch)).await;
+                found.ok().flatten().map(Outcome::Done).ok_or(lost)
+            }
+            sent => dry_run_outcome(Self::ACTION, cx, sent, |reservation| reservation.instances),
+        }
+    }
+
+    async fn follow_up(&self, cx: &Context<'_>, completed: &mut Completed<Self::Output>) {
+        let ids = completed.output.iter().filter_map(|instance| InstanceId::parse(&instance.instance_id));
+        cx.decide(|decision| decision.instances.extend(ids));
+        wait_for("running", cx, &self.region, completed).await;
+    }
+
+    fn recovery_hint(&self, cx: &Context<'_>) -> Option<String> {
+        // No instance has the tag yet, but one may appear.
+        Some(format!("What it launched has the tag {REQUEST_TAG}={}", cx.client_token))
+    }
+}
+
+/// The part of the deadline that is kept to look for a launch whose response was lost.
+const RECOVERY_BUDGET: Duration = Duration::from_secs(4);
+
+/// When a launch must have been answered: not before half of the time has passed.
+fn send_deadline(deadline: Instant) -> Instant {
+    let now = Instant::now();
+    let left = deadline.saturating_duration_since(now);
+    now + left.saturating_sub(RECOVERY_BUDGET).max(left / 2)
+}
+
+/// Looks for the instances of a launch whose response was lost, by its client token.
+///
+/// EC2 may take seconds to show them, one sooner than another. Accepts the result once it is complete
+/// or unchanged between two polls.
+///
+/// # Errors
+/// None: a failed look is repeated.
+async fn find_launched(
+    cx: &Context<'_>,
+    region: &Region,
+    launch: &Launch,
+) -> Result<Option<Completed<Vec<Instance>>>, Error> {
+    const PAUSES_MS: [u64; 4] = [0, 500, 1000, 1500];
+    let filters = vec![Filter { name: "client-token".to_owned(), values: vec![cx.client_token.to_owned()] }];
+    let query = InstanceQuery { filters, ..InstanceQuery::default() };
+    // An idempotency key may have been used for an earlier, different launch.
+    let same_launch = |instance: &Instance| {
+        let state = instance.state.name.as_deref().unwrap_or_default();
+        instance.instance_type.as_deref().is_none_or(|name| name == launch.instance_type.as_str())
+            && instance.key_name.as_ref().is_none_or(|name| Some(name) == launch.key_name.as_ref())
+            && !["shutting-down", "terminated"].contains(&state)
+    };
+    let mut previous_count = 0;
+    for pause in PAUSES_MS.map(Duration::from_millis) {
+        tokio::time::sleep(pause).await;
+        let Ok(page) = cx.ec2.describe_instances(region, &query).await else { continue };
+        let found = page.value.reservations.into_iter().flat_map(|reservation| reservation.instances);
+        let found: Vec<_> = found.collect();
+        let count = u32::try_from(found.len()).unwrap_or(u32::MAX);
+        if !found.iter().all(same_launch) {
+            return Ok(None);
+        }
+        if count >= launch.max_count || (count >= launch.min_count && count == previous_count) {
+            return Ok(Some(Completed::new(found, page.request_id)));
+        }
+        previous_count = count;
+    }
+    Ok(None)
+}
+
+/// The caller's tags, and the tags with the caller's name and the client token.
+fn with_own_tags(tags: &[Tag], caller: &Caller, client_token: &str) -> Vec<Tag> {
+    let own_tags = [(OWNER_TAG, caller.name.as_str()), (REQUEST_TAG, client_token)]
+        .map(|(key, value)| Tag { key: key.to_owned(), value: value.chars().take(MAX_TAG_VALUE_LEN).collect() });
+    tags.iter().cloned().chain(own_tags).collect()
+}

@@ -1,0 +1,274 @@
+//! What the function can do with AWS. Each operation is one type in one file, with its output.
+//!
+//! An operation knows nothing of HTTP and of dialects: it authorizes itself, calls AWS and returns its
+//! output. [`execute`] adds what is common to all: the deadline, and what an error says about a dry run
+//! or about a change whose response was lost.
+
+pub mod buckets;
+pub mod change_state;
+pub mod describe;
+pub mod launch;
+pub mod list;
+pub mod modify;
+pub mod objects;
+pub mod paging;
+pub mod permissions;
+pub mod regions;
+pub mod resolve;
+#[cfg(test)]
+mod tests;
+mod wait;
+
+use crate::auth::Caller;
+use crate::authz::{Authorizer, Decision, Policies};
+use crate::aws::ec2::Ec2;
+use crate::aws::s3::S3;
+use crate::aws::sdk::AwsOutput;
+use crate::config::Config;
+use crate::error::{Error, Kind};
+use crate::model::{Action, InstanceId, InstanceRef, Region};
+use serde::Serialize;
+use serde_with::skip_serializing_none;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// An operation: its input, as a caller has asked for it.
+pub trait Operation: Send + Sync + 'static {
+    /// The AWS operation that it is authorized and logged as.
+    const ACTION: Action;
+    /// Whether a repetition under the same idempotency key has no further effect.
+    const IS_IDEMPOTENT_BY_KEY: bool = false;
+    /// What it returns.
+    type Output: Send;
+
+    /// The region and the resources that it names, for the log.
+    fn target(&self) -> Target {
+        Target::default()
+    }
+
+    /// Authorizes the operation and carries it out.
+    ///
+    /// # Errors
+    /// It is not permitted, AWS refuses it, or AWS can't be reached. Nothing has changed then, unless
+    /// [`Error::outcome_unknown`] is set.
+    fn run(&self, cx: &Context<'_>) -> impl Future<Output = Result<Outcome<Self::Output>, Error>> + Send;
+
+    /// Continues after a change that has happened: sets a tag or waits. A failure here is no failure of
+    /// the operation; it is recorded in `completed`.
+    fn follow_up(
+        &self,
+        _cx: &Context<'_>,
+        _completed: &mut Completed<Self::Output>,
+    ) -> impl Future<Output = ()> + Send {
+        async {}
+    }
+
+    /// How to find out whether a change with an unknown outcome has happened; completes an error
+    /// message.
+    fn recovery_hint(&self, _cx: &Context<'_>) -> Option<String> {
+        None
+    }
+}
+
+/// The context of a request: who asks, how it is to be done, and what it can use.
+pub struct Context<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// The policies, if there are any.
+    pub policies: Option<&'a Policies>,
+    /// EC2.
+    pub ec2: &'a Ec2,
+    /// S3.
+    pub s3: &'a S3,
+    /// The caller.
+    pub caller: &'a Caller,
+    /// The caller's IP address, as API Gateway says.
+    pub source_ip: Option<IpAddr>,
+    /// The client token of a launch: EC2 launches once under it.
+    pub client_token: &'a str,
+    /// Whether a change is to be checked only.
+    pub dry_run: bool,
+    /// How long to wait for the state that a change leads to.
+    pub wait: Duration,
+    /// When the response is due.
+    pub deadline: Instant,
+    /// The decision so far.
+    pub decision: Mutex<Decision>,
+}
+
+impl<'a> Context<'a> {
+    /// The authorizer of an action in a region.
+    pub fn authorizer(&'a self, action: Action, region: &'a Region) -> Authorizer<'a> {
+        let (limits, policies) = (&self.config.limits, self.policies);
+        Authorizer { limits, policies, caller: self.caller, source_ip: self.source_ip, action, region }
+    }
+
+    /// Updates the decision.
+    pub fn decide<T>(&self, decide: impl FnOnce(&mut Decision) -> T) -> T {
+        decide(&mut self.decision.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Waits for the future until the deadline.
+    pub async fn within_deadline<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        within(self.deadline, future).await
+    }
+}
+
+/// Waits for a call to AWS until the deadline.
+///
+/// # Errors
+/// The call's own error, or a time-out with an unknown outcome.
+pub async fn within<T>(deadline: Instant, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    tokio::time::timeout_at(deadline, future).await.unwrap_or_else(|_| {
+        let error = Error::new(Kind::Unreachable, "RequestTimeout", "AWS did not answer in time");
+        let error = error.caused_by("the deadline of the request has passed");
+        Err(Error { by_aws: true, outcome_unknown: true, ..error })
+    })
+}
+
+/// How an operation ended.
+#[derive(Debug)]
+pub enum Outcome<T> {
+    /// It was carried out.
+    Done(Completed<T>),
+    /// It was a dry run, and it would be carried out. Nothing was done.
+    DryRun(DryRun),
+}
+
+/// An operation that was carried out.
+#[derive(Debug)]
+pub struct Completed<T> {
+    /// Its output.
+    pub output: T,
+    /// AWS's request ID of the last call.
+    pub aws_request_id: Option<String>,
+    /// A failure after the change itself had happened: the caller gets a warning, not an error.
+    pub incomplete: Option<Error>,
+    /// Warnings for the caller.
+    pub warnings: Vec<String>,
+}
+
+/// A dry run that succeeded.
+#[derive(Debug)]
+pub struct DryRun {
+    /// The AWS operation.
+    pub action: Action,
+    /// Whether AWS has checked it, too. S3 has no dry runs.
+    pub checked_by_aws: bool,
+    /// AWS's request ID of the check.
+    pub aws_request_id: Option<String>,
+}
+
+impl<T> Completed<T> {
+    /// A completed operation without warnings.
+    pub fn new(output: T, aws_request_id: Option<String>) -> Self {
+        Self { output, aws_request_id, incomplete: None, warnings: Vec::new() }
+    }
+}
+
+impl<T> Outcome<T> {
+    /// A completed operation without warnings.
+    pub fn done(output: T, aws_request_id: Option<String>) -> Self {
+        Self::Done(Completed::new(output, aws_request_id))
+    }
+}
+
+/// Executes an operation within the deadline.
+///
+/// # Errors
+/// Those of [`Operation::run`].
+pub async fn execute<O: Operation>(operation: &O, cx: &Context<'_>) -> Result<Outcome<O::Output>, Error> {
+    // On the heap: these futures are large, and are moved several times.
+    let mut outcome = match cx.within_deadline(Box::pin(operation.run(cx))).await {
+        Err(error) if cx.dry_run => return Err(explain_dry_run_failure(error)),
+        Err(error) if error.outcome_unknown && O::ACTION.writes() => {
+            let hint = operation.recovery_hint(cx).map(|hint| format!(". {hint}")).unwrap_or_default();
+            let message = format!("{}: what was asked for may have happened or not{hint}", error.message);
+            return Err(Error { message, ..error });
+        }
+        outcome => outcome?,
+    };
+    if let Outcome::Done(completed) = &mut outcome {
+        Box::pin(operation.follow_up(cx, completed)).await;
+    }
+    Ok(outcome)
+}
+
+/// The outcome of a change that was sent to EC2, or of its dry run: EC2 answers a dry run with an error
+/// that says whether it would succeed
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/CommonParameters.html>).
+fn dry_run_outcome<T, U>(
+    action: Action,
+    cx: &Context<'_>,
+    sent: Result<AwsOutput<T>, Error>,
+    output: impl FnOnce(T) -> U,
+) -> Result<Outcome<U>, Error> {
+    match sent {
+        Ok(_) if cx.dry_run => Err(Error::internal(format!("AWS carried out a dry run of {action}"))),
+        Ok(sent) => Ok(Outcome::done(output(sent.value), sent.request_id)),
+        Err(error) if cx.dry_run && error.code == "DryRunOperation" => {
+            Ok(Outcome::DryRun(DryRun { action, checked_by_aws: true, aws_request_id: error.aws_request_id }))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Says in the message of a failed dry run who would refuse the change.
+fn explain_dry_run_failure(error: Error) -> Error {
+    let explanation = match error.kind {
+        Kind::Forbidden => "this deployment would refuse this",
+        // AWS did not say whether it would refuse the change.
+        Kind::Internal | Kind::Throttled | Kind::Unreachable => return error,
+        _ if error.outcome_unknown || ["Unavailable", "ServiceUnavailable"].contains(&&*error.code) => return error,
+        _ if !error.by_aws => "this would fail",
+        _ => "AWS would refuse this",
+    };
+    Error { message: format!("Dry run: {explanation}. {}", error.message), ..error }
+}
+
+/// The region in the log of an operation that works in all regions.
+pub const ALL_REGIONS: &str = "all";
+
+/// What an operation names, for the log.
+#[skip_serializing_none]
+#[derive(Debug, Default, Serialize)]
+#[expect(missing_docs, reason = "the names are AWS's")]
+pub struct Target {
+    pub region: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub instance_names: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub instance_ids: Vec<String>,
+    pub attribute: Option<&'static str>,
+    pub image_id: Option<String>,
+    pub instance_type: Option<String>,
+    pub max_count: Option<u32>,
+    pub bucket: Option<String>,
+    pub key: Option<String>,
+}
+
+impl Target {
+    /// A region.
+    pub fn region(region: &Region) -> Self {
+        Self { region: Some(region.to_string()), ..Self::default() }
+    }
+
+    /// Instances in a region.
+    pub fn instances(region: &Region, instances: &[InstanceRef]) -> Self {
+        let mut target = Self::region(region);
+        for instance in instances {
+            match instance {
+                InstanceRef::Id(id) => target.instance_ids.push(id.to_string()),
+                InstanceRef::Name(name) => target.instance_names.push(name.to_string()),
+            }
+        }
+        target
+    }
+}
+
+/// The error for an instance that EC2 does not know.
+fn instance_not_found(id: &InstanceId) -> Error {
+    Error::new(Kind::NotFound, "InvalidInstanceID.NotFound", format!("There is no instance {id}"))
+}

@@ -1,0 +1,253 @@
+//! Pages of a list: from AWS, one after the other, into a sink.
+//!
+//! An operation knows neither the format of a response nor its size limit: the sink does.
+
+use crate::authz::{Authorizer, Resource};
+use crate::aws::ec2::Ec2;
+use crate::aws::s3::S3;
+use crate::aws::sdk::AwsOutput;
+use crate::error::{Error, Kind};
+use crate::model::{Action, Effect, InstanceQuery, ObjectInfo, ObjectQuery, Page, Region, Reservation};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+/// The action of everything that only describes instances.
+pub const DESCRIBE_INSTANCES: Action =
+    Action { name: "DescribeInstances", effect: Effect::Read, iam: &["ec2:DescribeInstances"] };
+
+/// Where the pages of a list go.
+pub trait PageSink: Send + Sync + Sized + 'static {
+    /// An item of a page.
+    type Item: Send;
+
+    /// `count` empty sinks for lists that are made in parallel and are appended to one sink in this
+    /// order. Together they have the capacity of one.
+    fn fork(&self, count: usize) -> Vec<Self>;
+
+    /// Adds a page of items of the region.
+    fn push(&mut self, page: &[Self::Item], region: &Region) -> Fit;
+
+    /// Adds all that another sink holds.
+    fn append(&mut self, other: Self) -> Fit;
+
+    /// Whether it holds nothing yet.
+    fn is_empty(&self) -> bool;
+}
+
+/// Whether a page fits into a sink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fit {
+    /// It was added, and there is room for more.
+    Room,
+    /// It was added, and the sink is full.
+    Full,
+    /// It does not fit; nothing of it was added.
+    Rejected,
+}
+
+/// A list that a caller gets.
+#[derive(Debug)]
+pub struct List<K> {
+    /// The items.
+    pub sink: K,
+    /// The token of the rest, if there is more.
+    pub next_token: Option<String>,
+}
+
+/// Something that AWS lists page by page.
+pub(super) trait PageSource: Sync {
+    /// An item of a page.
+    type Item: Send;
+    /// The sizes of the smallest and the largest page.
+    const SIZES: (u32, u32);
+    /// The region of the items.
+    fn region(&self) -> &Region;
+    /// The page that the caller asks for: its size, if he pages himself, and its token.
+    fn requested_page(&self) -> (Option<u32>, Option<String>);
+    /// Gets the page that begins at the token, and the token of the next page.
+    fn page(&self, size: u32, next_token: Option<String>) -> impl Future<Output = SourcePage<Self::Item>> + Send;
+}
+
+type SourcePage<T> = Result<AwsOutput<(Vec<T>, Option<String>)>, Error>;
+
+/// The instances of a region that the caller can see.
+pub(super) struct InstancePages<'a> {
+    pub(super) ec2: &'a Ec2,
+    pub(super) authorizer: Authorizer<'a>,
+    pub(super) query: &'a InstanceQuery,
+}
+
+/// The sizes of the smallest and the largest page of instances
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html>).
+pub const INSTANCE_PAGE_SIZES: (u32, u32) = (5, 1000);
+
+impl PageSource for InstancePages<'_> {
+    type Item = Reservation;
+    const SIZES: (u32, u32) = INSTANCE_PAGE_SIZES;
+
+    fn region(&self) -> &Region {
+        self.authorizer.region
+    }
+
+    fn requested_page(&self) -> (Option<u32>, Option<String>) {
+        (self.query.max_results, self.query.next_token.clone())
+    }
+
+    async fn page(&self, size: u32, next_token: Option<String>) -> SourcePage<Reservation> {
+        let query = InstanceQuery { max_results: Some(size), next_token, ..self.query.clone() };
+        let page = self.ec2.describe_instances(self.authorizer.region, &query).await?;
+        let Page { mut reservations, next_token } = page.value;
+        if self.authorizer.policies.is_some() {
+            for reservation in &mut reservations {
+                reservation.instances.retain(|instance| self.authorizer.can_see(Resource::Instance(instance)));
+            }
+            reservations.retain(|reservation| !reservation.instances.is_empty());
+        }
+        Ok(AwsOutput { value: (reservations, next_token), request_id: page.request_id })
+    }
+}
+
+/// The objects of a bucket.
+pub(super) struct ObjectPages<'a> {
+    pub(super) s3: &'a S3,
+    pub(super) region: &'a Region,
+    pub(super) query: &'a ObjectQuery,
+}
+
+/// The sizes of the smallest and the largest page of objects
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>).
+pub const OBJECT_PAGE_SIZES: (u32, u32) = (1, 1000);
+
+impl PageSource for ObjectPages<'_> {
+    type Item = ObjectInfo;
+    const SIZES: (u32, u32) = OBJECT_PAGE_SIZES;
+
+    fn region(&self) -> &Region {
+        self.region
+    }
+
+    fn requested_page(&self) -> (Option<u32>, Option<String>) {
+        (self.query.max_results, self.query.next_token.clone())
+    }
+
+    async fn page(&self, size: u32, next_token: Option<String>) -> SourcePage<ObjectInfo> {
+        let query = ObjectQuery { max_results: Some(size), next_token, ..self.query.clone() };
+        let page = self.s3.list_objects(self.region, &query).await?;
+        Ok(AwsOutput { value: (page.value.objects, page.value.next_token), request_id: page.request_id })
+    }
+}
+
+/// All pages of a source, one after the other.
+pub(super) struct Pages<S> {
+    source: S,
+    /// The token of the next page; `None` after the last page.
+    next_token: Option<Option<String>>,
+}
+
+impl<S: PageSource> Pages<S> {
+    /// All pages, from the first one.
+    pub(super) fn new(source: S) -> Self {
+        Self { source, next_token: Some(None) }
+    }
+
+    /// The next page; `None` after the last page.
+    ///
+    /// # Errors
+    /// AWS's refusal, or no usable response.
+    pub(super) async fn next(&mut self) -> Result<Option<AwsOutput<Vec<S::Item>>>, Error> {
+        let Some(next_token) = self.next_token.take() else { return Ok(None) };
+        let AwsOutput { value: (items, after), request_id } = self.source.page(S::SIZES.1, next_token).await?;
+        self.next_token = after.map(Some);
+        Ok(Some(AwsOutput { value: items, request_id }))
+    }
+}
+
+/// Limits the memory of lists that are made in parallel.
+pub(super) struct FanOut {
+    /// A permit is needed to request a large page; bounds memory.
+    large_pages: Semaphore,
+}
+
+impl FanOut {
+    /// The size of the first page of each list: most regions have no more instances than that.
+    const FIRST_PAGE_SIZE: u32 = 200;
+    /// The number of large pages that are held at the same time.
+    const MAX_LARGE_PAGES: usize = 4;
+
+    pub(super) fn new() -> Self {
+        Self { large_pages: Semaphore::new(Self::MAX_LARGE_PAGES) }
+    }
+}
+
+/// A list that was put into a sink.
+pub(super) struct Filled<K> {
+    pub(super) sink: K,
+    pub(super) next_token: Option<String>,
+    pub(super) request_id: Option<String>,
+}
+
+/// Puts page after page into the sink until the list is complete, the sink is full, or the deadline is
+/// near. Nothing is dropped: the rest begins at the token.
+///
+/// # Errors
+/// AWS's refusal, or no usable response.
+pub(super) async fn fill<S: PageSource, K: PageSink<Item = S::Item>>(
+    source: &S,
+    mut sink: K,
+    deadline: Instant,
+    fan_out: Option<&FanOut>,
+) -> Result<Filled<K>, Error> {
+    let (min_size, max_size) = S::SIZES;
+    let (requested_size, mut next_token) = source.requested_page();
+    let mut size = requested_size.unwrap_or(if fan_out.is_some() { FanOut::FIRST_PAGE_SIZE } else { max_size });
+    loop {
+        // The semaphore is never closed.
+        let permit = match fan_out {
+            Some(fan_out) if size > FanOut::FIRST_PAGE_SIZE => fan_out.large_pages.acquire().await.ok(),
+            _ => None,
+        };
+        let started = Instant::now();
+        let AwsOutput { value: (items, after), request_id } = source.page(size, next_token.clone()).await?;
+        // What has been listed so far is worth more than a time-out.
+        let late = Instant::now() + started.elapsed() * 2 > deadline;
+        let fit = sink.push(&items, source.region());
+        drop((items, permit));
+        if fit == Fit::Rejected {
+            if !sink.is_empty() {
+                return Ok(Filled { sink, next_token, request_id });
+            }
+            // One page does not fit into an empty sink: a smaller one does.
+            size /= 2;
+            if size < min_size {
+                return Err(Error::internal("the smallest page does not fit in a response"));
+            }
+            continue;
+        }
+        next_token = after;
+        if fit == Fit::Full || requested_size.is_some() || next_token.is_none() || late {
+            return Ok(Filled { sink, next_token, request_id });
+        }
+        if fan_out.is_some() && size == FanOut::FIRST_PAGE_SIZE {
+            size = max_size;
+        }
+    }
+}
+
+/// The part of the deadline that is kept to name the region that does not answer.
+const ERROR_MARGIN: Duration = Duration::from_millis(250);
+
+/// The deadline of one of several regions.
+pub(super) fn deadline_with_margin(deadline: Instant) -> Instant {
+    deadline.checked_sub(ERROR_MARGIN).unwrap_or(deadline)
+}
+
+/// Puts the region's name into the error's message.
+pub(super) fn in_region(region: &Region) -> impl Fn(Error) -> Error {
+    move |error| Error { message: format!("{region}: {}", error.message), ..error }
+}
+
+/// The error of a list that takes too long.
+pub(super) fn too_many_to_count() -> Error {
+    Error::new(Kind::Unreachable, "RequestTimeout", "There are more instances than can be counted in time")
+}

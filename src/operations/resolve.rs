@@ -1,0 +1,163 @@
+//! Resolves names of instances to IDs, and authorizes an action on each instance before anything happens
+//! to any of them.
+
+use super::paging::{DESCRIBE_INSTANCES, InstancePages, Pages};
+use super::{Context, instance_not_found};
+use crate::authz::Authorizer;
+use crate::aws::sdk::AwsOutput;
+use crate::error::{Error, Kind};
+use crate::model::{
+    Attribute, Filter, Instance, InstanceId, InstanceName, InstanceQuery, InstanceRef, MAX_FILTER_VALUES, Region,
+};
+
+/// The IDs of the instances, each once, in the order asked for.
+///
+/// A name stands for the only instance with that name among those that the caller can see. Instances
+/// that are terminated, or about to be, do not count: their replacement may have the same name.
+///
+/// # Errors
+/// No instance has a name, or several have it: [`Kind::NotFound`], [`Kind::Conflict`].
+pub(super) async fn resolve_instances(
+    cx: &Context<'_>,
+    authorizer: &Authorizer<'_>,
+    instances: &[InstanceRef],
+) -> Result<Vec<InstanceId>, Error> {
+    let name = |instance: &InstanceRef| match instance {
+        InstanceRef::Name(name) => Some(name.clone()),
+        InstanceRef::Id(_) => None,
+    };
+    let names: Vec<_> = instances.iter().filter_map(name).collect();
+    let candidates = if names.is_empty() {
+        Vec::new()
+    } else {
+        let found = cx.within_deadline(Box::pin(find_candidates(cx, authorizer, &names))).await;
+        // Nothing has been changed yet.
+        found.map_err(|error| Error { outcome_unknown: false, ..error })?
+    };
+    let mut ids = Vec::with_capacity(instances.len());
+    for instance in instances {
+        let id = match instance {
+            InstanceRef::Id(id) => id.clone(),
+            InstanceRef::Name(name) => resolve_unique(name, &candidates)?,
+        };
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    cx.decide(|decision| decision.instances.clone_from(&ids));
+    Ok(ids)
+}
+
+/// The ID of one instance.
+///
+/// # Errors
+/// Those of [`resolve_instances`].
+pub(super) async fn resolve_instance(
+    cx: &Context<'_>,
+    authorizer: &Authorizer<'_>,
+    instance: &InstanceRef,
+) -> Result<InstanceId, Error> {
+    let ids = resolve_instances(cx, authorizer, std::slice::from_ref(instance)).await?;
+    ids.into_iter().next().ok_or_else(|| Error::internal("one reference resolved to no instance"))
+}
+
+/// An instance with one of the names.
+struct NameCandidate {
+    name: String,
+    instance_id: String,
+    state: String,
+}
+
+/// The greatest number of candidates that an error lists.
+const MAX_CANDIDATES: usize = 10;
+
+/// Finds the instances that have one of these names: all of them, or more than an error lists.
+async fn find_candidates(
+    cx: &Context<'_>,
+    authorizer: &Authorizer<'_>,
+    names: &[InstanceName],
+) -> Result<Vec<NameCandidate>, Error> {
+    const STATES: [&str; 4] = ["pending", "running", "stopping", "stopped"];
+    let mut candidates = Vec::new();
+    for names in names.chunks(MAX_FILTER_VALUES - STATES.len()) {
+        let filter = Filter::exactly("tag:Name", names.iter().map(InstanceName::as_str));
+        let filters = vec![filter, Filter::exactly("instance-state-name", STATES)];
+        let query = InstanceQuery { filters, ..InstanceQuery::default() };
+        let authorizer = Authorizer { action: DESCRIBE_INSTANCES, ..*authorizer };
+        let mut pages = Pages::new(InstancePages { ec2: cx.ec2, authorizer, query: &query });
+        while candidates.len() <= names.len() * MAX_CANDIDATES
+            && let Some(page) = pages.next().await?
+        {
+            for instance in page.value.into_iter().flat_map(|reservation| reservation.instances) {
+                let Some(name) = instance.name().map(str::to_owned) else { continue };
+                if names.iter().any(|asked| asked.as_str() == name) {
+                    let state = instance.state.name.unwrap_or_default();
+                    candidates.push(NameCandidate { name, instance_id: instance.instance_id, state });
+                }
+            }
+        }
+    }
+    Ok(candidates)
+}
+
+/// The only candidate with this name.
+fn resolve_unique(name: &InstanceName, candidates: &[NameCandidate]) -> Result<InstanceId, Error> {
+    let candidates: Vec<_> = candidates.iter().filter(|candidate| candidate.name == name.as_str()).collect();
+    match candidates.as_slice() {
+        [] => {
+            Err(Error::new(Kind::NotFound, "InvalidInstanceID.NotFound", format!("There is no instance named {name}")))
+        }
+        [candidate] => InstanceId::parse(&candidate.instance_id)
+            .ok_or_else(|| Error::internal("EC2 returned a malformed instance ID")),
+        several => {
+            let describe = |candidate: &&NameCandidate| format!("{} ({})", candidate.instance_id, candidate.state);
+            let list: Vec<_> = several.iter().take(MAX_CANDIDATES).map(describe).collect();
+            let (list, count) = match several.len() {
+                count if count <= MAX_CANDIDATES => (list.join(", "), count.to_string()),
+                _ => (format!("{}, ...", list.join(", ")), format!("More than {MAX_CANDIDATES}")),
+            };
+            let message = format!("{count} instances are named {name}: {list}. Give an ID instead");
+            Err(Error::new(Kind::Conflict, "AmbiguousInstanceName", message))
+        }
+    }
+}
+
+/// Authorizes the action on each of the instances.
+///
+/// # Errors
+/// It is not permitted on one of them, or one of them does not exist.
+pub(super) async fn authorize_instances(
+    cx: &Context<'_>,
+    authorizer: &Authorizer<'_>,
+    ids: &[InstanceId],
+    attribute: Option<&Attribute>,
+) -> Result<(), Error> {
+    if !authorizer.depends_on_instances() {
+        cx.decide(|decision| decision.permitted = Some(true));
+        return Ok(());
+    }
+    let described = cx.within_deadline(describe(cx, authorizer.region, ids)).await;
+    // Nothing has been changed yet.
+    let described = described.map_err(|error| Error { outcome_unknown: false, ..error })?.value;
+    for id in ids {
+        let instance = described.iter().find(|instance| instance.instance_id == id.as_str());
+        let instance = instance.ok_or_else(|| instance_not_found(id))?;
+        cx.decide(|decision| authorizer.instance(instance, attribute, decision))?;
+    }
+    Ok(())
+}
+
+/// Describes instances by their IDs.
+///
+/// # Errors
+/// One of them does not exist, or no usable response.
+pub(super) async fn describe(
+    cx: &Context<'_>,
+    region: &Region,
+    ids: &[InstanceId],
+) -> Result<AwsOutput<Vec<Instance>>, Error> {
+    let query = InstanceQuery { instance_ids: ids.to_vec(), ..InstanceQuery::default() };
+    let page = cx.ec2.describe_instances(region, &query).await?;
+    let instances = page.value.reservations.into_iter().flat_map(|reservation| reservation.instances).collect();
+    Ok(AwsOutput { value: instances, request_id: page.request_id })
+}

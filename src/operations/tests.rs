@@ -1,0 +1,1 @@
+//! Unit tests of operations over replayed responses under paused time.
