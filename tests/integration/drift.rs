@@ -14,7 +14,7 @@ fn routes() -> impl Iterator<Item = &'static Route> {
 }
 
 #[test]
-fn every_path_begins_with_its_dialects_prefix_and_no_two_routes_are_the_same() {
+fn routes_are_unique_and_begin_with_the_prefix_of_their_dialect() {
     let mut seen = BTreeSet::new();
     for dialect in DIALECTS {
         assert!(dialect.summary.ends_with('.'), "{}", dialect.name);
@@ -89,7 +89,7 @@ fn the_template_passes_every_variable_that_the_function_reads_and_no_other() {
 }
 
 #[test]
-fn the_role_may_do_what_the_routes_need_and_nothing_else() {
+fn the_role_allows_the_iam_actions_of_the_routes_and_no_other() {
     // An action is a list item or a value of `Action:` in the statements that allow; the one that denies repeats some.
     let template = file("template.yaml");
     let mut allowed = BTreeSet::new();
@@ -108,7 +108,7 @@ fn the_role_may_do_what_the_routes_need_and_nothing_else() {
 }
 
 #[test]
-fn every_route_has_a_sample_event_that_leads_to_it() {
+fn every_route_has_a_sample_event() {
     let config = ec2_control_api::config::Config::read(|name| match name {
         "AWS_REGION" => Some("us-east-1".into()),
         "BUCKET_PREFIX" => Some("demo-".into()),
@@ -140,7 +140,7 @@ fn every_route_has_a_sample_event_that_leads_to_it() {
 }
 
 #[test]
-fn every_test_that_the_threat_model_names_exists() {
+fn every_test_named_in_the_threat_model_exists() {
     let mut sources = String::new();
     for folder in ["src", "src/http", "src/policy", "src/ec2", "src/s3", "src/dialects", "tests/integration"] {
         for entry in std::fs::read_dir(root().join(folder)).unwrap() {

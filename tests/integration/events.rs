@@ -42,7 +42,7 @@ fn event(name: &str, group: &str, instance: &str) -> Value {
 }
 
 #[tokio::test]
-async fn all_events_are_one_story() {
+async fn sample_events_are_one_story() {
     let function = Function::with_moto().await;
     // The region of every event; no other test works in it.
     let group = function.prepare("us-east-1").await;
@@ -118,7 +118,7 @@ async fn all_events_are_one_story() {
 }
 
 #[test]
-fn every_event_uses_the_one_local_key_and_only_placeholders() {
+fn every_event_uses_the_local_key_and_placeholders_only() {
     for name in names() {
         let text = file(&format!("events/{name}.json"));
         assert!(OPEN.contains(&name.as_str()) != text.contains(KEY), "{name}");

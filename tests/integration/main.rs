@@ -11,21 +11,33 @@
 )]
 #![expect(unreachable_pub, reason = "nothing outside a test binary can reach it anyway")]
 
+mod ambiguity;
 mod common;
+mod compression;
+mod csv;
 mod drift;
+mod dry_run;
 mod ec2;
 mod events;
 mod faults;
-mod gate;
-mod habits;
+mod idempotency;
 mod instance;
+mod launch;
+mod limits;
+mod lists;
 mod metrics;
+mod names;
 mod openapi;
 mod pages;
 mod parity;
+mod permissions;
+mod policies;
+mod regions;
 mod s3;
+mod secrets;
 mod start;
 mod support;
 mod trace;
 mod v1;
+mod wait;
 mod wire;

@@ -1,6 +1,6 @@
 //! The OpenAPI document, and every answer of every other test held against it.
 
-use crate::support::{Answer, Event2, Function, KEY};
+use crate::support::{Answer, Function, HttpApiEvent, KEY};
 use ec2_control_api::config::Config;
 use ec2_control_api::dialects::DIALECTS;
 use ec2_control_api::http::route::{Found, find};
@@ -101,7 +101,7 @@ fn operations(document: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
 }
 
 #[test]
-fn every_route_is_documented_and_has_a_name_of_its_own() {
+fn every_route_is_documented_with_a_unique_operation_id() {
     let documented: BTreeSet<_> =
         operations(&WHOLE).map(|(path, method, _)| format!("{} {path}", method.to_ascii_uppercase())).collect();
     let routes = DIALECTS.iter().flat_map(|dialect| dialect.routes);
@@ -126,7 +126,7 @@ fn every_route_is_documented_and_has_a_name_of_its_own() {
 }
 
 #[test]
-fn every_reference_leads_to_something_and_every_component_is_referred_to() {
+fn every_reference_resolves_and_every_component_is_used() {
     fn collect<'a>(value: &'a Value, references: &mut BTreeSet<&'a str>) {
         match value {
             Value::Object(members) => {
@@ -154,7 +154,7 @@ fn every_reference_leads_to_something_and_every_component_is_referred_to() {
 }
 
 #[test]
-fn every_example_is_of_the_documented_form() {
+fn every_example_is_valid_under_its_schema() {
     let mut count = 0;
     let mut valid = |schema: &Value, example: &Value, context: String| {
         assert!(!example.is_null(), "{context} has no example");
@@ -185,7 +185,7 @@ fn every_example_is_of_the_documented_form() {
 }
 
 #[test]
-fn a_document_shows_what_the_deployment_has_and_nothing_of_what_it_is_configured_with() {
+fn document_depends_on_authentication_and_s3_and_shows_no_configuration() {
     let schemes = |variables: &[(&str, &str)]| -> Vec<String> {
         let document = document(variables);
         let required = document["security"].as_array().unwrap().iter();
@@ -222,8 +222,8 @@ fn a_document_shows_what_the_deployment_has_and_nothing_of_what_it_is_configured
 }
 
 #[test]
-fn an_answer_that_is_not_documented_fails_a_test() {
-    let event = Event2::new("GET", "/health").json();
+fn undocumented_response_fails_a_test() {
+    let event = HttpApiEvent::new("GET", "/health").json();
     let headers =
         |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), "application/json".to_owned())).collect();
     let answer =
@@ -247,16 +247,16 @@ static WHOLE_TEXT: LazyLock<String> =
     LazyLock::new(|| ec2_control_api::openapi::text(&config(&[("BUCKET_PREFIX", "demo-")])));
 
 #[tokio::test]
-async fn the_document_is_open_to_anyone_and_always_the_same() {
-    let function = Function::alone(&[("AUTHENTICATION", "jwt")]).await;
-    let answer = function.invoke(&Event2::new("GET", "/openapi.json").json()).await;
+async fn openapi_document_is_public_and_constant() {
+    let function = Function::without_aws(&[("AUTHENTICATION", "jwt")]).await;
+    let answer = function.send(HttpApiEvent::new("GET", "/openapi.json")).await;
     assert_eq!((answer.status, &answer.json()["openapi"]), (200, &json!(ec2_control_api::openapi::VERSION)));
     assert_eq!(answer.json()["info"]["version"], env!("CARGO_PKG_VERSION"));
     assert!(!answer.body.contains(KEY));
-    let again = function.call("GET", "/openapi.json/").await;
+    let again = function.get("/openapi.json/").await;
     assert_eq!(again.body, answer.body);
-    let head = function.call("HEAD", "/openapi.json").await;
+    let head = function.head("/openapi.json").await;
     assert_eq!((head.status, head.body.as_str()), (200, ""));
-    assert_eq!(function.call("POST", "/openapi.json").await.status, 405);
-    function.quiet();
+    assert_eq!(function.post("/openapi.json").await.status, 405);
+    function.assert_no_calls();
 }

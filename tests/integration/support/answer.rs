@@ -16,7 +16,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The text that is compressed in it.
+    /// Decompresses a body of text.
     pub fn unpacked(&self) -> String {
         assert!(self.base64, "{self:?}");
         let bytes = BASE64_STANDARD.decode(&self.body).unwrap();
