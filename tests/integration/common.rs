@@ -35,9 +35,9 @@ async fn every_route_except_public_ones_requires_a_key() {
         let event = HttpApiEvent::new(method, &path);
         let without = function.send(event).await;
         let in_query = function.send(HttpApiEvent::new(method, &format!("{path}?api_key={KEY}&x-api-key={KEY}"))).await;
-        let nearly = function.send(HttpApiEvent::new(method, &path).header("x-api-key", "local-only-kez")).await;
+        let almost_right = function.send(HttpApiEvent::new(method, &path).header("x-api-key", "local-only-kez")).await;
         let unset = unconfigured.invoke(&HttpApiEvent::new(method, &path).key().json()).await;
-        for answer in [without, in_query, nearly, unset] {
+        for answer in [without, in_query, almost_right, unset] {
             assert_eq!(answer.status, if public { 200 } else { 401 }, "{method} {path}: {answer:?}");
             assert_eq!(answer.headers.contains_key("www-authenticate"), !public, "{method} {path}");
             assert!(!format!("{answer:?}").contains(KEY));

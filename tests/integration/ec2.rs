@@ -1,4 +1,4 @@
-//! `/ec2` against moto, and what it refuses without a call to AWS.
+//! `/ec2` against moto, and its input validation.
 
 use crate::support::xml::describe;
 use crate::support::{Function, HttpApiEvent, IMAGE, KEY, NO_INSTANCE, own_region};

@@ -1,5 +1,5 @@
-//! Faults on a real socket: whatever happens between the function and AWS, the caller gets a true answer
-//! in time, from this function; and nothing is launched twice.
+//! Faults on a real socket: whatever happens between the function and AWS, the function answers in
+//! time and truthfully, and launches nothing twice.
 
 use crate::support::{A, Answer, Fault, Function, HttpApiEvent, IMAGE, REQUEST_ID, RecordedRequest, Wire, own_region};
 use std::future::poll_fn;
@@ -70,8 +70,8 @@ const fn failure(status: u64, code: &'static str, ambiguous: bool, attempts: usi
     Some(Failure { status, code, ambiguous, attempts })
 }
 
-/// Every fault: the error if it is permanent (`None`: no error), and whether a retry recovers from a
-/// single one.
+/// Every fault: the error if the fault is permanent (`None`: no error), and whether a retry
+/// recovers from a single one.
 const FAULTS: &[(Fault, Option<Failure>, bool)] = &[
     (Fault::Late(Duration::from_millis(300)), None, true),
     (Fault::Cut, failure(504, "EndpointUnreachable", true, 3), true),
@@ -153,7 +153,7 @@ async fn permanent_fault_is_reported_in_time_and_truthfully_by_every_operation()
         let cell = format!("{fault:?} {method} {path}");
         let (answer, requests) = through(*fault, usize::MAX, method, &path).await;
 
-        // A status of 200 is enough for a response without content; and an object may be any bytes.
+        // A change without content is done by its status; and an object may be any bytes.
         let done = matches!(fault, Fault::Answer(200, _)) && (!effect.has_content() || *effect == ReadBytes);
         if done || (matches!(fault, Fault::Truncated) && path.contains("demo-new")) {
             assert!([200, 201, 204].contains(&answer.status), "{cell}: {answer:?}");
@@ -193,7 +193,7 @@ async fn single_fault_is_recovered_from_or_reported_by_every_operation() {
         assert_eq!(function.send(put).await.status, 201);
         let gone = format!("/s3/demo-gone-{n}?region_name={region}");
         assert_eq!(function.put(&gone).await.status, 201);
-        // All operations change one instance concurrently: moto accepts every change in every state.
+        // All operations use one instance concurrently: moto accepts a change in any state.
         let (id, failure) = (id.as_str(), failure.as_ref());
         all(OPERATIONS.iter().map(async |(effect, method, path)| {
             let path = path.replace("REGION", if path.starts_with("/s3/demo-faults") { "us-east-1" } else { region });
@@ -202,12 +202,11 @@ async fn single_fault_is_recovered_from_or_reported_by_every_operation() {
             let cell = format!("{fault:?} once {method} {path}");
             let (answer, requests) = through(*fault, 1, method, &path).await;
             if *effect == ReadBytes && matches!(fault, Fault::Truncated | Fault::Garbled) {
-                // The body of an object comes after a successful response: there is no retry. The checksum
-                // shows that it is incomplete.
+                // An object's body comes after the status: no retry. Its checksum does not match.
                 answer.refuses(504, "IncompleteAnswer", "AWS's answer to s3:GetObject did not arrive whole");
                 return;
             }
-            // A response without content is complete with its status; in S3 the status comes before the body.
+            // A change without content is done by its status, which S3 sends before the body.
             let harmless = match fault {
                 Fault::Garbled | Fault::Answer(200, _) => !effect.has_content() || *effect == ReadBytes,
                 Fault::Truncated => !effect.has_content() && path.starts_with("/s3"),

@@ -11,7 +11,7 @@ fn launch(key: Option<&str>) -> Value {
     key.into_iter().fold(event, |event, key| event.header("idempotency-key", key)).json()
 }
 
-/// The client token that a launch is sent with.
+/// Launches. Returns the client token that was sent.
 async fn token(event: &Value) -> String {
     let function = Function::canned([launched([instance(A)])]).await;
     let answer = function.invoke(event).await;

@@ -84,7 +84,7 @@ async fn unanswered_tag_is_a_warning_before_the_deadline_and_the_change_is_repor
     assert_eq!((answer.status, answer.body.as_str()), (204, ""));
     let warning = "299 - \"AWS did not answer in time\"";
     assert_eq!(answer.headers["warning"], warning);
-    // A change that is never answered itself is 504 in time.
+    // An unanswered change is 504 before the deadline.
     let function = Function::canned([no_response()]).await;
     let answer = function.invoke_within(&event, Duration::from_secs(2)).await;
     let title = "AWS did not answer in time: what was asked for may have happened or not";
@@ -175,7 +175,7 @@ async fn unknown_instance_is_404() {
         let answer = function.call(method, &format!("/instance/us-west-2/{NO_INSTANCE}{action}")).await;
         answer.is(404, &errors("instance_id", "instance_id not found"));
     }
-    // A page with no instance on it means the same.
+    // So is an empty page.
     let function = Function::canned([describe([])]).await;
     let answer = function.get("/instance/us-west-2/i-abba916a").await;
     answer.is(404, &errors("instance_id", "instance_id not found"));

@@ -60,7 +60,7 @@ async fn protected_instance_is_never_stopped_terminated_or_modified_in_any_diale
             assert_eq!(function.log_line()["decided_by"], json!(["PROTECTED_TAG"]));
         }
     }
-    // Unprotected instances may be stopped. Harmless actions are not checked: no call to DescribeInstances.
+    // Unprotected instances may be stopped. Harmless actions need no look at the tags.
     let variables = [("PROTECTED_TAG", "env=test")];
     let function = Function::with_variables(&variables, [protected, stopped(A)]).await;
     assert_eq!(function.stop(A).await.status, 200);

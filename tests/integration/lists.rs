@@ -52,7 +52,7 @@ async fn page_with_max_results_is_one_call_and_its_token_is_a_header() {
 
 #[tokio::test]
 async fn list_that_exceeds_the_response_limit_ends_at_a_page_with_a_token() {
-    // Pages of 1,000 instances with names as long as EC2 takes them: the answer is full after some of them.
+    // Pages of 1,000 instances with key names of maximum length: a few of them fill the response.
     let key = "k".repeat(255);
     let page = |number: u32| {
         let id = |i: u32| format!("i-{:08x}", number * 1000 + i);
@@ -95,7 +95,7 @@ async fn slow_list_ends_with_a_token_before_the_deadline() {
     let page = describe([instance(A)]).next_token("more");
     let wire = Wire::slow(vec![page; 2], Duration::from_secs(1)).await;
     let function = Function::new(wire, &[]).await;
-    // One second is kept for the answer: when the first page has come there is no time for another.
+    // One second is reserved for the response: after the first page there is no time for another.
     let event = HttpApiEvent::new("GET", "/ec2/list?region_name=eu-west-1").key().json();
     let answer = function.invoke_within(&event, Duration::from_millis(3500)).await;
     assert_eq!(answer.status, 200, "{answer:?}");

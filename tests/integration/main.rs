@@ -1,4 +1,4 @@
-//! API Gateway events through the real function to a real moto server over HTTP, and single EC2 calls on the wire.
+//! API Gateway events through the whole function to a moto server over HTTP, and calls on the wire.
 //!
 //! One binary, because linking the SDK takes longer than running every test in it.
 

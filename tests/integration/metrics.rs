@@ -1,4 +1,4 @@
-//! What operators see: the metrics in each line of the log, and that README, dashboard and alarms speak of those and no others.
+//! Metrics in the log lines. README, dashboard and alarms have these metrics and no others.
 
 use crate::support::xml::{describe, instance, launched, response, stopped, throttled, unauthorized};
 use crate::support::{A, DIMENSIONS, Function, HttpApiEvent, KEY, METRICS, NAMESPACE, SERVICE, Wire, file};
@@ -9,20 +9,20 @@ use std::time::Duration;
 const LIST: &str = "/ec2/list?region_name=us-east-1";
 const LAUNCH: &str = "/ec2/create?region_name=us-east-1&KeyName=demo&SecurityGroupId=sg-12345678";
 
-/// What the only line so far counts, and under which dialect and operation. The times are looked at apart, and so is the cold start.
+/// Takes the only log line. Returns its dialect and operation, and its counts without `ColdStart`.
 fn counted(function: &Function) -> (String, Value) {
     let mut line = function.measured_line();
     is_valid(&line);
     assert_eq!(line["service"], SERVICE);
-    let of = format!("{} {}", line["dialect"].as_str().unwrap(), line["operation"].as_str().unwrap());
+    let operation = format!("{} {}", line["dialect"].as_str().unwrap(), line["operation"].as_str().unwrap());
     let line = line.as_object_mut().unwrap();
     line.retain(|name, _| {
         METRICS.iter().any(|metric| metric.name == name && metric.unit == "Count") && name != "ColdStart"
     });
-    (of, json!(line))
+    (operation, json!(line))
 }
 
-/// AWS's schema of the format, and what its text says besides:
+/// Asserts that a line is valid by the schema and the text of AWS's specification:
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>.
 #[track_caller]
 pub fn is_valid(line: &Value) {
@@ -34,7 +34,7 @@ pub fn is_valid(line: &Value) {
             "{line}"
         );
     };
-    let text = |value: &Value, longest: usize| (1..=longest).contains(&value.as_str().unwrap().len());
+    let text = |value: &Value, max_len: usize| (1..=max_len).contains(&value.as_str().unwrap().len());
     only(&line["_aws"], &["Timestamp", "CloudWatchMetrics"]);
     assert!(line["_aws"]["Timestamp"].is_u64(), "{line}");
     let directives = line["_aws"]["CloudWatchMetrics"].as_array().unwrap();
@@ -117,10 +117,10 @@ async fn every_kind_of_failure_has_its_own_metric() {
     let limits = [("ALLOWED_INSTANCE_TYPES", "t4g.*")];
     let empty = vec![describe([])];
     let health = "/health";
-    for (responses, variables, method, path, status, of, counts) in [
+    for (responses, variables, method, path, status, operation, counts) in [
         (vec![], &[][..], "GET", health, 200, "meta health", json!({})),
         (empty.clone(), &[], "GET", LIST, 200, "ec2 list", json!({"AwsCalls": 1})),
-        // The HEAD of a GET is that operation, too.
+        // HEAD is measured as the operation of its GET.
         (empty.clone(), &[], "HEAD", LIST, 200, "ec2 list", json!({"AwsCalls": 1})),
         (vec![], &[], "GET", "/ec2/list", 400, "ec2 list", json!({"ClientErrors": 1})),
         (vec![], &[("API_KEYS", "")], "GET", LIST, 401, "ec2 list", json!({"ClientErrors": 1, "Refused": 1})),
@@ -144,7 +144,7 @@ async fn every_kind_of_failure_has_its_own_metric() {
             json!({"AwsCalls": 1, "ServerErrors": 1, "Upstream": 1}),
         ),
         (vec![], &[], "GET", LIST, 504, "ec2 list", json!({"AwsCalls": 1, "ServerErrors": 1, "Unreachable": 1})),
-        // The same in the words of a document that knows no such status.
+        // The same in a dialect that has no such status.
         (
             vec![],
             &[],
@@ -154,11 +154,11 @@ async fn every_kind_of_failure_has_its_own_metric() {
             "v1 attributes",
             json!({"AwsCalls": 1, "ServerErrors": 1, "Unreachable": 1}),
         ),
-        // What leads nowhere has no name that a caller could choose.
+        // A request without a route has no dimension that a caller could choose.
         (vec![], &[], "GET", "/no/such/place", 404, "none none", json!({"ClientErrors": 1})),
         (vec![], &[], "GET", "/ec2/no-such-route", 404, "none none", json!({"ClientErrors": 1})),
         (vec![], &[], "PATCH", "/ec2/list", 405, "none none", json!({"ClientErrors": 1})),
-        // A URL is signed here; S3 is not called for it.
+        // A URL is signed without a call to S3.
         (vec![], &[], "GET", "/s3/demo-b/k?presign=1", 200, "s3 get-object", json!({})),
     ] {
         let function = Function::with_variables(variables, responses).await;
@@ -166,7 +166,7 @@ async fn every_kind_of_failure_has_its_own_metric() {
         assert_eq!(answer.status, status, "{method} {path}: {answer:?}");
         let mut expected = counts;
         expected["Requests"] = json!(1);
-        assert_eq!(counted(&function), (of.to_owned(), expected), "{method} {path}");
+        assert_eq!(counted(&function), (operation.to_owned(), expected), "{method} {path}");
     }
 }
 
@@ -252,7 +252,7 @@ fn the_readme_has_a_row_for_every_metric_and_no_other() {
     assert_eq!(rows, expected);
 }
 
-/// Whether there is such a metric: ours, or one of AWS's that the template uses.
+/// Whether a metric exists: one of the function, or one of AWS that the template uses.
 fn exists(namespace: &str, name: &str, dimensions: &[&str]) -> bool {
     match namespace {
         NAMESPACE => METRICS.iter().any(|metric| metric.name == name) && DIMENSIONS.contains(&dimensions),
@@ -292,7 +292,7 @@ fn dashboard_shows_every_metric_and_no_other() {
             }
         }
         if widget["type"] == "log" {
-            // Members that a refused request's line has, and what CloudWatch adds.
+            // Members of a refused request's log line, and CloudWatch's own.
             let query = widget["properties"]["query"].as_str().unwrap();
             let fields = query.split("| fields ").nth(1).unwrap().split(" |").next().unwrap();
             let known = ["@timestamp", "status", "code", "caller", "source_ip", "method", "route", "region", "message"];
@@ -307,7 +307,7 @@ fn every_alarm_has_an_existing_metric_and_ignores_missing_data() {
     let template = file("template.yaml");
     let alarms: Vec<_> = template.split("    Type: AWS::CloudWatch::Alarm\n").skip(1).collect();
     assert!(alarms.len() >= 5);
-    let mut of = BTreeSet::new();
+    let mut metrics = BTreeSet::new();
     for alarm in alarms {
         let lines: Vec<_> = alarm.lines().take_while(|line| line.starts_with("    ")).collect();
         let value = |name: &str| {
@@ -321,12 +321,12 @@ fn every_alarm_has_an_existing_metric_and_ignores_missing_data() {
         assert_eq!(value("TreatMissingData"), "notBreaching");
         assert_eq!(value("Value"), "!Ref Ec2ControlApi");
         assert_eq!(value("AlarmActions"), "!If [HasAlarmTopic, [!Ref AlarmTopicArn], []]");
-        of.insert(value("MetricName"));
-        // README says what it is and when it rings.
+        metrics.insert(value("MetricName"));
+        // README has its metric, threshold and description.
         let row = format!("| `{}` | {} | {} |", value("MetricName"), value("Threshold"), value("AlarmDescription"));
         assert!(file("README.md").contains(&row), "README.md has no row\n{row}");
     }
     for needed in ["ServerErrors", "Throttled", "Refused", "Errors", "Throttles"] {
-        assert!(of.contains(needed), "no alarm for {needed}");
+        assert!(metrics.contains(needed), "no alarm for {needed}");
     }
 }

@@ -1,4 +1,4 @@
-//! The OpenAPI document, and every answer of every other test held against it.
+//! The OpenAPI document. Every response of every other test is checked against it.
 
 use crate::support::{Answer, Function, HttpApiEvent, KEY};
 use ec2_control_api::config::Config;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock, Mutex};
 
-/// A configuration with these variables, and what every one needs.
+/// A configuration with these variables and a region.
 fn config(variables: &[(&str, &str)]) -> Config {
     let value = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
     Config::read(|name| value(name).or_else(|| (name == "AWS_REGION").then(|| "us-east-1".to_owned()))).unwrap()
@@ -20,10 +20,10 @@ fn document(variables: &[(&str, &str)]) -> Value {
     serde_json::from_str(&ec2_control_api::openapi::text(&config(variables))).unwrap()
 }
 
-/// With `/s3`.
+/// The document of a deployment with `/s3`.
 static WHOLE: LazyLock<Value> = LazyLock::new(|| document(&[("BUCKET_PREFIX", "demo-")]));
 
-/// What a reference leads to, or the value itself.
+/// The target of a reference, or the value itself.
 fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     match value["$ref"].as_str() {
         Some(reference) => {
@@ -48,7 +48,7 @@ fn assert_valid(validator: &Validator, value: &Value, context: &str) {
     assert!(errors.is_empty(), "{context}: {value} is not of the documented form: {errors:#?}");
 }
 
-/// Asserts that the document has what came of an event: the status, the headers, and the form of the body.
+/// Asserts that the document describes the response to an event: its status, headers and body.
 #[track_caller]
 pub fn check(config: &Config, event: &Value, answer: &Answer) {
     static VALIDATORS: LazyLock<Mutex<HashMap<String, Arc<Validator>>>> = LazyLock::new(Mutex::default);
@@ -72,7 +72,7 @@ pub fn check(config: &Config, event: &Value, answer: &Answer) {
         return;
     }
     assert_eq!(answer.headers.contains_key("content-type"), response["content"].is_object(), "{context}: {answer:?}");
-    let is = |media_type: &str| answer.headers.get("content-type").is_some_and(|it| it.starts_with(media_type));
+    let is = |media_type: &str| answer.headers.get("content-type").is_some_and(|value| value.starts_with(media_type));
     assert!(
         !is("text/csv") || response["content"]["text/csv"].is_object(),
         "{context} with CSV, which is not documented"
@@ -112,9 +112,9 @@ fn every_route_is_documented_with_a_unique_operation_id() {
     let mut names = BTreeSet::new();
     for (path, method, operation) in operations(&WHOLE) {
         assert!(names.insert(operation["operationId"].as_str().unwrap()), "{method} {path}");
-        let named = path.split('/').filter_map(|it| it.strip_prefix('{')?.strip_suffix('}'));
+        let named = path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
         let documented = WHOLE["paths"][path]["parameters"].as_array().into_iter().flatten();
-        assert!(documented.map(|it| it["name"].as_str().unwrap()).eq(named), "the segments of {path}");
+        assert!(documented.map(|parameter| parameter["name"].as_str().unwrap()).eq(named), "the segments of {path}");
         let good = operation["responses"].as_object().unwrap().keys().any(|status| status.starts_with('2'));
         assert!(good, "{method} {path}");
     }
@@ -148,7 +148,7 @@ fn every_reference_resolves_and_every_component_is_used() {
         for reference in &references {
             resolved(document, &json!({ "$ref": reference }));
         }
-        let unused: Vec<_> = components.iter().filter(|it| !references.contains(it.as_str())).collect();
+        let unused: Vec<_> = components.iter().filter(|name| !references.contains(name.as_str())).collect();
         assert!(unused.is_empty(), "{unused:?}");
     }
 }
@@ -189,7 +189,7 @@ fn document_depends_on_authentication_and_s3_and_shows_no_configuration() {
     let schemes = |variables: &[(&str, &str)]| -> Vec<String> {
         let document = document(variables);
         let required = document["security"].as_array().unwrap().iter();
-        let required: Vec<_> = required.flat_map(|it| it.as_object().unwrap().keys().cloned()).collect();
+        let required: Vec<_> = required.flat_map(|scheme| scheme.as_object().unwrap().keys().cloned()).collect();
         let known: Vec<_> = document["components"]["securitySchemes"].as_object().unwrap().keys().cloned().collect();
         assert_eq!(required, known);
         known
@@ -203,7 +203,7 @@ fn document_depends_on_authentication_and_s3_and_shows_no_configuration() {
     let without = document(&[]);
     assert!(without["paths"].as_object().unwrap().keys().all(|path| !path.starts_with("/s3")));
     let digest = "0123456789abcdef".repeat(4);
-    let told = ec2_control_api::openapi::text(&config(&[
+    let text = ec2_control_api::openapi::text(&config(&[
         ("API_KEYS", &format!("secretcaller={digest}")),
         ("CALLER_GROUPS", "secretcaller=secretgroup"),
         ("ALLOWED_REGIONS", "us-east-1,xx-secret-1"),
@@ -217,8 +217,8 @@ fn document_depends_on_authentication_and_s3_and_shows_no_configuration() {
         ("POLICY_FILE", "secret.cedar"),
     ]))
     .to_owned();
-    assert!(!told.contains("secretcaller") && !told.contains(&digest));
-    assert_eq!(told, WHOLE_TEXT.as_str(), "a document depends on the ways to authenticate and on /s3 only");
+    assert!(!text.contains("secretcaller") && !text.contains(&digest));
+    assert_eq!(text, WHOLE_TEXT.as_str(), "a document depends on the ways to authenticate and on /s3 only");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The pages: their headers, their forms, and that a client that has one already does not get it again.
+//! The pages: headers, compression and caching.
 
 use crate::support::{Answer, Function, HttpApiEvent, REQUEST_ID, sha256};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -13,7 +13,7 @@ pub const FILES: [(&str, &str); 2] = [
     ("swagger-ui-bundle-5.32.6.js", "text/javascript; charset=utf-8"),
 ];
 
-/// Every document: its path, its type, and for how long a client may keep it.
+/// Every document: path, content type and cache control.
 fn documents() -> Vec<(String, &'static str, &'static str)> {
     let mut all = vec![("/".to_owned(), HTML, "no-cache"), ("/docs".to_owned(), HTML, "no-cache")];
     let for_good = "public, max-age=31536000, immutable";
@@ -21,7 +21,7 @@ fn documents() -> Vec<(String, &'static str, &'static str)> {
     all
 }
 
-/// Without a key: none of them needs one.
+/// Sends a request without a key.
 async fn get(function: &Function, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
     let event = headers.iter().fold(HttpApiEvent::new(method, path), |event, (name, value)| event.header(name, value));
     function.send(event).await
@@ -128,7 +128,7 @@ async fn content_security_policy_allows_the_scripts_of_the_page_only() {
                 directives.iter().find(|directive| directive.starts_with(&format!("{element}-src "))).unwrap();
             assert!(directive.ends_with(&source), "{path}: {policy} has no {source}");
         }
-        // The console has all that it needs in it; the reference has its viewer beside it.
+        // The console has its script inline; the API reference loads its viewer.
         assert_eq!(policy.contains("script-src 'self'"), path == "/docs");
         for absolute in ["src=\"/", "href=\"/", "http://", "https://"] {
             assert!(!answer.body.contains(absolute), "{path} is not below a stage's path then: {absolute}");

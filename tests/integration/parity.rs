@@ -1,4 +1,4 @@
-//! The same operation through every dialect that has it is the same request to EC2.
+//! The same operation in different dialects is the same request to EC2.
 
 use crate::support::xml::{Response, change, changed, describe, instance, instance_without_id, launched};
 use crate::support::{A, Function, RecordedRequest};
@@ -28,7 +28,7 @@ async fn changes_are_the_same_in_every_dialect() {
         let v1 = sent("PUT", &format!("/v1/{A}/{action}"), &response, 1).await;
         assert_eq!(v1, ec2, "{action}");
         if action != "terminate" {
-            // workwork's tag is its own second call.
+            // The tag `start_time` is a second call.
             let path = format!("/instance/us-east-1/{A}/{action}");
             let instance = sent("POST", &path, &response, 2).await;
             assert_eq!(instance, ec2, "{action}");

@@ -1,4 +1,4 @@
-//! Policies: who may do what to which instance, in every dialect.
+//! Cedar policies in every dialect.
 
 use crate::support::xml::{Instance, buckets, describe, instance, launched, response, stopped, terminated};
 use crate::support::{
@@ -95,7 +95,7 @@ async fn example_small_launches_limits_type_count_and_region() {
     ] {
         assert_eq!(line[member], value, "{member}");
     }
-    // What was launched small does not grow.
+    // A modification can't exceed the limit of a launch.
     let function = governed(&example("small-launches"), [describe([running(A)])]).await;
     let modify = format!("/v1/{A}/modify?attribute=instanceType&value=m5.large");
     assert_eq!(function.put(&modify).await.status, 403);
@@ -112,7 +112,7 @@ async fn one_forbidden_instance_fails_the_whole_request_before_any_change() {
         answer.refuses(403, "Forbidden", message);
         assert_eq!(function.wire.actions(), ["DescribeInstances"]);
     }
-    // One of which EC2 says nothing is none that could be permitted.
+    // An instance that EC2 does not describe can't be permitted.
     let function = governed(&example("teams"), [describe([of_team(A, "blue")])]).await;
     let answer = function.stop(&format!("{A},{B}")).await;
     answer.refuses(404, "InvalidInstanceID.NotFound", "There is no instance i-abba916b");
@@ -160,7 +160,7 @@ async fn list_shows_visible_instances_only() {
     assert_eq!(listed.as_array().unwrap().len(), 1, "{listed}");
     assert_eq!(listed[0]["Instances"][0]["InstanceId"], A);
     assert_eq!(function.wire.actions(), ["DescribeInstances"; 2]);
-    // Another region is another thing to permit.
+    // The permit does not include other regions.
     let message = "The policy of this deployment does not permit DescribeInstances of eu-west-2";
     function.list("eu-west-2").await.refuses(403, "Forbidden", message);
     function.assert_no_calls();
@@ -263,7 +263,7 @@ fn invalid_policy_stops_the_start_and_is_reported_with_its_line() {
             "line 3: ",
         ),
         ("permit (principal == ?principal, action, resource);".into(), "a template"),
-        // It would never forbid anything.
+        // This policy would never apply.
         (
             "forbid (principal, action == Action::\"TerminateInstances\", resource is Launch);".into(),
             "policy is impossible",

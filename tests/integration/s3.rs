@@ -1,4 +1,4 @@
-//! `/s3` against moto, and what it refuses without a call to AWS.
+//! `/s3` against moto, and its input validation.
 
 use crate::support::xml::{response, s3_refusal};
 use crate::support::{Answer, Function, HttpApiEvent, file};
@@ -16,7 +16,7 @@ async fn bucket(function: &Function, name: &str) -> String {
     path
 }
 
-/// Stores bytes as API Gateway hands them over.
+/// Stores bytes, which API Gateway passes on in base64.
 async fn put(function: &Function, path: &str, content_type: &str, content: &[u8]) -> Answer {
     let event = HttpApiEvent::new("PUT", path).key().body(content_type, &BASE64_STANDARD.encode(content));
     function.send(event.set("/isBase64Encoded", json!(true))).await
@@ -27,7 +27,7 @@ fn content(answer: &Answer) -> Vec<u8> {
     BASE64_STANDARD.decode(&answer.body).unwrap()
 }
 
-/// A REST API's event: its path is percent-encoded, as the caller sent it.
+/// An event of a REST API. Its path is percent-encoded, as sent.
 fn rest(method: &str, path: &str) -> Value {
     let mut event: Value = serde_json::from_str(&file("events/s3-get-object-rest.json")).unwrap();
     event["httpMethod"] = json!(method);
@@ -112,7 +112,7 @@ async fn object_keys_are_preserved_by_both_kinds_of_api() {
         long.as_str(),
     ];
     for key in keys {
-        // An HTTP API hands the path over decoded, a REST API as it was sent. What went in by one comes out by the other.
+        // An HTTP API decodes the path, a REST API passes it on as sent. Both read the same keys.
         let decoded =
             |method: &str| HttpApiEvent::new(method, "/").key().set("/rawPath", json!(format!("{path}/{key}")));
         let encoded = |method: &str| rest(method, &format!("{path}/{}", utf8_percent_encode(key, NON_ALPHANUMERIC)));
@@ -148,7 +148,7 @@ async fn bodies_are_preserved_byte_for_byte() {
         assert!(content(&answer) == bytes, "{key} differs");
         assert_eq!(answer.headers["content-type"], content_type);
     }
-    // Text is handed over as text.
+    // API Gateway passes text on as text.
     let event = HttpApiEvent::new("PUT", &format!("{path}/text")).key().body("text/plain", "añb\r\n");
     assert_eq!(function.send(event).await.status, 201);
     assert_eq!(content(&function.get(&format!("{path}/text")).await), "añb\r\n".as_bytes());
@@ -156,7 +156,7 @@ async fn bodies_are_preserved_byte_for_byte() {
     assert_eq!((head.status, head.body.as_str()), (200, ""));
 }
 
-/// Sends a request to a presigned URL, as curl would, and reads the whole answer.
+/// Sends a request to a presigned URL, as curl would. Returns status and body.
 async fn by_url(method: &str, url: &str, body: &[u8]) -> (u16, Vec<u8>) {
     let (authority, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
     let mut stream = TcpStream::connect(authority).await.unwrap();
@@ -272,7 +272,7 @@ async fn errors_of_s3_keep_their_codes() {
 
 #[tokio::test]
 async fn body_with_the_content_type_of_a_form_is_stored_unchanged() {
-    // On the wire: moto takes a form apart, and stores nothing.
+    // Not with moto, which parses a form and stores nothing.
     let function = Function::canned([response(200, "")]).await;
     let answer = put(&function, "/s3/demo-x/k", "application/x-www-form-urlencoded", b"Hello World! \xff").await;
     answer.is(201, &json!({"name": "k"}));

@@ -1,4 +1,4 @@
-//! The process that Lambda starts: what it does before the first request, and that it can do without.
+//! The process that Lambda starts, and its warm-up before the first request.
 
 use crate::support::xml::{describe, pong};
 use crate::support::{HttpApiEvent, KEY, SERVICE, Wire, sha256};
@@ -17,7 +17,7 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Starts the function over the EC2 at this address.
+    /// Starts the function with EC2 at this address.
     pub async fn start(endpoint: &str, variables: &[(&str, &str)]) -> Self {
         let runtime = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let function = Command::new(env!("CARGO_BIN_EXE_bootstrap"))
@@ -40,7 +40,7 @@ impl Sandbox {
         Self { runtime, function }
     }
 
-    /// The answer to an event.
+    /// Invokes the function. Returns its response to the event.
     pub async fn invoke(&self, event: HttpApiEvent, trace: Option<&str>) -> Value {
         let trace = trace.map(|trace| format!("lambda-runtime-trace-id: {trace}\r\n")).unwrap_or_default();
         let deadline = (SystemTime::now() + Duration::from_secs(28)).duration_since(UNIX_EPOCH).unwrap().as_millis();
@@ -53,7 +53,7 @@ impl Sandbox {
         serde_json::from_str(&body[body.find('{').unwrap()..=body.rfind('}').unwrap()]).unwrap()
     }
 
-    /// Answers one request of the function to the Runtime API, which is the result.
+    /// Answers one request of the function to the Runtime API. Returns the request.
     async fn answer(&self, headers: &str, body: &str) -> String {
         let (mut stream, _) = self.runtime.accept().await.unwrap();
         let mut request = Vec::new();
@@ -75,7 +75,7 @@ impl Sandbox {
         String::from_utf8(request).unwrap()
     }
 
-    /// Stops the function. The result is its log.
+    /// Stops the function. Returns its log.
     pub fn stop(mut self) -> Vec<Value> {
         self.function.kill().unwrap();
         let output = String::from_utf8(self.function.wait_with_output().unwrap().stdout).unwrap();
@@ -109,7 +109,7 @@ async fn warm_up_without_a_response_ends_after_its_timeout() {
         let answer = sandbox.invoke(HttpApiEvent::new("GET", "/health"), None).await;
         assert_eq!(answer["statusCode"], 200, "{answer}");
         let log = sandbox.stop();
-        // A connection may take three seconds, an answer twelve.
+        // Without the warm-up's own timeout: 3 s for a connection, 12 s for a response.
         assert!(log[0]["InitDuration"].as_f64().unwrap() < longest, "{log:?}");
     }
 }

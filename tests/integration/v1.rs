@@ -1,4 +1,4 @@
-//! `/v1`: the document's defaults, its statuses and words, the 13 fields and every attribute.
+//! `/v1`: documented defaults, statuses and texts, the 13 fields and every attribute.
 
 use crate::support::xml::{change, changed, describe, instance, launched, modified, refusal, throttled};
 use crate::support::{A, B, Function, HttpApiEvent, IMAGE, NO_INSTANCE, own_region};
@@ -397,7 +397,7 @@ async fn error_of_ec2_is_404_for_an_unknown_instance_and_408_otherwise() {
         answer.is(expected.0, &json!(expected.1));
         assert_eq!(answer.headers["x-error-code"], code);
     }
-    // Cut connections and nonsense are EC2's errors, too.
+    // A closed connection is an error of EC2, too.
     let function = Function::canned([]).await;
     function.put(start).await.is(
         408,

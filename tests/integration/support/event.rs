@@ -1,4 +1,4 @@
-//! What API Gateway sends to the function.
+//! Events of API Gateway.
 
 use super::KEY;
 use serde_json::{Value, json};

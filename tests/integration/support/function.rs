@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use time::OffsetDateTime;
 
-/// A file with these policies.
+/// Writes policies to a file. Returns its path.
 pub fn policy_file(policies: &str) -> String {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let name = format!("{}-{}.cedar", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
@@ -116,7 +116,7 @@ impl Function {
         self.app.ec2 = Ec2::new(sdk(&self.app.config, provider), Some(self.wire.url.clone()));
     }
 
-    /// Sends an event as Lambda does, and reads the answer as API Gateway does.
+    /// Sends an event as Lambda does. Returns the response as API Gateway reads it.
     pub async fn invoke(&self, event: &Value) -> Answer {
         self.invoke_within(event, Duration::from_secs(28)).await
     }

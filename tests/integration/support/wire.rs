@@ -1,5 +1,5 @@
-//! A server on a real socket in the place of AWS: it records requests, and answers them itself or
-//! lets moto answer them.
+//! A server on a real socket in the place of AWS. It records requests, and answers them or passes
+//! them on to moto.
 
 use super::moto::{self, moto_port};
 use super::xml::{self, Response};
@@ -19,7 +19,7 @@ pub struct RecordedRequest {
     pub path: String,
     pub headers: BTreeMap<String, String>,
     pub body: Vec<u8>,
-    /// Where the connection came from.
+    /// The client's address.
     pub connection: SocketAddr,
 }
 
@@ -69,10 +69,10 @@ impl RecordedRequest {
     }
 }
 
-/// What the server does with a request.
+/// How the server treats requests.
 #[derive(Clone, Debug)]
 pub enum Behavior {
-    /// Passes it on to moto.
+    /// Passes every request on to moto.
     Moto,
     /// Sends these responses one after the other, each after a delay; then cuts the connection.
     Canned(Arc<Mutex<VecDeque<Response>>>, Duration),
@@ -82,22 +82,22 @@ pub enum Behavior {
     Faulty(Fault, Arc<AtomicUsize>),
 }
 
-/// What can happen to a request on its way to AWS, or to the answer on its way back.
+/// A fault of a request on its way to AWS, or of the response on its way back.
 #[derive(Clone, Copy, Debug)]
 pub enum Fault {
-    /// moto answers later than usual.
+    /// moto's response is delayed.
     Late(Duration),
-    /// The connection ends before the request gets to moto.
+    /// The connection is closed before the request reaches moto.
     Cut,
-    /// The connection ends when moto has done what was asked for.
+    /// The connection is closed after moto has carried out the request.
     CutAfter,
     /// The connection is reset.
     Reset,
-    /// Half of the body of moto's answer gets through.
+    /// Half of the body of moto's response is delivered.
     Truncated,
-    /// moto's answer gets through with other characters in its body.
+    /// moto's response is delivered with wrong characters in its body.
     Garbled,
-    /// The connection stays open, and nothing comes.
+    /// The connection stays open without a response.
     Silent,
     /// Something other than AWS answers with this status and body.
     Answer(u16, &'static str),
@@ -105,7 +105,7 @@ pub enum Fault {
     Refusal(u16, &'static str),
 }
 
-/// A server on a real socket that records what reaches it, and answers itself or lets moto answer.
+/// A server that records requests, and answers them or passes them on to moto.
 pub struct Wire {
     pub url: String,
     recorded: Arc<Mutex<Vec<RecordedRequest>>>,
