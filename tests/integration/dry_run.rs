@@ -104,7 +104,7 @@ async fn dry_run_against_moto_changes_nothing() {
     assert_eq!(function.post_json("/ec2/create", &body).await.json()["DryRun"], true);
     let answer = function.post(&format!("/instance/{region}/{id}/stop?dry_run=true")).await;
     assert_eq!(answer.json()["DryRun"], true);
-    let listed = function.get(&format!("/ec2/list?region_name={region}")).await.json();
+    let listed = function.list(region).await.json();
     assert_eq!(listed.as_array().unwrap().len(), 1, "{listed}");
     assert_eq!((&listed[0]["id"], &listed[0]["instance-state"]), (&json!(id), &json!("running")));
     let shown = function.get(&format!("/instance/{region}/{id}")).await.json();

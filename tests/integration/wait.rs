@@ -75,7 +75,7 @@ async fn expired_wait_is_a_warning() {
         (200, &*format!("299 - \"1 of 1 not stopped: {A} stopping\""))
     );
     for wait in ["-1", "901", "soon", "1.5"] {
-        let answer = function.post(&format!("/ec2/stop?region_name=eu-west-1&instance_id={A}&wait={wait}")).await;
+        let answer = function.stop(&format!("{A}&wait={wait}")).await;
         answer.refuses(400, "InvalidParameterValue", "wait must be a whole number from 0 to 900");
     }
 }

@@ -1,4 +1,5 @@
-//! Requests as verbs: with the right key, to any path or to the commonest routes.
+//! Requests as verbs, with the right key: to any path, and to the most common routes. An instance
+//! may be followed by more parameters: `function.stop("i-abba916a&wait=5")`.
 
 use super::{Answer, Function, HttpApiEvent, REGION};
 use serde_json::Value;
