@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Invokes the built function as Lambda does: every sample event, in order, as one story against one moto server.
+"""Invokes the built function as Lambda does: the sample events as the story of tests/story.json,
+against one moto server.
 
-`make e2e` builds the function and starts this. The function runs in a Lambda container (SAM, Docker) or, where there is no
-Docker, in Lambda's own Runtime Interface Emulator; which of the two is said at the beginning and at the end. With Docker
-a few real HTTP calls through `sam local start-api` follow.
+`make e2e` builds the function and starts this. The function runs in a Lambda container (SAM,
+Docker) or, where there is no Docker, in Lambda's own Runtime Interface Emulator; the first and the
+last line say which. With Docker a few real HTTP calls through `sam local start-api` follow.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import ipaddress
 import json
 import os
 import platform
+import re
 import signal
 import socket
 import subprocess
@@ -30,129 +32,102 @@ import boto3
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 SAM = ROOT / ".venv-sam/bin/sam"
-TEMPLATE = ROOT / ".aws-sam/local/template.yaml"  # beside what is built to be deployed, which is for another processor
+# Beside the build for deployment, which is for another processor.
+TEMPLATE = ROOT / ".aws-sam/local/template.yaml"
 BUILT = TEMPLATE.parent / "Ec2ControlApi"
 KEY = "local-only-key"
 REGION = "us-east-1"
 IMAGE = "ami-1e749f67"  # one that moto knows
-ARCHITECTURE = "x86_64" if platform.machine() in ("x86_64", "AMD64") else "arm64"  # what this machine can run
-
-# What stands in the sample events for what is known only when they run.
-INSTANCE, GROUP, SAMPLE_IMAGE = "i-0123456789abcdef0", "sg-0123456789abcdef0", "ami-0123456789abcdef0"
-
-
-# ------------------------------------------------------------------------------------------------------------ the story
-# One entry an event: its name, the status, and what the body must be. `it` is the body as JSON, `ids` what is known so far.
-
-def launched(it, ids):
-    ids["instance"] = it["InstanceId"]
-    return it["State"] == {"Code": 0, "Name": "pending"} and it["KeyName"] == "demo" and it["ImageId"] == IMAGE
-
-
-def launched_by_v1(it, ids):
-    ids["instance"] = it[0]
-    return len(it) == 1
-
-
-def change(now, before):
-    return lambda it, ids: (
-        it["InstanceId"] == ids["instance"]
-        and (it["CurrentState"]["Name"], it["PreviousState"]["Name"]) == (now, before)
-    )
-
-
-def described(it, ids):
-    return set(it) == {"public_dns_name", "public_ip_address", "state", "tags", "type"} and it["type"] == "t3.micro"
-
-
-def listed(it, ids):
-    return [row["id"] for row in it if row["instance-state"] != "terminated"] == [ids["instance"]]
-
+ARCHITECTURE = "x86_64" if platform.machine() in ("x86_64", "AMD64") else "arm64"  # of this machine
 
 MODIFIED = "Instance modification succeeded"
-EMPTY = None
-PAGE = object()  # a compressed document
-OBJECT = base64.b64decode(json.loads((ROOT / "events/s3-put-object.json").read_text())["body"])
-STORY = [
-    ("health", 200, lambda it, ids: it["status"] == "ok"),
-    ("openapi", 200, lambda it, ids: it["openapi"].startswith("3.1") and "/ec2/create" in it["paths"]),
-    ("console", 200, PAGE),
-    ("console-rest", 200, PAGE),
-    ("docs", 200, PAGE),
-    ("docs-file", 200, PAGE),
-    ("ec2-create", 200, launched),
-    ("ec2-list", 200, listed),
-    ("ec2-list-rest", 200, listed),
-    ("ec2-reservations", 200, lambda it, ids: it[0]["Instances"][0]["InstanceId"] == ids["instance"]),
-    ("ec2-permissions", 200, lambda it, ids: [(row["id"], row["refused"]) for row in it] == [(ids["instance"], {})]),
-    ("regions-list", 200, lambda it, ids: {"name": "us-east-1", "instances": {"running": 1}} in it),
-    ("ec2-stop", 200, change("stopping", "running")),
-    ("ec2-start", 200, change("pending", "stopped")),
-    ("ec2-start-rest", 200, change("pending", "running")),
-    ("ec2-reboot", 200, lambda it, ids: it == {"InstanceId": ids["instance"]}),
-    ("instance-stop", 204, EMPTY),
-    ("instance-describe", 200, lambda it, ids: described(it, ids) and it["tags"]["start_time"] == ""
-     and it["tags"]["ec2-control-api:caller"] == "demo"),
-    ("instance-start", 204, EMPTY),
-    ("instance-reboot", 204, EMPTY),
-    ("instance-describe-rest", 200, lambda it, ids: described(it, ids) and len(it["tags"]["start_time"]) == 26),
-    ("v1-attributes", 200, lambda it, ids: it["id"] == ids["instance"]),
-    ("v1-attribute", 200, lambda it, ids: len(it) == 1),
-    ("v1-modify", 200, lambda it, ids: it == MODIFIED),
-    ("v1-stop", 200, lambda it, ids: it == MODIFIED),
-    ("v1-start", 200, lambda it, ids: it == MODIFIED),
-    ("v1-reboot", 200, lambda it, ids: it == MODIFIED),
-    ("ec2-terminate", 200, change("shutting-down", "running")),
-    ("v1-launch", 200, launched_by_v1),
-    ("v1-terminate", 200, lambda it, ids: it == MODIFIED),
-    ("s3-create-bucket", 201, lambda it, ids: it == {"name": "demo-bucket"}),
-    ("s3-list-buckets", 200, lambda it, ids: [row["name"] for row in it] == ["demo-bucket"]),
-    ("s3-put-object", 201, lambda it, ids: it == {"name": "hello/wörld 1.txt"}),
-    ("s3-list-objects", 200, lambda it, ids: [(r["name"], r["size"]) for r in it] == [("hello/wörld 1.txt", len(OBJECT))]),
-    ("s3-get-object", 200, OBJECT),
-    ("s3-get-object-rest", 200, OBJECT),
-    ("s3-delete-object", 204, EMPTY),
-    ("s3-delete-bucket", 204, EMPTY),
-]
+STORY = json.loads((ROOT / "tests/story.json").read_text())  # explains itself
 
 
-def filled(path, ids):
-    """A sample event with real IDs for its placeholders, in its base64 body too."""
+# ---------------------------------------------------------------------------------------- the story
+
+def fits(expected, actual, values, whole):
+    """Whether a body, or a part of one, is as expected. Unless `whole`, objects may have other
+    members. Remembers values that are not known yet."""
+    if expected == "*":
+        return True
+    if isinstance(expected, str) and expected.startswith("$"):
+        name = expected[1:]
+        return (
+            isinstance(actual, str)
+            and re.fullmatch(STORY["values"][name], actual) is not None
+            and values.setdefault(name, actual) == actual
+        )
+    if isinstance(expected, dict):
+        return (
+            isinstance(actual, dict)
+            and (not whole or len(expected) == len(actual))
+            and all(name in actual and fits(part, actual[name], values, whole) for name, part in expected.items())
+        )
+    if isinstance(expected, list):
+        return (
+            isinstance(actual, list)
+            and len(expected) == len(actual)
+            and all(fits(part, other, values, whole) for part, other in zip(expected, actual))
+        )
+    return type(expected) is type(actual) and expected == actual
+
+
+def filled(name, placeholders, values):
+    """Reads a sample event and replaces its placeholders, in a base64 body, too. Placeholders of
+    unknown values are kept."""
 
     def fill(text):
-        # The image first: its ID ends like an instance's.
-        return text.replace(SAMPLE_IMAGE, IMAGE).replace(GROUP, ids["group"]).replace(INSTANCE, ids["instance"])
+        # An AMI's placeholder ends like an instance's: the order of the names puts it first.
+        for placeholder, value in sorted(placeholders.items()):
+            text = text.replace(placeholder, values.get(value, placeholder))
+        return text
 
-    event = json.loads(fill(Path(path).read_text()))
+    event = json.loads(fill((ROOT / f"events/{name}.json").read_text()))
     if event.get("isBase64Encoded"):
-        with contextlib.suppress(UnicodeDecodeError):  # what is no text has no placeholders
+        with contextlib.suppress(UnicodeDecodeError):  # a body that is not text has no placeholders
             body = fill(base64.b64decode(event["body"]).decode())
             event["body"] = base64.b64encode(body.encode()).decode()
     return event
 
 
-def wrong_with(answer, status, expected, ids):
-    """What an answer is not; None if it is all that it should be."""
-    if answer.get("statusCode") != status:
-        return f"the status is not {status}"
+def wrong_with(answer, step, values):
+    """How an answer differs from a step of the story; None if it does not."""
+    if answer.get("statusCode") != step["status"]:
+        return f"the status is not {step['status']}"
     headers = {**answer.get("headers", {}), **answer.get("multiValueHeaders", {})}
     if "x-request-id" not in headers:
         return "there is no x-request-id"
+    for name, text in step.get("headers", {}).items():
+        if text not in str(headers.get(name)):
+            return f"the header {name} does not say {text}"
     body = answer.get("body") or ""
-    if expected is EMPTY:
-        return "the body is not empty" if body else None
-    if expected is PAGE:
+    if step.get("empty") and body:
+        return "the body is not empty"
+    if step.get("compressed"):
         compressed = answer["isBase64Encoded"] and gzip.decompress(base64.b64decode(body))
-        return None if compressed else "the body is not compressed"
-    if isinstance(expected, bytes):
-        return None if answer["isBase64Encoded"] and base64.b64decode(body) == expected else "the bytes differ"
-    return None if expected(json.loads(body), ids) else "the body is not what it should be"
+        if not compressed or headers.get("content-encoding") not in ("gzip", ["gzip"]):
+            return "the body is not compressed"
+    if "bytes_of" in step:
+        stored = filled(step["bytes_of"], {}, values)["body"]
+        if not answer["isBase64Encoded"] or base64.b64decode(body) != base64.b64decode(stored):
+            return "the bytes differ"
+    if "body" in step and not fits(step["body"], json.loads(body), values, whole=True):
+        return f"the body is not {step['body']}"
+    if "has" in step and not fits(step["has"], json.loads(body), values, whole=False):
+        return f"the body does not have {step['has']}"
+    for expected in step.get("includes", []):
+        if not any(fits(expected, item, values, whole=True) for item in json.loads(body)):
+            return f"the list does not include {expected}"
+    if step.get("alone_in_a_new_account") and len(json.loads(body)) != len(step["includes"]):
+        return "the list includes something else"
+    return None
 
 
-# --------------------------------------------------------------------------------------------------- what it runs against
+# ----------------------------------------------------------------------------- what it runs against
 
 class Programs(contextlib.ExitStack):
-    """Everything that was started, each in a session of its own, ended with all that it started itself."""
+    """Started programs. Each has a session of its own, and ends with its child processes."""
 
     def start(self, command, name, **options):
         log = self.enter_context(tempfile.NamedTemporaryFile(prefix=f"e2e-{name}-", suffix=".log"))
@@ -224,7 +199,7 @@ def variables(moto_url):
     }
 
 
-# ------------------------------------------------------------------------------------------------------------ two ways
+# ----------------------------------------------------------------------------------------- two ways
 
 def without_aws():
     """No credentials and no profile of the user's: SAM hands what it finds to the function."""
@@ -264,7 +239,8 @@ class Docker:
         return bridge.get("Gateway") or str(next(ipaddress.ip_network(bridge["Subnet"]).hosts()))
 
     def command(self, programs, command, configuration):
-        """A command of `sam local`, and its environment. The function gets variables that the template declares, no other."""
+        """A command of `sam local`, and its environment. The function gets the variables that the
+        template declares, no others."""
         credentials = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
         file = programs.enter_context(tempfile.NamedTemporaryFile("w", suffix=".json"))
         json.dump({"Parameters": configuration}, file)
@@ -281,7 +257,8 @@ class Docker:
         parts, environment = self.command(programs, command, configuration)
         parts += ["--port", str(port), "--warm-containers", "EAGER"]
         if command == "start-api":
-            parts.append("--disable-authorizer")  # as samconfig.toml has it, which SAM does not read for a built template
+            # As in samconfig.toml, which SAM does not read for a built template.
+            parts.append("--disable-authorizer")
         child = programs.start(parts, command, cwd=ROOT, env=environment)
         wait_for(self.host, port, child, 300)
         return child, f"http://{self.host}:{port}"
@@ -317,7 +294,7 @@ class Emulator:
         return child, f"http://{self.host}:{port}/2015-03-31/functions/function/invocations"
 
 
-# ------------------------------------------------------------------------------------------------------------- the run
+# ------------------------------------------------------------------------------------------ the run
 
 class Tally:
     passed = failed = 0
@@ -331,13 +308,14 @@ class Tally:
             print(f"FAILED  {what}: {wrong}\n        {seen}", flush=True)
 
 
-def tell_story(tally, url, ids, child):
-    for name, status, expected in STORY:
-        event = filled(ROOT / f"events/{name}.json", ids)
+def tell_story(tally, url, values, child):
+    for step in STORY["steps"]:
+        name = step["event"]
+        event = filled(name, {**STORY["placeholders"], **step.get("placeholders", {})}, values)
         _, _, body = send(url, "POST", {"content-type": "application/json"}, json.dumps(event).encode())
         try:
             answer = json.loads(body)
-            wrong = wrong_with(answer, status, expected, ids)
+            wrong = wrong_with(answer, step, values)
         except (ValueError, KeyError, IndexError, TypeError) as error:
             answer, wrong = body, f"the answer can't be read ({error!r})"
         tally.note(f"events/{name}.json", wrong, answer)
@@ -346,11 +324,11 @@ def tell_story(tally, url, ids, child):
             return  # the rest needs the instance
 
 
-def call_api(tally, url, ids):
+def call_api(tally, url, values):
     """Real HTTP through SAM's gateway, which hands paths over as API Gateway does."""
     key = {"x-api-key": KEY}
     form = {**key, "content-type": "application/x-www-form-urlencoded"}
-    create = f"region_name={REGION}&KeyName=demo&SecurityGroupId={ids['group']}".encode()
+    create = f"region_name={REGION}&KeyName=demo&SecurityGroupId={values['group']}".encode()
     status, _, body = send(f"{url}/ec2/create", "POST", form, create)
     tally.note("POST /ec2/create", None if status == 200 else "the status is not 200", body)
     instance = json.loads(body).get("InstanceId", "")
@@ -377,7 +355,7 @@ def main():
     asked = arguments.parse_args()
     if not (BUILT / "bootstrap").exists():
         sys.exit("There is no built function: make build-local")
-    untold = {path.stem for path in (ROOT / "events").glob("*.json")} ^ {name for name, _, _ in STORY}
+    untold = {path.stem for path in (ROOT / "events").glob("*.json")} ^ {step["event"] for step in STORY["steps"]}
     if untold:
         sys.exit(f"events/ and the story differ: {', '.join(sorted(untold))}")
 
@@ -385,14 +363,14 @@ def main():
     way = Emulator() if missing else Docker(asked.image)
     banner = f"{way.name}" + (f" - NOT in a container: {missing}" if missing else "")
     print(f"=== end to end in {banner}", flush=True)
-    tally, ids = Tally(), {"instance": INSTANCE}
+    tally, values = Tally(), {"image": IMAGE}
     with Programs() as programs:
-        moto, ids["group"] = start_moto(programs, way.moto_host())
+        moto, values["group"] = start_moto(programs, way.moto_host())
         child, url = way.invoker(programs, variables(moto))
-        tell_story(tally, url, ids, child)
+        tell_story(tally, url, values, child)
         if not missing:
             child, url = way.sam(programs, "start-api", variables(moto))
-            call_api(tally, url, ids)
+            call_api(tally, url, values)
         if tally.failed:
             print(child.log.read_text()[-4000:])
     print(f"=== end to end in {banner}")

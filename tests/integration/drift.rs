@@ -1,4 +1,4 @@
-//! One route table, one table of variables: README, sample events and template say the same, or these tests fail.
+//! README, sample events and template agree with the route table and the table of variables.
 
 use crate::support::{file, root};
 use ec2_control_api::config::VARIABLES;
@@ -14,13 +14,13 @@ fn routes() -> impl Iterator<Item = &'static Route> {
 }
 
 #[test]
-fn every_path_begins_with_its_dialects_prefix_and_no_two_routes_are_the_same() {
+fn routes_are_unique_and_begin_with_the_prefix_of_their_dialect() {
     let mut seen = BTreeSet::new();
     for dialect in DIALECTS {
         assert!(dialect.summary.ends_with('.'), "{}", dialect.name);
         for route in dialect.routes {
-            assert!(route.responses.iter().any(|it| it.status < 300), "{}", route.path);
-            assert!(route.responses.iter().all(|it| it.summary.ends_with('.')), "{}", route.path);
+            assert!(route.responses.iter().any(|response| response.status < 300), "{}", route.path);
+            assert!(route.responses.iter().all(|response| response.summary.ends_with('.')), "{}", route.path);
             assert!(route.path.starts_with(dialect.prefix), "{}", route.path);
             assert!(route.summary.ends_with('.'), "{}", route.path);
             for method in route.methods {
@@ -29,8 +29,12 @@ fn every_path_begins_with_its_dialects_prefix_and_no_two_routes_are_the_same() {
             for (i, parameter) in route.parameters.iter().enumerate() {
                 assert!(parameter.summary.ends_with('.'), "{} of {}", parameter.name, route.path);
                 let others = &route.parameters[..i];
-                let names = |of: &str| others.iter().any(|it| it.name == of || it.aliases.contains(&of));
-                assert!(!names(parameter.name) && !parameter.aliases.iter().any(|it| names(it)), "{}", parameter.name);
+                let taken = |name: &str| others.iter().any(|other| other.name == name || other.aliases.contains(&name));
+                assert!(
+                    !taken(parameter.name) && !parameter.aliases.iter().any(|alias| taken(alias)),
+                    "{}",
+                    parameter.name
+                );
             }
         }
     }
@@ -45,7 +49,8 @@ fn the_readme_has_a_row_for_every_route_and_no_other() {
         .map(|(route, _)| route.to_owned())
         .filter(|route| route.contains(" /"))
         .collect();
-    let expected: BTreeSet<String> = routes().map(|it| format!("{} {}", it.methods.join(", "), it.path)).collect();
+    let expected: BTreeSet<String> =
+        routes().map(|route| format!("{} {}", route.methods.join(", "), route.path)).collect();
     assert_eq!(rows, expected);
     for route in routes() {
         let parameter =
@@ -63,9 +68,10 @@ fn the_readme_has_a_row_for_every_variable_and_no_other() {
     let rows: Vec<_> = section.lines().filter(|line| line.starts_with("| `")).collect();
     let expected: Vec<_> = VARIABLES
         .iter()
-        .map(|it| {
-            let default = if it.default.is_empty() { String::new() } else { format!("`{}`", it.default) };
-            format!("| `{}` | {default} | {} |", it.name, it.summary)
+        .map(|variable| {
+            let default = variable.default;
+            let default = if default.is_empty() { String::new() } else { format!("`{default}`") };
+            format!("| `{}` | {default} | {} |", variable.name, variable.summary)
         })
         .collect();
     assert_eq!(rows, expected);
@@ -83,21 +89,22 @@ fn the_template_passes_every_variable_that_the_function_reads_and_no_other() {
         .map(|(name, _)| name)
         .filter(|name| name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
         .collect();
-    let mut expected: BTreeSet<_> = VARIABLES.iter().map(|it| it.name).collect();
-    // Not the function's own: it reaches an emulator by it.
+    let mut expected: BTreeSet<_> = VARIABLES.iter().map(|variable| variable.name).collect();
+    // A variable of the SDK: the address of an emulator.
     expected.insert("AWS_ENDPOINT_URL");
     assert_eq!(names, expected);
 }
 
 #[test]
-fn the_role_may_do_what_the_routes_need_and_nothing_else() {
-    // An action is a list item or a value of `Action:` in the statements that allow; the one that denies repeats some.
+fn the_role_allows_the_iam_actions_of_the_routes_and_no_other() {
+    // An action is a list item or a value of `Action:` in the statements that allow. The one that
+    // denies repeats some.
     let template = file("template.yaml");
     let mut allowed = BTreeSet::new();
     let mut effect = "";
     for line in template.lines().map(|line| line.split(" #").next().unwrap_or_default().trim()) {
-        if let Some(it) = line.strip_prefix("Effect: ") {
-            effect = it;
+        if let Some(value) = line.strip_prefix("Effect: ") {
+            effect = value;
         }
         let action = line.strip_prefix("Action: ").or_else(|| line.strip_prefix("- ")).unwrap_or_default();
         if effect == "Allow" && ["ec2:", "s3:", "ssm:", "iam:"].iter().any(|service| action.starts_with(service)) {
@@ -109,7 +116,7 @@ fn the_role_may_do_what_the_routes_need_and_nothing_else() {
 }
 
 #[test]
-fn every_route_has_a_sample_event_that_leads_to_it() {
+fn every_route_has_a_sample_event() {
     let config = ec2_control_api::config::Config::read(|name| match name {
         "AWS_REGION" => Some("us-east-1".into()),
         "BUCKET_PREFIX" => Some("demo-".into()),
@@ -133,13 +140,15 @@ fn every_route_has_a_sample_event_that_leads_to_it() {
             _ => panic!("events/{name}.json leads nowhere: {method} {path}"),
         }
     }
-    let all: BTreeSet<_> =
-        DIALECTS.iter().flat_map(|it| it.routes.iter().map(|route| format!("{} {}", it.name, route.name))).collect();
+    let all: BTreeSet<_> = DIALECTS
+        .iter()
+        .flat_map(|dialect| dialect.routes.iter().map(|route| format!("{} {}", dialect.name, route.name)))
+        .collect();
     assert_eq!(led_to, all);
 }
 
 #[test]
-fn every_test_that_the_threat_model_names_exists() {
+fn every_test_named_in_the_threat_model_exists() {
     let mut sources = String::new();
     for folder in [
         "src",
@@ -154,7 +163,7 @@ fn every_test_that_the_threat_model_names_exists() {
     ] {
         for entry in std::fs::read_dir(root().join(folder)).unwrap() {
             let path = entry.unwrap().path();
-            if path.extension().is_some_and(|it| it == "rs") {
+            if path.extension().is_some_and(|extension| extension == "rs") {
                 sources += &std::fs::read_to_string(path).unwrap();
             }
         }

@@ -1,4 +1,4 @@
-//! API Gateway events through the real function to a real moto server over HTTP, and single EC2 calls on the wire.
+//! API Gateway events through the whole function to a moto server over HTTP, and calls on the wire.
 //!
 //! One binary, because linking the SDK takes longer than running every test in it.
 
@@ -11,22 +11,34 @@
 )]
 #![expect(unreachable_pub, reason = "nothing outside a test binary can reach it anyway")]
 
+mod ambiguity;
 mod common;
+mod compression;
+mod csv;
 mod drift;
+mod dry_run;
 mod ec2;
 mod events;
 mod faults;
-mod gate;
-mod habits;
+mod idempotency;
 mod instance;
+mod launch;
 mod layers;
+mod limits;
+mod lists;
 mod metrics;
+mod names;
 mod openapi;
 mod pages;
 mod parity;
+mod permissions;
+mod policies;
+mod regions;
 mod s3;
+mod secrets;
 mod start;
 mod support;
 mod trace;
 mod v1;
+mod wait;
 mod wire;

@@ -1,6 +1,6 @@
-//! The OpenAPI document, and every answer of every other test held against it.
+//! The OpenAPI document. Every response of every other test is checked against it.
 
-use crate::support::{Answer, Event2, Function, KEY};
+use crate::support::{Answer, Function, HttpApiEvent, KEY};
 use ec2_control_api::config::Config;
 use ec2_control_api::http::route::{RouteMatch, find};
 use ec2_control_api::routes::{DIALECTS, api};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock, Mutex};
 
-/// A configuration with these variables, and what every one needs.
+/// A configuration with these variables and a region.
 fn config(variables: &[(&str, &str)]) -> Config {
     let value = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
     Config::read(|name| value(name).or_else(|| (name == "AWS_REGION").then(|| "us-east-1".to_owned()))).unwrap()
@@ -20,10 +20,10 @@ fn document(variables: &[(&str, &str)]) -> Value {
     serde_json::from_str(&ec2_control_api::openapi::text(&api(), &config(variables))).unwrap()
 }
 
-/// With `/s3`.
+/// The document of a deployment with `/s3`.
 static WHOLE: LazyLock<Value> = LazyLock::new(|| document(&[("BUCKET_PREFIX", "demo-")]));
 
-/// What a reference leads to, or the value itself.
+/// The target of a reference, or the value itself.
 fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     match value["$ref"].as_str() {
         Some(reference) => {
@@ -48,7 +48,7 @@ fn assert_valid(validator: &Validator, value: &Value, context: &str) {
     assert!(errors.is_empty(), "{context}: {value} is not of the documented form: {errors:#?}");
 }
 
-/// Asserts that the document has what came of an event: the status, the headers, and the form of the body.
+/// Asserts that the document describes the response to an event: its status, headers and body.
 #[track_caller]
 pub fn check(config: &Config, event: &Value, answer: &Answer) {
     static VALIDATORS: LazyLock<Mutex<HashMap<String, Arc<Validator>>>> = LazyLock::new(Mutex::default);
@@ -72,7 +72,7 @@ pub fn check(config: &Config, event: &Value, answer: &Answer) {
         return;
     }
     assert_eq!(answer.headers.contains_key("content-type"), response["content"].is_object(), "{context}: {answer:?}");
-    let is = |media_type: &str| answer.headers.get("content-type").is_some_and(|it| it.starts_with(media_type));
+    let is = |media_type: &str| answer.headers.get("content-type").is_some_and(|value| value.starts_with(media_type));
     assert!(
         !is("text/csv") || response["content"]["text/csv"].is_object(),
         "{context} with CSV, which is not documented"
@@ -101,7 +101,7 @@ fn operations(document: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
 }
 
 #[test]
-fn every_route_is_documented_and_has_a_name_of_its_own() {
+fn every_route_is_documented_with_a_unique_operation_id() {
     let documented: BTreeSet<_> =
         operations(&WHOLE).map(|(path, method, _)| format!("{} {path}", method.to_ascii_uppercase())).collect();
     let routes = DIALECTS.iter().flat_map(|dialect| dialect.routes);
@@ -112,9 +112,9 @@ fn every_route_is_documented_and_has_a_name_of_its_own() {
     let mut names = BTreeSet::new();
     for (path, method, operation) in operations(&WHOLE) {
         assert!(names.insert(operation["operationId"].as_str().unwrap()), "{method} {path}");
-        let named = path.split('/').filter_map(|it| it.strip_prefix('{')?.strip_suffix('}'));
+        let named = path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
         let documented = WHOLE["paths"][path]["parameters"].as_array().into_iter().flatten();
-        assert!(documented.map(|it| it["name"].as_str().unwrap()).eq(named), "the segments of {path}");
+        assert!(documented.map(|parameter| parameter["name"].as_str().unwrap()).eq(named), "the segments of {path}");
         let good = operation["responses"].as_object().unwrap().keys().any(|status| status.starts_with('2'));
         assert!(good, "{method} {path}");
     }
@@ -126,7 +126,7 @@ fn every_route_is_documented_and_has_a_name_of_its_own() {
 }
 
 #[test]
-fn every_reference_leads_to_something_and_every_component_is_referred_to() {
+fn every_reference_resolves_and_every_component_is_used() {
     fn collect<'a>(value: &'a Value, references: &mut BTreeSet<&'a str>) {
         match value {
             Value::Object(members) => {
@@ -148,13 +148,13 @@ fn every_reference_leads_to_something_and_every_component_is_referred_to() {
         for reference in &references {
             resolved(document, &json!({ "$ref": reference }));
         }
-        let unused: Vec<_> = components.iter().filter(|it| !references.contains(it.as_str())).collect();
+        let unused: Vec<_> = components.iter().filter(|name| !references.contains(name.as_str())).collect();
         assert!(unused.is_empty(), "{unused:?}");
     }
 }
 
 #[test]
-fn every_example_is_of_the_documented_form() {
+fn every_example_is_valid_under_its_schema() {
     let mut count = 0;
     let mut valid = |schema: &Value, example: &Value, context: String| {
         assert!(!example.is_null(), "{context} has no example");
@@ -185,11 +185,11 @@ fn every_example_is_of_the_documented_form() {
 }
 
 #[test]
-fn a_document_shows_what_the_deployment_has_and_nothing_of_what_it_is_configured_with() {
+fn document_depends_on_authentication_and_s3_and_shows_no_configuration() {
     let schemes = |variables: &[(&str, &str)]| -> Vec<String> {
         let document = document(variables);
         let required = document["security"].as_array().unwrap().iter();
-        let required: Vec<_> = required.flat_map(|it| it.as_object().unwrap().keys().cloned()).collect();
+        let required: Vec<_> = required.flat_map(|scheme| scheme.as_object().unwrap().keys().cloned()).collect();
         let known: Vec<_> = document["components"]["securitySchemes"].as_object().unwrap().keys().cloned().collect();
         assert_eq!(required, known);
         known
@@ -203,7 +203,7 @@ fn a_document_shows_what_the_deployment_has_and_nothing_of_what_it_is_configured
     let without = document(&[]);
     assert!(without["paths"].as_object().unwrap().keys().all(|path| !path.starts_with("/s3")));
     let digest = "0123456789abcdef".repeat(4);
-    let told = ec2_control_api::openapi::text(
+    let text = ec2_control_api::openapi::text(
         &api(),
         &config(&[
             ("API_KEYS", &format!("secretcaller={digest}")),
@@ -220,13 +220,13 @@ fn a_document_shows_what_the_deployment_has_and_nothing_of_what_it_is_configured
         ]),
     )
     .to_owned();
-    assert!(!told.contains("secretcaller") && !told.contains(&digest));
-    assert_eq!(told, WHOLE_TEXT.as_str(), "a document depends on the ways to authenticate and on /s3 only");
+    assert!(!text.contains("secretcaller") && !text.contains(&digest));
+    assert_eq!(text, WHOLE_TEXT.as_str(), "a document depends on the ways to authenticate and on /s3 only");
 }
 
 #[test]
-fn an_answer_that_is_not_documented_fails_a_test() {
-    let event = Event2::new("GET", "/health").json();
+fn undocumented_response_fails_a_test() {
+    let event = HttpApiEvent::new("GET", "/health").json();
     let headers =
         |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), "application/json".to_owned())).collect();
     let answer =
@@ -250,16 +250,16 @@ static WHOLE_TEXT: LazyLock<String> =
     LazyLock::new(|| ec2_control_api::openapi::text(&api(), &config(&[("BUCKET_PREFIX", "demo-")])));
 
 #[tokio::test]
-async fn the_document_is_open_to_anyone_and_always_the_same() {
-    let function = Function::alone(&[("AUTHENTICATION", "jwt")]).await;
-    let answer = function.invoke(&Event2::new("GET", "/openapi.json").json()).await;
+async fn openapi_document_is_public_and_constant() {
+    let function = Function::without_aws(&[("AUTHENTICATION", "jwt")]).await;
+    let answer = function.send(HttpApiEvent::new("GET", "/openapi.json")).await;
     assert_eq!((answer.status, &answer.json()["openapi"]), (200, &json!(ec2_control_api::openapi::VERSION)));
     assert_eq!(answer.json()["info"]["version"], env!("CARGO_PKG_VERSION"));
     assert!(!answer.body.contains(KEY));
-    let again = function.call("GET", "/openapi.json/").await;
+    let again = function.get("/openapi.json/").await;
     assert_eq!(again.body, answer.body);
-    let head = function.call("HEAD", "/openapi.json").await;
+    let head = function.head("/openapi.json").await;
     assert_eq!((head.status, head.body.as_str()), (200, ""));
-    assert_eq!(function.call("POST", "/openapi.json").await.status, 405);
-    function.quiet();
+    assert_eq!(function.post("/openapi.json").await.status, 405);
+    function.assert_no_calls();
 }

@@ -1,6 +1,6 @@
-//! The pages: their headers, their forms, and that a client that has one already does not get it again.
+//! The pages: headers, compression and caching.
 
-use crate::support::{Answer, Event2, Function, sha256};
+use crate::support::{Answer, Function, HttpApiEvent, REQUEST_ID, sha256};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -13,7 +13,7 @@ pub const FILES: [(&str, &str); 2] = [
     ("swagger-ui-bundle-5.32.6.js", "text/javascript; charset=utf-8"),
 ];
 
-/// Every document: its path, its type, and for how long a client may keep it.
+/// Every document: path, content type and cache control.
 fn documents() -> Vec<(String, &'static str, &'static str)> {
     let mut all = vec![("/".to_owned(), HTML, "no-cache"), ("/docs".to_owned(), HTML, "no-cache")];
     let for_good = "public, max-age=31536000, immutable";
@@ -21,15 +21,15 @@ fn documents() -> Vec<(String, &'static str, &'static str)> {
     all
 }
 
-/// Without a key: none of them needs one.
+/// Sends a request without a key.
 async fn get(function: &Function, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
-    let event = headers.iter().fold(Event2::new(method, path), |event, (name, value)| event.header(name, value));
-    function.invoke(&event.json()).await
+    let event = headers.iter().fold(HttpApiEvent::new(method, path), |event, (name, value)| event.header(name, value));
+    function.send(event).await
 }
 
 #[tokio::test]
-async fn a_document_comes_compressed_or_not_as_the_client_likes() {
-    let function = Function::alone(&[("API_KEYS", "")]).await;
+async fn document_is_compressed_if_the_client_accepts_it() {
+    let function = Function::without_aws(&[("API_KEYS", "")]).await;
     for (path, content_type, cache_control) in documents() {
         let plain = get(&function, "GET", &path, &[]).await;
         let gzip = get(&function, "GET", &path, &[("accept-encoding", "br, gzip")]).await;
@@ -52,19 +52,19 @@ async fn a_document_comes_compressed_or_not_as_the_client_likes() {
                 ("cross-origin-opener-policy", "same-origin"),
                 ("referrer-policy", "no-referrer"),
                 ("x-frame-options", "DENY"),
-                ("x-request-id", crate::support::REQUEST_ID),
+                ("x-request-id", REQUEST_ID),
             ] {
                 assert_eq!(answer.headers[name], value, "{name} of {path}");
             }
             assert_eq!(answer.headers.get("warning"), None);
         }
     }
-    function.quiet();
+    function.assert_no_calls();
 }
 
 #[tokio::test]
-async fn a_client_that_has_a_document_already_does_not_get_it_again() {
-    let function = Function::alone(&[]).await;
+async fn matching_etag_is_answered_with_304() {
+    let function = Function::without_aws(&[]).await;
     for (path, _, cache_control) in documents() {
         for coding in ["identity", "gzip"] {
             let first = get(&function, "GET", &path, &[("accept-encoding", coding)]).await;
@@ -91,8 +91,8 @@ async fn a_client_that_has_a_document_already_does_not_get_it_again() {
 }
 
 #[tokio::test]
-async fn head_has_the_headers_of_get() {
-    let function = Function::alone(&[]).await;
+async fn head_of_a_document_has_the_headers_of_get() {
+    let function = Function::without_aws(&[]).await;
     for (path, ..) in documents() {
         for coding in ["identity", "gzip"] {
             let head = get(&function, "HEAD", &path, &[("accept-encoding", coding)]).await;
@@ -104,8 +104,8 @@ async fn head_has_the_headers_of_get() {
 }
 
 #[tokio::test]
-async fn a_page_runs_what_is_in_it_and_nothing_else() {
-    let function = Function::alone(&[]).await;
+async fn content_security_policy_allows_the_scripts_of_the_page_only() {
+    let function = Function::without_aws(&[]).await;
     for (path, content_type, _) in documents() {
         let answer = get(&function, "GET", &path, &[]).await;
         let policy = &answer.headers["content-security-policy"];
@@ -124,10 +124,11 @@ async fn a_page_runs_what_is_in_it_and_nothing_else() {
             };
             let digest = Sha256::digest(inline.split(&format!("</{element}>")).next().unwrap());
             let source = format!("'sha256-{}'", BASE64_STANDARD.encode(digest));
-            let directive = directives.iter().find(|it| it.starts_with(&format!("{element}-src "))).unwrap();
+            let directive =
+                directives.iter().find(|directive| directive.starts_with(&format!("{element}-src "))).unwrap();
             assert!(directive.ends_with(&source), "{path}: {policy} has no {source}");
         }
-        // The console has all that it needs in it; the reference has its viewer beside it.
+        // The console has its script inline; the API reference loads its viewer.
         assert_eq!(policy.contains("script-src 'self'"), path == "/docs");
         for absolute in ["src=\"/", "href=\"/", "http://", "https://"] {
             assert!(!answer.body.contains(absolute), "{path} is not below a stage's path then: {absolute}");
@@ -136,10 +137,10 @@ async fn a_page_runs_what_is_in_it_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn pages_are_found_behind_a_stage() {
-    let function = Function::alone(&[]).await;
+async fn pages_are_served_behind_a_stage() {
+    let function = Function::without_aws(&[]).await;
     for path in ["/prod", "/prod/", "/prod/docs", "/prod/docs/"] {
-        let event = Event2::new("GET", path).set("/requestContext/stage", json!("prod"));
-        assert_eq!(function.invoke(&event.json()).await.status, 200, "{path}");
+        let event = HttpApiEvent::new("GET", path).set("/requestContext/stage", json!("prod"));
+        assert_eq!(function.send(event).await.status, 200, "{path}");
     }
 }

@@ -1,6 +1,7 @@
-//! `/s3` against moto, and what it refuses without a call to AWS.
+//! `/s3` against moto, and its input validation.
 
-use crate::support::{Answer, Event2, Function, Wire};
+use crate::support::xml::{response, s3_refusal};
+use crate::support::{Answer, Function, HttpApiEvent, file};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
@@ -10,15 +11,15 @@ use tokio::net::TcpStream;
 /// A bucket that no other test uses.
 async fn bucket(function: &Function, name: &str) -> String {
     let path = format!("/s3/demo-{name}");
-    function.call("PUT", &path).await.is(201, &json!({"name": format!("demo-{name}")}));
-    function.wire.seen();
+    function.put(&path).await.is(201, &json!({"name": format!("demo-{name}")}));
+    function.wire.requests();
     path
 }
 
-/// Stores bytes as API Gateway hands them over.
+/// Stores bytes, which API Gateway passes on in base64.
 async fn put(function: &Function, path: &str, content_type: &str, content: &[u8]) -> Answer {
-    let event = Event2::new("PUT", path).key().body(content_type, &BASE64_STANDARD.encode(content));
-    function.invoke(&event.set("/isBase64Encoded", json!(true)).json()).await
+    let event = HttpApiEvent::new("PUT", path).key().body(content_type, &BASE64_STANDARD.encode(content));
+    function.send(event.set("/isBase64Encoded", json!(true))).await
 }
 
 fn content(answer: &Answer) -> Vec<u8> {
@@ -26,9 +27,9 @@ fn content(answer: &Answer) -> Vec<u8> {
     BASE64_STANDARD.decode(&answer.body).unwrap()
 }
 
-/// A REST API's event: its path is percent-encoded, as the caller sent it.
+/// An event of a REST API. Its path is percent-encoded, as sent.
 fn rest(method: &str, path: &str) -> Value {
-    let mut event: Value = serde_json::from_str(&crate::support::file("events/s3-get-object-rest.json")).unwrap();
+    let mut event: Value = serde_json::from_str(&file("events/s3-get-object-rest.json")).unwrap();
     event["httpMethod"] = json!(method);
     event["path"] = json!(path);
     event["body"] = json!("x");
@@ -37,58 +38,58 @@ fn rest(method: &str, path: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_bucket_and_its_objects_come_and_go() {
+async fn bucket_and_objects_are_created_listed_and_deleted() {
     let function = Function::with_moto().await;
     let path = bucket(&function, "story").await;
-    let answer = function.call("PUT", &path).await;
+    let answer = function.put(&path).await;
     answer.refuses(409, "BucketAlreadyOwnedByYou", "The bucket demo-story exists already");
 
-    let buckets = function.call("GET", "/s3/").await.json();
-    let ours = buckets.as_array().unwrap().iter().find(|it| it["name"] == "demo-story").unwrap();
+    let buckets = function.get("/s3/").await.json();
+    let ours = buckets.as_array().unwrap().iter().find(|bucket| bucket["name"] == "demo-story").unwrap();
     assert!(ours["creation_date"].as_str().unwrap().ends_with('Z'), "{ours}");
-    assert!(buckets.as_array().unwrap().iter().all(|it| it["name"].as_str().unwrap().starts_with("demo-")));
+    assert!(buckets.as_array().unwrap().iter().all(|bucket| bucket["name"].as_str().unwrap().starts_with("demo-")));
 
-    function.call("GET", &path).await.is(200, &json!([]));
+    function.get(&path).await.is(200, &json!([]));
     let object = format!("{path}/hello2.txt");
     put(&function, &object, "text/plain; charset=utf-8", b"Hello World!").await.is(201, &json!({"name": "hello2.txt"}));
-    let answer = function.call("GET", &object).await;
+    let answer = function.get(&object).await;
     assert_eq!((answer.status, content(&answer).as_slice()), (200, &b"Hello World!"[..]));
     assert_eq!(answer.headers["content-type"], "text/plain; charset=utf-8");
     assert_eq!(answer.headers["content-security-policy"], "sandbox");
     assert!(answer.headers["etag"].starts_with('"'));
 
-    let listed = function.call("GET", &path).await.json();
+    let listed = function.get(&path).await.json();
     assert_eq!((&listed[0]["name"], &listed[0]["size"]), (&json!("hello2.txt"), &json!(12)));
     assert!(listed[0]["last_modified"].as_str().unwrap().ends_with('Z'), "{listed}");
 
-    let answer = function.call("DELETE", &path).await;
+    let answer = function.delete(&path).await;
     assert_eq!((answer.status, &answer.json()["Error"]), (409, &json!("BucketNotEmpty")));
     for _ in 0..2 {
-        let answer = function.call("DELETE", &object).await;
+        let answer = function.delete(&object).await;
         assert_eq!((answer.status, answer.body.as_str()), (204, ""));
     }
-    let answer = function.call("GET", &object).await;
+    let answer = function.get(&object).await;
     assert_eq!((answer.status, &answer.json()["Error"]), (404, &json!("NoSuchKey")));
-    let answer = function.call("DELETE", &path).await;
+    let answer = function.delete(&path).await;
     assert_eq!((answer.status, answer.body.as_str()), (204, ""));
-    let answer = function.call("GET", &path).await;
+    let answer = function.get(&path).await;
     assert_eq!((answer.status, &answer.json()["Error"]), (404, &json!("NoSuchBucket")));
 }
 
 #[tokio::test]
-async fn a_bucket_of_another_region_is_created_there() {
+async fn bucket_is_created_in_the_requested_region() {
     let function = Function::with_moto().await;
     let path = "/s3/demo-elsewhere?region_name=eu-west-1";
-    assert_eq!(function.call("PUT", path).await.status, 201);
-    let seen = function.wire.only();
-    assert_eq!(seen.region(), "eu-west-1");
-    assert!(String::from_utf8_lossy(&seen.body).contains("<LocationConstraint>eu-west-1</LocationConstraint>"));
-    let answer = function.call("PUT", path).await;
+    assert_eq!(function.put(path).await.status, 201);
+    let request = function.wire.only_request();
+    assert_eq!(request.region(), "eu-west-1");
+    assert!(String::from_utf8_lossy(&request.body).contains("<LocationConstraint>eu-west-1</LocationConstraint>"));
+    let answer = function.put(path).await;
     assert_eq!((answer.status, &answer.json()["Error"]), (409, &json!("BucketAlreadyOwnedByYou")));
 }
 
 #[tokio::test]
-async fn keys_come_back_as_they_went_in_through_both_gateways() {
+async fn object_keys_are_preserved_by_both_kinds_of_api() {
     let function = Function::with_moto().await;
     let path = bucket(&function, "keys").await;
     let long = "k".repeat(1024);
@@ -111,23 +112,24 @@ async fn keys_come_back_as_they_went_in_through_both_gateways() {
         long.as_str(),
     ];
     for key in keys {
-        // An HTTP API hands the path over decoded, a REST API as it was sent. What went in by one comes out by the other.
-        let decoded = |method: &str| Event2::new(method, "/").key().set("/rawPath", json!(format!("{path}/{key}")));
+        // An HTTP API decodes the path, a REST API passes it on as sent. Both read the same keys.
+        let decoded =
+            |method: &str| HttpApiEvent::new(method, "/").key().set("/rawPath", json!(format!("{path}/{key}")));
         let encoded = |method: &str| rest(method, &format!("{path}/{}", utf8_percent_encode(key, NON_ALPHANUMERIC)));
-        function.invoke(&decoded("PUT").body("text/plain", "http").json()).await.is(201, &json!({"name": key}));
+        function.send(decoded("PUT").body("text/plain", "http")).await.is(201, &json!({"name": key}));
         assert_eq!(content(&function.invoke(&encoded("GET")).await), b"http", "{key}");
         function.invoke(&encoded("PUT")).await.is(201, &json!({"name": key}));
-        assert_eq!(content(&function.invoke(&decoded("GET").json()).await), b"x", "{key}");
+        assert_eq!(content(&function.send(decoded("GET")).await), b"x", "{key}");
     }
     let mut expected = keys.map(str::to_owned);
     expected.sort();
-    let listed = function.call("GET", &path).await.json();
-    let listed: Vec<_> = listed.as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();
+    let listed = function.get(&path).await.json();
+    let listed: Vec<_> = listed.as_array().unwrap().iter().map(|object| object["name"].as_str().unwrap()).collect();
     assert_eq!(listed, expected);
 }
 
 #[tokio::test]
-async fn bodies_come_back_byte_for_byte() {
+async fn bodies_are_preserved_byte_for_byte() {
     let function = Function::with_moto().await;
     let path = bucket(&function, "bodies").await;
     let every_byte: Vec<u8> = (0..=255).collect();
@@ -141,20 +143,20 @@ async fn bodies_come_back_byte_for_byte() {
     ] {
         let object = format!("{path}/{key}");
         assert_eq!(put(&function, &object, content_type, bytes).await.status, 201, "{key}");
-        let answer = function.call("GET", &object).await;
+        let answer = function.get(&object).await;
         assert_eq!(answer.status, 200, "{key}");
         assert!(content(&answer) == bytes, "{key} differs");
         assert_eq!(answer.headers["content-type"], content_type);
     }
-    // Text is handed over as text.
-    let event = Event2::new("PUT", &format!("{path}/text")).key().body("text/plain", "añb\r\n");
-    assert_eq!(function.invoke(&event.json()).await.status, 201);
-    assert_eq!(content(&function.call("GET", &format!("{path}/text")).await), "añb\r\n".as_bytes());
-    let head = function.call("HEAD", &format!("{path}/text")).await;
+    // API Gateway passes text on as text.
+    let event = HttpApiEvent::new("PUT", &format!("{path}/text")).key().body("text/plain", "añb\r\n");
+    assert_eq!(function.send(event).await.status, 201);
+    assert_eq!(content(&function.get(&format!("{path}/text")).await), "añb\r\n".as_bytes());
+    let head = function.head(&format!("{path}/text")).await;
     assert_eq!((head.status, head.body.as_str()), (200, ""));
 }
 
-/// Sends a request to a presigned URL, as curl would, and reads the whole answer.
+/// Sends a request to a presigned URL, as curl would. Returns status and body.
 async fn by_url(method: &str, url: &str, body: &[u8]) -> (u16, Vec<u8>) {
     let (authority, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
     let mut stream = TcpStream::connect(authority).await.unwrap();
@@ -163,30 +165,30 @@ async fn by_url(method: &str, url: &str, body: &[u8]) -> (u16, Vec<u8>) {
     stream.write_all(body).await.unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
-    let end = answer.windows(4).position(|it| it == b"\r\n\r\n").unwrap();
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
     let status = String::from_utf8_lossy(&answer).split(' ').nth(1).unwrap().parse().unwrap();
     (status, answer[end + 4..].to_vec())
 }
 
 #[tokio::test]
-async fn what_does_not_fit_goes_by_presigned_url() {
+async fn large_objects_are_transferred_by_presigned_url() {
     let function = Function::with_moto().await;
     let path = bucket(&function, "presigned").await;
     let object = format!("{path}/big/file 1.bin");
-    let answer = function.call("PUT", &format!("{object}?presign=1")).await.json();
+    let answer = function.put(&format!("{object}?presign=1")).await.json();
     assert_eq!((&answer["method"], &answer["expires_in"]), (&json!("PUT"), &json!(900)));
-    function.quiet();
+    function.assert_no_calls();
     let url = answer["url"].as_str().unwrap();
     assert!(url.contains("/demo-presigned/big/file%201.bin?") && url.contains("X-Amz-Signature="), "{url}");
     let bytes = vec![7; 5_000_000];
     assert_eq!(by_url("PUT", url, &bytes).await.0, 200);
 
-    let answer = function.call("GET", &object).await;
+    let answer = function.get(&object).await;
     assert_eq!((answer.status, answer.body.as_str()), (307, ""), "{answer:?}");
     let (status, body) = by_url("GET", &answer.headers["location"], b"").await;
     assert!((status, &body) == (200, &bytes));
 
-    let answer = function.call("GET", &format!("{object}?presign=true")).await.json();
+    let answer = function.get(&format!("{object}?presign=true")).await.json();
     assert_eq!(answer["method"], "GET");
     assert!(by_url("GET", answer["url"].as_str().unwrap(), b"").await.1 == bytes);
 }
@@ -199,20 +201,20 @@ async fn objects_are_listed_by_prefix_and_by_page() {
         put(&function, &format!("{path}/{key}"), "text/plain", b"x").await;
     }
     let names = |answer: &Answer| -> Vec<String> {
-        answer.json().as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap().to_owned()).collect()
+        answer.json().as_array().unwrap().iter().map(|object| object["name"].as_str().unwrap().to_owned()).collect()
     };
-    assert_eq!(names(&function.call("GET", &path).await), ["a/1", "a/2", "a/3", "b/1"]);
-    let first = function.call("GET", &format!("{path}?prefix=a/&max_results=2")).await;
+    assert_eq!(names(&function.get(&path).await), ["a/1", "a/2", "a/3", "b/1"]);
+    let first = function.get(&format!("{path}?prefix=a/&max_results=2")).await;
     assert_eq!(names(&first), ["a/1", "a/2"]);
     let token = utf8_percent_encode(&first.headers["x-next-token"], NON_ALPHANUMERIC).to_string();
-    let second = function.call("GET", &format!("{path}?prefix=a/&max_results=2&next_token={token}")).await;
+    let second = function.get(&format!("{path}?prefix=a/&max_results=2&next_token={token}")).await;
     assert_eq!(names(&second), ["a/3"]);
     assert_eq!(second.headers.get("x-next-token"), None);
 }
 
 #[tokio::test]
-async fn bad_input_is_refused_by_name_and_never_reaches_aws() {
-    let function = Function::alone(&[]).await;
+async fn invalid_input_is_refused_by_parameter_name_without_a_call_to_aws() {
+    let function = Function::without_aws(&[]).await;
     let name = "bucket must have 3 to 63 lower-case letters, digits, hyphens and single dots, and begin and end with none of the latter";
     let prefix = "bucket must begin with demo-";
     let region = "region_name must be a region that this deployment allows";
@@ -240,53 +242,51 @@ async fn bad_input_is_refused_by_name_and_never_reaches_aws() {
     ] {
         function.call(method, path).await.refuses(400, "InvalidParameterValue", message);
     }
-    let answer = function.call("POST", "/s3/demo-x").await;
+    let answer = function.post("/s3/demo-x").await;
     assert_eq!((answer.status, answer.headers["allow"].as_str()), (405, "DELETE, GET, HEAD, PUT"));
-    function.quiet();
+    function.assert_no_calls();
 }
 
 #[tokio::test]
-async fn without_a_prefix_there_is_no_such_dialect() {
-    let function = Function::new(Wire::canned(&[]).await, &[("BUCKET_PREFIX", "")]).await;
+async fn without_a_bucket_prefix_every_s3_route_is_404() {
+    let function = Function::with_variables(&[("BUCKET_PREFIX", "")], []).await;
     for (method, path) in [("GET", "/s3"), ("PUT", "/s3/demo-x"), ("GET", "/s3/demo-x/key"), ("POST", "/s3/x")] {
         function.call(method, path).await.refuses(404, "NotFound", "There is nothing at this path");
     }
-    function.quiet();
+    function.assert_no_calls();
 }
 
 #[tokio::test]
-async fn s3_s_own_refusals_come_back_with_their_codes() {
+async fn errors_of_s3_keep_their_codes() {
     for (status, code, message, expected) in [
         (409, "BucketAlreadyExists", "The requested bucket name is not available", 409),
         (503, "SlowDown", "Please reduce your request rate", 429),
         (403, "AccessDenied", "Access Denied", 502),
         (301, "PermanentRedirect", "The bucket must be addressed using the specified endpoint", 400),
     ] {
-        let body = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
-        let answers = [(status, body.as_str()); 3];
-        let function = Function::canned(&answers).await;
-        let answer = function.call("PUT", "/s3/demo-x?region_name=eu-west-1").await;
+        let function = Function::canned(vec![s3_refusal(status, code, message); 3]).await;
+        let answer = function.put("/s3/demo-x?region_name=eu-west-1").await;
         assert_eq!((answer.status, &answer.json()["Error"]), (expected, &json!(code)), "{answer:?}");
     }
 }
 
 #[tokio::test]
-async fn a_body_that_says_it_is_a_form_is_stored_as_it_is() {
-    // On the wire: moto takes a form apart, and stores nothing.
-    let function = Function::canned(&[(200, "")]).await;
+async fn body_with_the_content_type_of_a_form_is_stored_unchanged() {
+    // Not with moto, which parses a form and stores nothing.
+    let function = Function::canned([response(200, "")]).await;
     let answer = put(&function, "/s3/demo-x/k", "application/x-www-form-urlencoded", b"Hello World! \xff").await;
     answer.is(201, &json!({"name": "k"}));
-    let seen = function.wire.only();
-    assert_eq!((seen.method.as_str(), seen.path.as_str()), ("PUT", "/demo-x/k?x-id=PutObject"));
-    assert_eq!(seen.body, b"Hello World! \xff");
-    assert_eq!(seen.headers["content-type"], "application/x-www-form-urlencoded");
+    let request = function.wire.only_request();
+    assert_eq!((request.method.as_str(), request.path.as_str()), ("PUT", "/demo-x/k?x-id=PutObject"));
+    assert_eq!(request.body, b"Hello World! \xff");
+    assert_eq!(request.headers["content-type"], "application/x-www-form-urlencoded");
 }
 
 #[tokio::test]
-async fn contents_are_never_logged() {
+async fn contents_of_objects_are_never_logged() {
     let function = Function::with_moto().await;
     let path = bucket(&function, "quiet").await;
     put(&function, &format!("{path}/s"), "text/plain", b"top-secret-content").await;
-    function.call("GET", &format!("{path}/s")).await;
+    function.get(&format!("{path}/s")).await;
     assert!(!function.log_lines().join("").contains("top-secret"));
 }

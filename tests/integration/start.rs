@@ -1,16 +1,13 @@
-//! The process that Lambda starts: what it does before the first request, and that it can do without.
+//! The process that Lambda starts, and its warm-up before the first request.
 
-use crate::support::{Event2, KEY, SERVICE, Wire, sha256};
+use crate::support::xml::{describe, pong};
+use crate::support::{HttpApiEvent, KEY, SERVICE, Wire, sha256};
 use serde_json::{Value, json};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-/// What EC2 answers who asks how it is.
-pub const PONG: &str = "healthy: 127.0.0.1";
-
-const EMPTY: &str = "<DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse>";
 const LIST: &str = "/ec2/list?region_name=us-east-1";
 
 /// A process of the function, and Lambda's Runtime API around it.
@@ -20,7 +17,7 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Starts the function over the EC2 at this address.
+    /// Starts the function with EC2 at this address.
     pub async fn start(endpoint: &str, variables: &[(&str, &str)]) -> Self {
         let runtime = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let function = Command::new(env!("CARGO_BIN_EXE_bootstrap"))
@@ -43,8 +40,8 @@ impl Sandbox {
         Self { runtime, function }
     }
 
-    /// The answer to an event.
-    pub async fn invoke(&self, event: Event2, trace: Option<&str>) -> Value {
+    /// Invokes the function. Returns its response to the event.
+    pub async fn invoke(&self, event: HttpApiEvent, trace: Option<&str>) -> Value {
         let trace = trace.map(|trace| format!("lambda-runtime-trace-id: {trace}\r\n")).unwrap_or_default();
         let deadline = (SystemTime::now() + Duration::from_secs(28)).duration_since(UNIX_EPOCH).unwrap().as_millis();
         let headers = format!("lambda-runtime-aws-request-id: r\r\nlambda-runtime-deadline-ms: {deadline}\r\n{trace}");
@@ -56,7 +53,7 @@ impl Sandbox {
         serde_json::from_str(&body[body.find('{').unwrap()..=body.rfind('}').unwrap()]).unwrap()
     }
 
-    /// Answers one request of the function to the Runtime API, which is the result.
+    /// Answers one request of the function to the Runtime API. Returns the request.
     async fn answer(&self, headers: &str, body: &str) -> String {
         let (mut stream, _) = self.runtime.accept().await.unwrap();
         let mut request = Vec::new();
@@ -78,7 +75,7 @@ impl Sandbox {
         String::from_utf8(request).unwrap()
     }
 
-    /// Stops the function. The result is its log.
+    /// Stops the function. Returns its log.
     pub fn stop(mut self) -> Vec<Value> {
         self.function.kill().unwrap();
         let output = String::from_utf8(self.function.wait_with_output().unwrap().stdout).unwrap();
@@ -87,16 +84,16 @@ impl Sandbox {
 }
 
 #[tokio::test]
-async fn a_start_connects_to_ec2_for_the_first_request_and_asks_it_for_nothing() {
-    // Whatever it is that EC2 says.
+async fn warm_up_opens_the_connection_of_the_first_request_and_sends_a_ping_only() {
+    // The status of the ping does not matter.
     for status in [200, 404, 503] {
-        let wire = Wire::canned(&[(status, PONG), (200, EMPTY)]).await;
+        let wire = Wire::canned([pong().status(status), describe([])]).await;
         let sandbox = Sandbox::start(&wire.url, &[]).await;
-        let answer = sandbox.invoke(Event2::new("GET", LIST).key(), None).await;
+        let answer = sandbox.invoke(HttpApiEvent::new("GET", LIST).key(), None).await;
         assert_eq!((&answer["statusCode"], &answer["body"]), (&json!(200), &json!("[]")));
         assert_eq!(sandbox.stop().len(), 1, "nothing is logged but the request");
-        let seen = wire.seen();
-        let [ping, call] = seen.as_slice() else { panic!("{seen:#?}") };
+        let requests = wire.requests();
+        let [ping, call] = requests.as_slice() else { panic!("{requests:#?}") };
         assert_eq!((ping.method.as_str(), ping.path.as_str(), ping.body.as_slice()), ("GET", "/ping", &b""[..]));
         assert_eq!(ping.headers.keys().collect::<Vec<_>>(), ["host"], "no credentials, no signature");
         assert_eq!((call.action().as_str(), call.connection), ("DescribeInstances", ping.connection));
@@ -104,38 +101,39 @@ async fn a_start_connects_to_ec2_for_the_first_request_and_asks_it_for_nothing()
 }
 
 #[tokio::test]
-async fn a_start_waits_a_moment_at_most_for_an_ec2_that_is_not_there() {
+async fn warm_up_without_a_response_ends_after_its_timeout() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let silent = format!("http://{}", silent.local_addr().unwrap());
     for (endpoint, longest) in [(silent.as_str(), 2_000.0), ("http://127.0.0.1:1", 2_000.0)] {
         let sandbox = Sandbox::start(endpoint, &[]).await;
-        let answer = sandbox.invoke(Event2::new("GET", "/health"), None).await;
+        let answer = sandbox.invoke(HttpApiEvent::new("GET", "/health"), None).await;
         assert_eq!(answer["statusCode"], 200, "{answer}");
         let log = sandbox.stop();
-        // A connection may take three seconds, an answer twelve.
+        // Without the warm-up's own timeout: 3 s for a connection, 12 s for a response.
         assert!(log[0]["InitDuration"].as_f64().unwrap() < longest, "{log:?}");
     }
 }
 
 #[tokio::test]
-async fn the_rehearsals_key_is_nobodys() {
-    let wire = Wire::canned(&[(200, PONG)]).await;
+async fn warm_up_key_is_rejected() {
+    let wire = Wire::canned([pong()]).await;
     let sandbox = Sandbox::start(&wire.url, &[]).await;
-    let event = Event2::new("GET", LIST).header("x-api-key", "rehearsal");
+    let event = HttpApiEvent::new("GET", LIST).header("x-api-key", "warm-up");
     let answer = sandbox.invoke(event, None).await;
     assert_eq!(answer["statusCode"], 401, "{answer}");
     sandbox.stop();
-    assert_eq!(wire.seen().len(), 1);
+    assert_eq!(wire.requests().len(), 1);
 }
 
 #[tokio::test]
-async fn aws_is_called_by_the_proxy_that_the_environment_names() {
-    let wire = Wire::canned(&[(200, PONG), (200, EMPTY)]).await;
+async fn aws_is_called_through_the_proxy_of_the_environment() {
+    let wire = Wire::canned([pong(), describe([])]).await;
     let sandbox = Sandbox::start("http://ec2.example", &[("HTTP_PROXY", &wire.url)]).await;
-    let answer = sandbox.invoke(Event2::new("GET", LIST).key(), None).await;
+    let answer = sandbox.invoke(HttpApiEvent::new("GET", LIST).key(), None).await;
     assert_eq!(answer["statusCode"], 200, "{answer}");
     sandbox.stop();
-    let asked: Vec<_> = wire.seen().into_iter().map(|it| (it.method, it.path, it.headers["host"].clone())).collect();
+    let asked: Vec<_> =
+        wire.requests().into_iter().map(|call| (call.method, call.path, call.headers["host"].clone())).collect();
     let ec2 = |method: &str, path: &str| (method.to_owned(), path.to_owned(), "ec2.example".to_owned());
     assert_eq!(asked, [ec2("GET", "http://ec2.example/ping"), ec2("POST", "http://ec2.example/")]);
 }

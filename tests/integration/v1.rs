@@ -1,12 +1,10 @@
-//! `/v1`: the document's defaults, its statuses and words, the 13 fields and every attribute.
+//! `/v1`: documented defaults, statuses and texts, the 13 fields and every attribute.
 
-use crate::support::{Event2, Function, NO_INSTANCE, own_region, refusal};
+use crate::support::xml::{change, changed, describe, instance, launched, modified, refusal, throttled};
+use crate::support::{A, B, Function, HttpApiEvent, IMAGE, NO_INSTANCE, own_region};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
 
-const LAUNCHED: &str = "<RunInstancesResponse><instancesSet><item><instanceId>i-abba916a</instanceId></item>\
-    <item><instanceId>i-abba916b</instanceId></item></instancesSet></RunInstancesResponse>";
-const MODIFIED: &str = "<ModifyInstanceAttributeResponse><return>true</return></ModifyInstanceAttributeResponse>";
 const DONE: &str = "Instance modification succeeded";
 
 #[tokio::test]
@@ -15,10 +13,10 @@ async fn an_instance_is_launched_stopped_started_modified_shown_and_terminated()
     let region = own_region();
     let group = function.prepare(region).await;
     let body = json!({
-        "ami": crate::support::IMAGE, "instance_type": "t3.micro", "key_name": "demo", "security_groups": [group],
+        "ami": IMAGE, "instance_type": "t3.micro", "key_name": "demo", "security_groups": [group],
         "placement": format!("{region}a"), "user_data": "#!/bin/sh\necho é\n", "min_count": 2, "max_count": 2,
     });
-    let launched = function.call_json("PUT", "/v1/launch/", &body).await;
+    let launched = function.put_json("/v1/launch/", &body).await;
     assert_eq!(launched.status, 200, "{launched:?}");
     let launched = launched.json();
     assert_eq!(launched.as_array().unwrap().len(), 2);
@@ -26,12 +24,12 @@ async fn an_instance_is_launched_stopped_started_modified_shown_and_terminated()
     let at = |path: &str| format!("/v1/{id}/{path}?region={region}");
 
     for path in ["stop", "start", "reboot", "stop"] {
-        function.call("PUT", &at(path)).await.is(200, &json!(DONE));
+        function.put(&at(path)).await.is(200, &json!(DONE));
     }
     let modify = format!("{}&attribute=instance_type&value=t3.small", at("modify"));
-    function.call("PUT", &modify).await.is(200, &json!(DONE));
+    function.put(&modify).await.is(200, &json!(DONE));
 
-    let shown = function.call("GET", &at("attributes")).await.json();
+    let shown = function.get(&at("attributes")).await.json();
     let mut names: Vec<_> = shown.as_object().unwrap().keys().map(String::as_str).collect();
     let mut fields = [
         "id",
@@ -56,24 +54,24 @@ async fn an_instance_is_launched_stopped_started_modified_shown_and_terminated()
     assert_eq!(shown["instance_type"], "t3.small");
     assert_eq!(shown["placement"], format!("{region}a"));
     function
-        .call("GET", &format!("{}&filter=state,id", at("attributes")))
+        .get(&format!("{}&filter=state,id", at("attributes")))
         .await
         .is(200, &json!({"id": id, "state": "stopped"}));
-    function.call("GET", &at("attributes/state_code")).await.is(200, &json!({"state_code": 80}));
+    function.get(&at("attributes/state_code")).await.is(200, &json!({"state_code": 80}));
 
-    function.call("PUT", &at("terminate")).await.is(200, &json!(DONE));
-    function.call("GET", &at("attributes/state")).await.is(200, &json!({"state": "terminated"}));
+    function.put(&at("terminate")).await.is(200, &json!(DONE));
+    function.get(&at("attributes/state")).await.is(200, &json!({"state": "terminated"}));
 }
 
 #[tokio::test]
-async fn a_launch_has_the_documents_defaults() {
-    let function = Function::canned(&[(200, LAUNCHED)]).await;
-    let answer = function.call("PUT", "/v1/launch?ami=ami-abba916a&instance_type=t1.micro").await;
+async fn launch_has_the_documented_defaults() {
+    let function = Function::canned([launched([instance(A), instance(B)])]).await;
+    let answer = function.put("/v1/launch?ami=ami-abba916a&instance_type=t1.micro").await;
     answer.is(200, &json!(["i-abba916a", "i-abba916b"]));
-    let seen = function.wire.only();
-    assert_eq!(seen.region(), "us-east-1");
+    let request = function.wire.only_request();
+    assert_eq!(request.region(), "us-east-1");
     assert_eq!(
-        seen.launch(),
+        request.launch(),
         [
             "Action=RunInstances",
             "EbsOptimized=false",
@@ -91,7 +89,7 @@ async fn a_launch_has_the_documents_defaults() {
 }
 
 #[tokio::test]
-async fn the_defaults_are_configuration() {
+async fn launch_defaults_are_configurable() {
     let variables = [
         ("LAUNCH_KEY_NAME", "mine"),
         ("LAUNCH_SECURITY_GROUPS", "web,sg-abba916a"),
@@ -99,11 +97,11 @@ async fn the_defaults_are_configuration() {
         ("LAUNCH_SHUTDOWN_BEHAVIOR", "stop"),
         ("LAUNCH_EBS_OPTIMIZED", "true"),
     ];
-    let function = Function::new(crate::support::Wire::canned(&[(200, LAUNCHED)]).await, &variables).await;
-    assert_eq!(function.call("PUT", "/v1/launch?image_id=ami-abba916a&instance_type=t3.micro").await.status, 200);
-    let seen = function.wire.only();
-    assert_eq!(seen.region(), "eu-west-1");
-    let form = seen.form();
+    let function = Function::with_variables(&variables, [launched([instance(A), instance(B)])]).await;
+    assert_eq!(function.put("/v1/launch?image_id=ami-abba916a&instance_type=t3.micro").await.status, 200);
+    let request = function.wire.only_request();
+    assert_eq!(request.region(), "eu-west-1");
+    let form = request.form();
     for line in [
         "KeyName=mine",
         "SecurityGroup.1=web",
@@ -117,19 +115,19 @@ async fn the_defaults_are_configuration() {
 }
 
 #[tokio::test]
-async fn a_launch_takes_every_parameter_of_the_document() {
-    let function = Function::canned(&[(200, LAUNCHED)]).await;
+async fn launch_accepts_every_documented_parameter() {
+    let function = Function::canned([launched([instance(A), instance(B)])]).await;
     let user_data = format!("é\0{}", "x".repeat(16 * 1024 - 3));
     let body = json!({
         "ami": "ami-abba916a", "instance_type": "t3.micro", "min_count": 2, "max_count": 3, "key_name": "k",
         "security_groups": ["web", "sg-abba916a"], "user_data": user_data, "placement": "us-west-2b",
         "placement_group": "close", "instance_initiated_shutdown_behavior": "stop", "ebs_optimized": true,
     });
-    assert_eq!(function.call_json("PUT", "/v1/launch", &body).await.status, 200);
-    let seen = function.wire.only();
-    assert_eq!(seen.region(), "us-west-2");
+    assert_eq!(function.put_json("/v1/launch", &body).await.status, 200);
+    let request = function.wire.only_request();
+    assert_eq!(request.region(), "us-west-2");
     assert_eq!(
-        seen.launch(),
+        request.launch(),
         [
             "Action=RunInstances",
             "EbsOptimized=true",
@@ -151,27 +149,24 @@ async fn a_launch_takes_every_parameter_of_the_document() {
 }
 
 #[tokio::test]
-async fn stop_and_terminate_take_force_and_the_default_region_is_the_deployments() {
+async fn stop_and_terminate_accept_force_and_use_the_default_region() {
     for (action, sent) in [("stop", "StopInstances"), ("terminate", "TerminateInstances")] {
-        let body = format!(
-            "<{sent}Response><instancesSet><item><instanceId>i-abba916a</instanceId></item></instancesSet></{sent}Response>"
-        );
         for (query, force) in [("", None), ("?force=false", None), ("?force=True", Some("Force=true"))] {
-            let function = Function::canned(&[(200, &body)]).await;
-            function.call("PUT", &format!("/v1/i-abba916a/{action}{query}")).await.is(200, &json!(DONE));
-            let seen = function.wire.only();
-            assert_eq!(seen.region(), "us-east-1");
+            let function = Function::canned([changed(sent, [change(A)])]).await;
+            function.put(&format!("/v1/i-abba916a/{action}{query}")).await.is(200, &json!(DONE));
+            let request = function.wire.only_request();
+            assert_eq!(request.region(), "us-east-1");
             let action = format!("Action={sent}");
             let mut expected = vec![action.as_str()];
             expected.extend(force);
             expected.extend(["InstanceId.1=i-abba916a", "Version=2016-11-15"]);
-            assert_eq!(seen.form(), expected);
+            assert_eq!(request.form(), expected);
         }
     }
 }
 
 #[tokio::test]
-async fn every_attribute_is_modified_in_both_spellings_with_a_typed_value() {
+async fn every_attribute_is_modified_in_both_spellings() {
     let script = BASE64_STANDARD.encode("#!/bin/sh\n");
     for (camel, snake, value, sent) in [
         ("instanceType", "instance_type", json!("t3.small"), vec!["InstanceType.Value=t3.small".to_owned()]),
@@ -202,32 +197,35 @@ async fn every_attribute_is_modified_in_both_spellings_with_a_typed_value() {
         ("sriovNetSupport", "sriov_net_support", json!("simple"), vec!["SriovNetSupport.Value=simple".to_owned()]),
         ("enaSupport", "ena_support", json!(true), vec!["EnaSupport.Value=true".to_owned()]),
     ] {
-        let function = Function::canned(&[(200, MODIFIED), (200, MODIFIED)]).await;
+        let function = Function::canned([modified(), modified()]).await;
         for attribute in [camel, snake] {
             let body = json!({"attribute": attribute, "value": value});
-            function.call_json("PUT", "/v1/i-abba916a/modify", &body).await.is(200, &json!(DONE));
+            function.put_json("/v1/i-abba916a/modify", &body).await.is(200, &json!(DONE));
             let mut expected = vec!["Action=ModifyInstanceAttribute".to_owned(), "InstanceId=i-abba916a".to_owned()];
             expected.push("Version=2016-11-15".to_owned());
             expected.extend(sent.clone());
             expected.sort();
-            assert_eq!(function.wire.only().form(), expected, "{attribute}");
+            assert_eq!(function.wire.only_request().form(), expected, "{attribute}");
         }
     }
 }
 
 #[tokio::test]
-async fn fields_are_the_documents_and_what_ec2_does_not_have_is_null() {
-    let body = "<DescribeInstancesResponse><reservationSet><item><instancesSet><item><instanceId>i-abba916a</instanceId>\
-        <imageId>ami-abba916a</imageId><instanceState><code>272</code><name>running</name></instanceState>\
-        <privateDnsName>ip-10-0-0-1.ec2.internal</privateDnsName><dnsName>ec2.example</dnsName><keyName>k</keyName>\
-        <instanceType>t1.micro</instanceType><launchTime>2012-10-29T10:51:24.000Z</launchTime><placement>\
-        <availabilityZone>us-east-1b</availabilityZone><groupName>close</groupName></placement>\
-        <privateIpAddress>10.0.0.1</privateIpAddress><ipAddress>203.0.113.7</ipAddress></item></instancesSet></item>\
-        </reservationSet></DescribeInstancesResponse>";
-    let bare = "<DescribeInstancesResponse><reservationSet><item><instancesSet><item><instanceId>i-abba916a</instanceId>\
-        <dnsName/><placement><groupName/></placement></item></instancesSet></item></reservationSet></DescribeInstancesResponse>";
-    let function = Function::canned(&[(200, body), (200, bare)]).await;
-    function.call("GET", "/v1/i-abba916a/attributes").await.is(
+async fn attributes_are_the_documented_fields_and_missing_values_are_null() {
+    let full = instance(A)
+        .with("imageId", "ami-abba916a")
+        .state_with_code(272, "running")
+        .with("privateDnsName", "ip-10-0-0-1.ec2.internal")
+        .with("dnsName", "ec2.example")
+        .with("keyName", "k")
+        .instance_type("t1.micro")
+        .with("launchTime", "2012-10-29T10:51:24.000Z")
+        .with("placement", "<availabilityZone>us-east-1b</availabilityZone><groupName>close</groupName>")
+        .with("privateIpAddress", "10.0.0.1")
+        .with("ipAddress", "203.0.113.7");
+    let bare = instance(A).with("dnsName", "").with("placement", "<groupName/>");
+    let function = Function::canned([describe([full]), describe([bare])]).await;
+    function.get("/v1/i-abba916a/attributes").await.is(
         200,
         &json!({
             "id": "i-abba916a", "public_dns_name": "ec2.example", "private_dns_name": "ip-10-0-0-1.ec2.internal",
@@ -236,7 +234,7 @@ async fn fields_are_the_documents_and_what_ec2_does_not_have_is_null() {
             "placement_group": "close", "private_ip_address": "10.0.0.1", "ip_address": "203.0.113.7",
         }),
     );
-    function.call("GET", "/v1/i-abba916a/attributes").await.is(
+    function.get("/v1/i-abba916a/attributes").await.is(
         200,
         &json!({
             "id": "i-abba916a", "public_dns_name": null, "private_dns_name": null, "state": null, "state_code": null,
@@ -247,8 +245,8 @@ async fn fields_are_the_documents_and_what_ec2_does_not_have_is_null() {
 }
 
 #[tokio::test]
-async fn bad_input_is_400_in_the_documents_words_and_never_reaches_aws() {
-    let function = Function::alone(&[("ALLOWED_REGIONS", "us-east-1,us-west-2")]).await;
+async fn invalid_input_is_400_with_the_documented_text_without_a_call_to_aws() {
+    let function = Function::without_aws(&[("ALLOWED_REGIONS", "us-east-1,us-west-2")]).await;
     let launch = "ami=ami-abba916a&instance_type=t3.micro";
     let fields = "must be of id, public_dns_name, private_dns_name, state, state_code, key_name, instance_type, launch_time, \
         image_id, placement, placement_group, private_ip_address, ip_address";
@@ -348,32 +346,32 @@ async fn bad_input_is_400_in_the_documents_words_and_never_reaches_aws() {
         ("{\"ami\": 5}", "ami must be a string"),
         (&format!("{{\"user_data\": \"{}\"}}", "x".repeat(300_000)), "The request body is larger than 262144 bytes"),
     ] {
-        let event = Event2::new("PUT", "/v1/launch").key().body("application/json", body);
-        function.invoke(&event.json()).await.is(400, &json!(format!("Required arguments not provided: {detail}")));
+        let event = HttpApiEvent::new("PUT", "/v1/launch").key().body("application/json", body);
+        function.send(event).await.is(400, &json!(format!("Required arguments not provided: {detail}")));
     }
     for path in ["/v1/i-xyz/start", "/v1/i-/stop", "/v1/i-abba916a%00/reboot", "/v1/i-launch/start"] {
-        let answer = function.call("PUT", path).await;
+        let answer = function.put(path).await;
         assert_eq!(answer.status, 404, "{answer:?}");
         assert!(answer.json().as_str().unwrap().starts_with("Instance ID not found: "), "{answer:?}");
         assert_eq!(answer.headers["x-error-code"], "InvalidInstanceID.Malformed");
     }
-    function.quiet();
+    function.assert_no_calls();
 }
 
 #[tokio::test]
-async fn statuses_before_any_action_are_http_s_own() {
-    let function = Function::alone(&[]).await;
-    let answer = function.invoke(&Event2::new("PUT", "/v1/launch").json()).await;
+async fn authentication_and_routing_errors_have_http_statuses() {
+    let function = Function::without_aws(&[]).await;
+    let answer = function.send(HttpApiEvent::new("PUT", "/v1/launch")).await;
     answer.is(401, &json!("Invalid api key"));
-    let answer = function.call("GET", "/v1/launch").await;
+    let answer = function.get("/v1/launch").await;
     answer.is(405, &json!("This path takes PUT"));
     assert_eq!(answer.headers["allow"], "PUT");
-    function.call("PUT", "/v1/i-abba916a/explode").await.is(404, &json!("There is nothing at this path"));
-    function.quiet();
+    function.put("/v1/i-abba916a/explode").await.is(404, &json!("There is nothing at this path"));
+    function.assert_no_calls();
 }
 
 #[tokio::test]
-async fn what_ec2_refuses_is_404_for_the_instance_and_408_for_the_rest() {
+async fn error_of_ec2_is_404_for_an_unknown_instance_and_408_otherwise() {
     let modifying = "Error while modifying via EC2 API";
     let running = "Error while running via EC2 API";
     let launch = "/v1/launch?ami=ami-abba916a&instance_type=t3.micro";
@@ -394,28 +392,27 @@ async fn what_ec2_refuses_is_404_for_the_instance_and_408_for_the_rest() {
         (launch, 400, "InstanceLimitExceeded", "no", (408, format!("{running}: no"))),
         (launch, 403, "UnauthorizedOperation", "no", (408, format!("{running}: {}", role("ec2:RunInstances")))),
     ] {
-        let function = Function::canned(&[(status, &refusal(code, message))]).await;
-        let answer = function.call("PUT", path).await;
+        let function = Function::canned([refusal(code, message).status(status)]).await;
+        let answer = function.put(path).await;
         answer.is(expected.0, &json!(expected.1));
         assert_eq!(answer.headers["x-error-code"], code);
     }
-    // Cut connections and nonsense are EC2's errors, too.
-    let function = Function::canned(&[]).await;
-    function.call("PUT", start).await.is(
+    // A closed connection is an error of EC2, too.
+    let function = Function::canned([]).await;
+    function.put(start).await.is(
         408,
         &json!(format!(
             "{modifying}: AWS could not be reached for ec2:StartInstances: what was asked for may have happened or not"
         )),
     );
-    let throttled = refusal("RequestLimitExceeded", "Request limit exceeded.");
-    let function = Function::canned(&[(503, &throttled), (503, &throttled), (503, &throttled)]).await;
-    let answer = function.call("PUT", start).await;
+    let function = Function::canned(vec![throttled(); 3]).await;
+    let answer = function.put(start).await;
     answer.is(408, &json!(format!("{modifying}: Request limit exceeded.")));
     assert_eq!(answer.headers["retry-after"], "2");
 }
 
 #[tokio::test]
-async fn an_instance_that_is_not_there_is_404() {
+async fn unknown_instance_is_404() {
     let function = Function::with_moto().await;
     for (method, action) in [
         ("PUT", "start"),

@@ -1,4 +1,4 @@
-//! What API Gateway gets from the function.
+//! Responses of the function to API Gateway.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use flate2::read::GzDecoder;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Read as _;
 
-/// What API Gateway gets.
+/// A response of the function, as API Gateway reads it.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub status: u64,
@@ -16,7 +16,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The text that is compressed in it.
+    /// Decompresses a body of text.
     pub fn unpacked(&self) -> String {
         assert!(self.base64, "{self:?}");
         let bytes = BASE64_STANDARD.decode(&self.body).unwrap();
@@ -30,14 +30,14 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// Asserts on status and whole body.
+    /// Asserts status and whole body.
     #[track_caller]
     pub fn is(&self, status: u64, body: &Value) -> &Self {
         assert_eq!((self.status, &self.json()), (status, body), "{self:?}");
         self
     }
 
-    /// Asserts on the whole error of `/ec2` and its like.
+    /// Asserts status, code and message of an error in the form of `/ec2`.
     #[track_caller]
     pub fn refuses(&self, status: u64, code: &str, message: &str) -> &Self {
         self.is(status, &json!({"Message": message, "Error": code}))

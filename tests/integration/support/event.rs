@@ -1,12 +1,12 @@
-//! What API Gateway sends to the function.
+//! Events of API Gateway.
 
 use super::KEY;
 use serde_json::{Value, json};
 
 /// An HTTP API event (payload 2.0).
-pub struct Event2(Value);
+pub struct HttpApiEvent(Value);
 
-impl Event2 {
+impl HttpApiEvent {
     pub fn new(method: &str, path_and_query: &str) -> Self {
         let (path, query) = path_and_query.split_once('?').unwrap_or((path_and_query, ""));
         Self(json!({
@@ -36,6 +36,15 @@ impl Event2 {
         self.header("content-type", content_type)
     }
 
+    pub fn json_body(self, body: &Value) -> Self {
+        self.body("application/json", &body.to_string())
+    }
+
+    pub fn form_body(self, body: &str) -> Self {
+        self.body("application/x-www-form-urlencoded", body)
+    }
+
+    /// Sets the member that a JSON pointer names.
     pub fn set(mut self, pointer: &str, value: Value) -> Self {
         let (parent, name) = pointer.rsplit_once('/').unwrap();
         self.0.pointer_mut(parent).unwrap()[name] = value;

@@ -1,7 +1,7 @@
 //! The function under test: its configuration, its invocations, its log.
 
 use super::moto::{IMAGE, moto_port};
-use super::{Answer, Event2, KEY, REQUEST_ID, SERVICE, Wire, sha256};
+use super::{Answer, KEY, REQUEST_ID, Response, SERVICE, Wire, sha256};
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use time::OffsetDateTime;
 
-/// A file with these policies.
+/// Writes policies to a file. Returns its path.
 pub fn policy_file(policies: &str) -> String {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let name = format!("{}-{}.cedar", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
@@ -46,7 +46,7 @@ fn sdk_config(config: &Config, provider: impl ProvideCredentials + 'static) -> S
 pub struct Function {
     pub app: App,
     pub wire: Wire,
-    /// The trace's header that Lambda hands over with each invocation.
+    /// The trace header that Lambda passes with each invocation.
     pub trace: Option<String>,
     logged: Arc<Mutex<Vec<String>>>,
 }
@@ -57,24 +57,34 @@ impl Function {
         Self::new(Wire::to_moto().await, &[]).await
     }
 
-    /// With canned answers behind it.
-    pub async fn canned(answers: &[(u16, &str)]) -> Self {
-        Self::new(Wire::canned(answers).await, &[]).await
+    /// With canned responses of AWS behind it.
+    pub async fn canned(responses: impl IntoIterator<Item = Response>) -> Self {
+        Self::with_variables(&[], responses).await
     }
 
-    /// With nothing behind it: a call to AWS fails the test that asserts on [`Function::quiet`].
-    pub async fn alone(variables: &[(&str, &str)]) -> Self {
-        Self::new(Wire::canned(&[]).await, variables).await
+    /// With nothing behind it: [`Function::assert_no_calls`] fails after a call to AWS.
+    pub async fn without_aws(variables: &[(&str, &str)]) -> Self {
+        Self::with_variables(variables, []).await
     }
 
-    /// With policies.
-    pub async fn governed(wire: Wire, policies: &str, variables: &[(&str, &str)]) -> Self {
+    /// With environment variables of its own.
+    pub async fn with_variables(variables: &[(&str, &str)], responses: impl IntoIterator<Item = Response>) -> Self {
+        Self::new(Wire::canned(responses).await, variables).await
+    }
+
+    /// With these policies.
+    pub async fn with_policies(
+        policies: &str,
+        variables: &[(&str, &str)],
+        responses: impl IntoIterator<Item = Response>,
+    ) -> Self {
         let file = policy_file(policies);
         let mut all = vec![("POLICY_FILE", file.as_str())];
         all.extend(variables);
-        Self::new(wire, &all).await
+        Self::with_variables(&all, responses).await
     }
 
+    /// With this server in the place of AWS.
     pub async fn new(wire: Wire, variables: &[(&str, &str)]) -> Self {
         let keys = format!("demo={}", sha256(KEY));
         let config = Config::read(|name| {
@@ -110,12 +120,12 @@ impl Function {
         self.app.ec2 = Ec2::new(sdk_config(&self.app.config, provider), Some(self.wire.url.clone()));
     }
 
-    /// Sends an event as Lambda does, and reads the answer as API Gateway does.
+    /// Sends an event as Lambda does. Returns the response as API Gateway reads it.
     pub async fn invoke(&self, event: &Value) -> Answer {
         self.invoke_within(event, Duration::from_secs(28)).await
     }
 
-    /// Sends an event with that much time for the invocation.
+    /// Sends an event, with this much time for the invocation.
     pub async fn invoke_within(&self, event: &Value, time: Duration) -> Answer {
         let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + time;
         let mut context = Context::default();
@@ -145,23 +155,13 @@ impl Function {
         answer
     }
 
-    /// Sends a request with the right key.
-    pub async fn call(&self, method: &str, path_and_query: &str) -> Answer {
-        self.invoke(&Event2::new(method, path_and_query).key().json()).await
-    }
-
-    /// Sends a request with the right key and a JSON body.
-    pub async fn call_json(&self, method: &str, path_and_query: &str, body: &Value) -> Answer {
-        self.invoke(&Event2::new(method, path_and_query).key().body("application/json", &body.to_string()).json()).await
-    }
-
     /// Asserts that nothing has been sent to AWS.
-    pub fn quiet(&self) {
-        let seen = self.wire.seen();
-        assert!(seen.is_empty(), "{seen:#?}");
+    pub fn assert_no_calls(&self) {
+        let requests = self.wire.requests();
+        assert!(requests.is_empty(), "{requests:#?}");
     }
 
-    /// Takes out the only log line so far, without what is in it for the metrics.
+    /// Takes the only log line so far, without its metrics.
     pub fn log_line(&self) -> Value {
         let mut line = self.measured_line();
         let measured = |name: &String| name == "_aws" || METRICS.iter().any(|metric| metric.name == name);
@@ -169,28 +169,29 @@ impl Function {
         line
     }
 
-    /// Takes out the only log line so far, all of it.
+    /// Takes the only log line so far, with its metrics.
     pub fn measured_line(&self) -> Value {
         let mut lines = std::mem::take(&mut *self.logged.lock().unwrap());
         assert_eq!(lines.len(), 1, "{lines:#?}");
         serde_json::from_str(&lines.remove(0)).unwrap()
     }
 
-    /// Takes out every log line so far.
+    /// Takes every log line so far.
     pub fn log_lines(&self) -> Vec<String> {
         std::mem::take(&mut *self.logged.lock().unwrap())
     }
 
-    /// Launches an instance in moto, by the function.
+    /// Launches an instance in moto by the function. Returns its ID.
     pub async fn launch(&self, region: &str) -> String {
         let group = self.prepare(region).await;
         let path = format!("/ec2/create?region_name={region}&KeyName=demo&SecurityGroupId={group}");
-        let launched = self.call("POST", &path).await;
-        self.wire.seen();
+        let launched = self.post(&path).await;
+        self.wire.requests();
         launched.json()["InstanceId"].as_str().unwrap().to_owned()
     }
 
-    /// Makes what a launch needs in moto: the key pair `demo` and a security group, whose ID is the result.
+    /// Creates what a launch needs in moto: the key pair `demo` and a security group. Returns the
+    /// group's ID.
     pub async fn prepare(&self, region: &str) -> String {
         let config = aws_sdk_ec2::Config::builder()
             .behavior_version(aws_sdk_ec2::config::BehaviorVersion::latest())

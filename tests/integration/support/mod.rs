@@ -1,47 +1,55 @@
-//! What the tests share. Only this folder, `drift.rs` and `openapi.rs` name modules of the function.
+//! Helpers of the tests. Only this folder, `drift.rs` and `openapi.rs` use modules of the function.
 
 mod answer;
 mod event;
 mod function;
 mod moto;
+mod requests;
 mod routes;
 mod wire;
-mod xml;
+pub mod xml;
 
 pub use answer::Answer;
 pub use ec2_control_api::metrics::{DIMENSIONS, METRICS, NAMESPACE};
 pub use ec2_control_api::openapi::VERSION as OPENAPI_VERSION;
-pub use event::Event2;
+pub use event::HttpApiEvent;
 pub use function::{Function, policy_file};
 pub use moto::{IMAGE, own_region};
 pub use routes::routes;
 use sha2::{Digest as _, Sha256};
 use std::path::Path;
-pub use wire::{Fault, Seen, Wire};
-pub use xml::refusal;
+pub use wire::{Fault, RecordedRequest, Wire};
+pub use xml::Response;
 
-/// The key that the tests' function knows, the same as that of `make run` and of the sample events.
+/// The API key of the tests, of `make run` and of the sample events.
 pub const KEY: &str = "local-only-key";
 
-/// A SHA-256 digest in hexadecimal, as keys are configured and entity tags written.
+/// A SHA-256 digest in hexadecimal: configured keys and entity tags have this form.
 pub fn sha256(content: impl AsRef<[u8]>) -> String {
     hex::encode(Sha256::digest(content))
 }
-/// The ID of every invocation, and so the client token of every launch.
+/// The request ID of every invocation: the client token of every launch.
 pub const REQUEST_ID: &str = "8f5e8b6c-0f4d-4a3c-9d6e-2b1a7c9e4f10";
+/// The region of most tests on the wire.
+pub const REGION: &str = "eu-west-1";
+/// An instance of tests on the wire, and another one.
+pub const A: &str = "i-abba916a";
+pub const B: &str = "i-abba916b";
+/// A policy that permits everything.
+pub const PERMIT_ALL: &str = "permit (principal, action, resource);";
 /// The function's name.
 pub const SERVICE: &str = "ec2-control-api-tests";
-/// AWS's ID of every canned answer.
+/// AWS's ID of every canned response.
 pub const AWS_REQUEST_ID: &str = "59dbff89-35bd-4eac-99ed-be587EXAMPLE";
-/// An instance ID that no server has given out.
+/// The ID of no instance.
 pub const NO_INSTANCE: &str = "i-0123456789abcdef0";
 
-/// The repository.
+/// The root of the repository.
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A file of the repository.
+/// Reads a file of the repository.
 pub fn file(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }

@@ -32,13 +32,13 @@ pub(super) fn moto_port() -> u16 {
             .unwrap_or_else(|error| panic!("{} does not start ({error}): `make test` installs it", python.display()));
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        // The server ends when this process does: it waits for the end of its standard input.
+        // The server ends with this process: at the end of its standard input.
         std::mem::forget(child.stdin.take());
         line.trim().parse().unwrap_or_else(|_| panic!("moto printed {line:?} instead of its port"))
     })
 }
 
-/// What moto answers, to the last byte.
+/// Passes a request on to moto. Returns the whole response.
 pub(super) async fn answer(head: &str, body: &[u8]) -> Option<Vec<u8>> {
     let mut moto = TcpStream::connect(("127.0.0.1", moto_port())).await.ok()?;
     let once = head.replacen("\r\n", "\r\nconnection: close\r\n", 1);
@@ -49,7 +49,7 @@ pub(super) async fn answer(head: &str, body: &[u8]) -> Option<Vec<u8>> {
     Some(answer)
 }
 
-/// A region that no other test of this run uses: moto keeps what is in it.
+/// A region that no other test of this run uses in moto.
 pub fn own_region() -> &'static str {
     const REGIONS: [&str; 23] = [
         "us-east-2",

@@ -1,7 +1,8 @@
-//! A server on a real socket in the place of AWS: it records requests, and answers them itself or
-//! lets moto answer them.
+//! A server on a real socket in the place of AWS. It records requests, and answers them or passes
+//! them on to moto.
 
 use super::moto::{self, moto_port};
+use super::xml::{self, Response};
 use super::{AWS_REQUEST_ID, REQUEST_ID};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -11,19 +12,19 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// A request that reached "AWS".
+/// A request that reached the server.
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub struct RecordedRequest {
     pub method: String,
     pub path: String,
     pub headers: BTreeMap<String, String>,
     pub body: Vec<u8>,
-    /// Where the connection came from.
+    /// The client's address.
     pub connection: SocketAddr,
 }
 
-impl Seen {
-    /// The EC2 call's form as sorted `Name=value` lines, decoded.
+impl RecordedRequest {
+    /// The form of an EC2 call as sorted `Name=value` lines, decoded.
     pub fn form(&self) -> Vec<String> {
         let pairs = form_urlencoded::parse(&self.body).map(|(name, value)| format!("{name}={value}"));
         let mut lines: Vec<_> = pairs.collect();
@@ -31,7 +32,7 @@ impl Seen {
         lines
     }
 
-    /// The form of a launch without what every launch has: asserts that, too.
+    /// The form of a launch without the lines of every launch, whose presence it asserts.
     pub fn launch(&self) -> Vec<String> {
         let mut form = self.form();
         let mut always = vec![format!("ClientToken={REQUEST_ID}"), "MetadataOptions.HttpTokens=required".to_owned()];
@@ -50,7 +51,7 @@ impl Seen {
             }
         }
         for line in always {
-            let at = form.iter().position(|it| *it == line);
+            let at = form.iter().position(|other| *other == line);
             form.remove(at.unwrap_or_else(|| panic!("no {line}: {form:#?}")));
         }
         form
@@ -68,44 +69,46 @@ impl Seen {
     }
 }
 
-/// What the server does with a request.
+/// How the server treats requests.
 #[derive(Clone, Debug)]
 pub enum Behavior {
-    /// Passes it on to moto.
+    /// Passes every request on to moto.
     Moto,
-    /// Answers these, one after the other, each so late; then cuts the connection. A status of 0 is no answer at all, ever.
-    Canned(Arc<Mutex<VecDeque<(u16, String)>>>, Duration),
-    /// Answers this, again and again.
-    Always(u16, &'static str),
-    /// Does this to so many requests, and lets moto answer the others.
+    /// Sends these responses one after the other, each after a delay; then cuts the connection.
+    Canned(Arc<Mutex<VecDeque<Response>>>, Duration),
+    /// Sends the same response to every request.
+    Always(Response),
+    /// Applies a fault to this many requests, and passes the others on to moto.
     Faulty(Fault, Arc<AtomicUsize>),
 }
 
-/// What can happen to a request on its way to AWS, or to the answer on its way back.
+/// A fault of a request on its way to AWS, or of the response on its way back.
 #[derive(Clone, Copy, Debug)]
 pub enum Fault {
-    /// moto answers later than usual.
+    /// moto's response is delayed.
     Late(Duration),
-    /// The connection ends before the request gets to moto.
+    /// The connection is closed before the request reaches moto.
     Cut,
-    /// The connection ends when moto has done what was asked for.
+    /// The connection is closed after moto has carried out the request.
     CutAfter,
     /// The connection is reset.
     Reset,
-    /// Half of the body of moto's answer gets through.
+    /// Half of the body of moto's response is delivered.
     Truncated,
-    /// moto's answer gets through with other characters in its body.
+    /// moto's response is delivered with wrong characters in its body.
     Garbled,
-    /// The connection stays open, and nothing comes.
+    /// The connection stays open without a response.
     Silent,
-    /// Something else than moto answers this.
+    /// Something other than AWS answers with this status and body.
     Answer(u16, &'static str),
+    /// AWS answers with an error of this status and code.
+    Refusal(u16, &'static str),
 }
 
-/// A server on a real socket that records what reaches it, and answers itself or lets moto answer.
+/// A server that records requests, and answers them or passes them on to moto.
 pub struct Wire {
     pub url: String,
-    seen: Arc<Mutex<Vec<Seen>>>,
+    recorded: Arc<Mutex<Vec<RecordedRequest>>>,
 }
 
 impl Wire {
@@ -114,13 +117,18 @@ impl Wire {
         Self::start(Behavior::Moto).await
     }
 
-    pub async fn canned(answers: &[(u16, &str)]) -> Self {
-        Self::slow(answers, Duration::ZERO).await
+    pub async fn canned(responses: impl IntoIterator<Item = Response>) -> Self {
+        Self::slow(responses, Duration::ZERO).await
     }
 
-    pub async fn slow(answers: &[(u16, &str)], each: Duration) -> Self {
-        let answers = answers.iter().map(|(status, body)| (*status, (*body).to_owned())).collect();
-        Self::start(Behavior::Canned(Arc::new(Mutex::new(answers)), each)).await
+    pub async fn slow(responses: impl IntoIterator<Item = Response>, each: Duration) -> Self {
+        let responses = responses.into_iter().collect();
+        Self::start(Behavior::Canned(Arc::new(Mutex::new(responses)), each)).await
+    }
+
+    /// A server that never answers.
+    pub async fn silent() -> Self {
+        Self::always(xml::no_response()).await
     }
 
     pub async fn faulty(fault: Fault, times: usize) -> Self {
@@ -128,38 +136,43 @@ impl Wire {
         Self::start(Behavior::Faulty(fault, Arc::new(AtomicUsize::new(times)))).await
     }
 
-    pub async fn always(status: u16, body: &'static str) -> Self {
-        Self::start(Behavior::Always(status, body)).await
+    pub async fn always(response: Response) -> Self {
+        Self::start(Behavior::Always(response)).await
     }
 
     async fn start(behavior: Behavior) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let log = Arc::clone(&seen);
+        let recorded = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&recorded);
         tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 tokio::spawn(serve(stream, behavior.clone(), Arc::clone(&log)));
             }
         });
-        Self { url, seen }
+        Self { url, recorded }
     }
 
-    /// Takes out what has been recorded so far.
-    pub fn seen(&self) -> Vec<Seen> {
-        std::mem::take(&mut *self.seen.lock().unwrap())
+    /// Takes the requests that have been recorded so far.
+    pub fn requests(&self) -> Vec<RecordedRequest> {
+        std::mem::take(&mut *self.recorded.lock().unwrap())
     }
 
-    /// Takes out the only request that has been recorded.
-    pub fn only(&self) -> Seen {
-        let mut seen = self.seen();
-        assert_eq!(seen.len(), 1, "{seen:#?}");
-        seen.remove(0)
+    /// Takes the recorded requests, as EC2 actions.
+    pub fn actions(&self) -> Vec<String> {
+        self.requests().iter().map(RecordedRequest::action).collect()
+    }
+
+    /// Takes the only request that has been recorded.
+    pub fn only_request(&self) -> RecordedRequest {
+        let mut requests = self.requests();
+        assert_eq!(requests.len(), 1, "{requests:#?}");
+        requests.remove(0)
     }
 }
 
-async fn serve(mut stream: TcpStream, behavior: Behavior, log: Arc<Mutex<Vec<Seen>>>) -> Option<()> {
+async fn serve(mut stream: TcpStream, behavior: Behavior, log: Arc<Mutex<Vec<RecordedRequest>>>) -> Option<()> {
     let connection = stream.peer_addr().ok()?;
     let mut buffer = Vec::new();
     loop {
@@ -179,7 +192,7 @@ async fn serve(mut stream: TcpStream, behavior: Behavior, log: Arc<Mutex<Vec<See
             .filter_map(|line| line.split_once(": "))
             .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
             .collect();
-        let length: usize = headers.get("content-length").map_or(0, |it| it.parse().unwrap());
+        let length: usize = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
         while buffer.len() < head_end + length {
             if stream.read_buf(&mut buffer).await.ok()? == 0 {
                 return None;
@@ -188,7 +201,7 @@ async fn serve(mut stream: TcpStream, behavior: Behavior, log: Arc<Mutex<Vec<See
         let request: Vec<u8> = buffer.drain(..head_end + length).collect();
         let body = request[head_end..].to_vec();
         let s3 = (method.as_str(), path.as_str()) != ("POST", "/");
-        log.lock().unwrap().push(Seen { method, path, headers, body, connection });
+        log.lock().unwrap().push(RecordedRequest { method, path, headers, body, connection });
         let fault = match &behavior {
             Behavior::Faulty(fault, times) => {
                 let left = times.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |times| times.checked_sub(1));
@@ -196,21 +209,17 @@ async fn serve(mut stream: TcpStream, behavior: Behavior, log: Arc<Mutex<Vec<See
             }
             _ => None,
         };
-        let (status, body) = match (&behavior, fault) {
-            (Behavior::Canned(answers, each), _) => {
-                let answer = answers.lock().unwrap().pop_front()?;
+        let Response { status, body } = match (&behavior, fault) {
+            (Behavior::Canned(responses, each), _) => {
+                let response = responses.lock().unwrap().pop_front()?;
                 tokio::time::sleep(*each).await;
-                answer
+                response
             }
-            (Behavior::Always(status, body), _) => (*status, (*body).to_owned()),
-            // S3 has no list of errors around the one.
-            (_, Some(Fault::Answer(status, body))) if s3 => {
-                let inner =
-                    body.strip_prefix("<Response><Errors>").and_then(|it| it.strip_suffix("</Errors></Response>"));
-                (status, inner.unwrap_or(body).to_owned())
-            }
-            (_, Some(Fault::Answer(status, body))) => (status, body.to_owned()),
-            (_, Some(Fault::Silent)) => (0, String::new()),
+            (Behavior::Always(response), _) => response.clone(),
+            (_, Some(Fault::Refusal(status, code))) if s3 => xml::s3_refusal(status, code, "m"),
+            (_, Some(Fault::Refusal(status, code))) => xml::refusal(code, "m").status(status),
+            (_, Some(Fault::Answer(status, body))) => xml::response(status, body),
+            (_, Some(Fault::Silent)) => xml::no_response(),
             (_, Some(Fault::Cut)) => return None,
             (_, Some(Fault::Reset)) => {
                 stream.set_zero_linger().unwrap();
@@ -224,7 +233,7 @@ async fn serve(mut stream: TcpStream, behavior: Behavior, log: Arc<Mutex<Vec<See
                 match fault {
                     Some(Fault::CutAfter) => return None,
                     Some(Fault::Truncated | Fault::Garbled) => {
-                        let body = answer.windows(4).position(|it| it == b"\r\n\r\n").unwrap() + 4;
+                        let body = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
                         match fault {
                             Some(Fault::Truncated) => answer.truncate(body + (answer.len() - body) / 2),
                             _ => answer[body..].iter_mut().step_by(3).for_each(|byte| *byte = b'<'),

@@ -1,0 +1,74 @@
+//! What the rows of a list have: chosen fields, and CSV.
+
+use crate::support::xml::{buckets, describe, instance, object};
+use crate::support::{A, B, Function, HttpApiEvent, REQUEST_ID, own_region};
+use serde_json::json;
+
+const CSV: &str = "text/csv; charset=utf-8; header=present";
+
+#[tokio::test]
+async fn too_many_filter_values_are_refused_by_name() {
+    let function = Function::without_aws(&[]).await;
+    let ids: Vec<_> = (0..200).map(|n| format!("i-{n:08x}")).collect();
+    let list = format!("/ec2/list?region_name=eu-west-1&state=running&instance_id={}", ids.join(","));
+    let message = "instance_id and the other filters have more than 200 values together";
+    function.get(&list).await.refuses(400, "InvalidParameterValue", message);
+    function.assert_no_calls();
+}
+
+#[tokio::test]
+async fn fields_chooses_the_members_and_their_order() {
+    let function = Function::with_moto().await;
+    let region = own_region();
+    let id = function.launch(region).await;
+    let fields = "tags,launch-time,name,public-ip,availability-zone,architecture,platform,id,id";
+    let answer = function.get(&format!("/ec2/list?region_name={region}&fields={fields}")).await;
+    let row = answer.json()[0].clone();
+    let tags = json!({"ec2-control-api:caller": "demo", "ec2-control-api:request": REQUEST_ID});
+    assert_eq!((&row["tags"], &row["name"], &row["id"]), (&tags, &json!(null), &json!(id)));
+    assert!(row["launch-time"].as_str().unwrap().ends_with("+00:00"), "{row}");
+    let order = ["tags", "launch-time", "name", "public-ip", "availability-zone", "architecture", "platform", "id"];
+    let found: Vec<_> = order.iter().map(|name| answer.body.find(&format!("\"{name}\":")).unwrap()).collect();
+    assert!(found.is_sorted(), "{}", answer.body);
+    assert_eq!(row.as_object().unwrap().len(), order.len());
+}
+
+#[tokio::test]
+async fn list_is_csv_if_the_client_prefers_it() {
+    let hostile = describe([
+        instance(A).state("running").tag("Name", "=cmd|'/c calc'!A1"),
+        instance(B).state("stopped").tag("Name", "a \"b\", c"),
+    ]);
+    let function = Function::canned([hostile]).await;
+    let list = "/ec2/list?region_name=eu-west-1&fields=id,name,instance-state,private-ip,security-group-ids,tags";
+    let answer = function.send(HttpApiEvent::new("GET", list).key().header("accept", "text/csv")).await;
+    assert_eq!(
+        answer.body,
+        "id,name,instance-state,private-ip,security-group-ids,tags\r\n\
+         i-abba916a,'=cmd|'/c calc'!A1,running,,,Name==cmd|'/c calc'!A1\r\n\
+         i-abba916b,\"a \"\"b\"\", c\",stopped,,,\"Name=a \"\"b\"\", c\"\r\n"
+    );
+    assert_eq!((answer.status, answer.base64), (200, false));
+    assert_eq!(answer.headers["content-type"], CSV);
+    assert_eq!(answer.headers["vary"], "accept");
+
+    let function = Function::canned([describe([])]).await;
+    let event = HttpApiEvent::new("GET", "/ec2/list?region_name=eu-west-1").key().header("accept", "text/csv");
+    let answer = function.send(event).await;
+    let header = "id,instance-type,instance-state,private-ip,key-name,image-id,vpc-id,subnet-id,security-group-ids\r\n";
+    assert_eq!(answer.body, header, "an empty list has a header, too");
+}
+
+#[tokio::test]
+async fn lists_of_s3_are_csv_if_the_client_prefers_it() {
+    let date = "2016-02-16T18:04:09.000Z";
+    let function = Function::canned([buckets([("demo-1", Some(date))]), object("a,b", Some(date))]).await;
+    for (path, lines) in [
+        ("/s3", "name,creation_date\r\ndemo-1,2016-02-16T18:04:09.000Z\r\n"),
+        ("/s3/demo-1", "name,size,last_modified\r\n\"a,b\",12,2016-02-16T18:04:09.000Z\r\n"),
+    ] {
+        let answer = function.send(HttpApiEvent::new("GET", path).key().header("accept", "text/csv")).await;
+        assert_eq!((answer.status, answer.body.as_str()), (200, lines));
+        assert_eq!(answer.headers["content-type"], CSV);
+    }
+}

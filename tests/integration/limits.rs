@@ -1,0 +1,70 @@
+//! Limits of a deployment: instance types, instances per launch, the protected tag.
+
+use crate::support::xml::{describe, instance, launched, modified, started, stopped};
+use crate::support::{A, Function};
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn allowed_instance_types_limit_launches_and_modifications_in_every_dialect() {
+    let variables = [("ALLOWED_INSTANCE_TYPES", "t3.*,t4g.micro")];
+    let function = Function::without_aws(&variables).await;
+    let message = |name: &str| format!("This deployment allows the instance types t3.*,t4g.micro, not {name}");
+    let create = "/ec2/create?region_name=us-east-1&image_id=ami-abba916a&InstanceType=m5.large";
+    function.post(create).await.refuses(403, "InstanceTypeNotAllowed", &message("m5.large"));
+    let answer = function.put("/v1/launch?ami=ami-abba916a&instance_type=t4g.small").await;
+    answer.is(403, &json!(message("t4g.small")));
+    assert_eq!(answer.headers["x-error-code"], "InstanceTypeNotAllowed");
+    let modify = format!("/v1/{A}/modify?attribute=instanceType&value=p5.48xlarge");
+    function.put(&modify).await.is(403, &json!(message("p5.48xlarge")));
+    function.assert_no_calls();
+    for line in function.log_lines() {
+        let line: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!((&line["decision"], &line["decided_by"]), (&json!("deny"), &json!(["ALLOWED_INSTANCE_TYPES"])));
+    }
+    let function = Function::with_variables(&variables, [launched([instance(A)]), modified()]).await;
+    assert_eq!(function.post(&create.replace("m5.large", "t3.2xlarge")).await.status, 200);
+    assert_eq!(function.put(&modify.replace("p5.48xlarge", "t4g.micro")).await.status, 200);
+}
+
+#[tokio::test]
+async fn instances_per_launch_are_limited() {
+    let variables = [("MAX_INSTANCES_PER_LAUNCH", "3")];
+    let function = Function::with_variables(&variables, [launched([instance(A)])]).await;
+    let message = "This deployment launches at most 3 instances at once, not 4";
+    let create = "/ec2/create?region_name=us-east-1&image_id=ami-abba916a";
+    function.post(&format!("{create}&MaxCount=4")).await.refuses(403, "TooManyInstances", message);
+    let launch = "/v1/launch?ami=ami-abba916a&instance_type=t3.micro&max_count=4";
+    function.put(launch).await.is(403, &json!(message));
+    function.assert_no_calls();
+    assert_eq!(function.post(&format!("{create}&MaxCount=3")).await.status, 200);
+}
+
+#[tokio::test]
+async fn protected_instance_is_never_stopped_terminated_or_modified_in_any_dialect() {
+    let protected = describe([instance(A).state("running").tag("env", "production")]);
+    let message = |action: &str| format!("{action} of {A} is not permitted: a tag protects it");
+    for (method, path, action) in [
+        ("POST", format!("/ec2/stop?region_name=us-east-1&instance_id={A}"), "StopInstances"),
+        ("POST", format!("/ec2/terminate?region_name=us-east-1&instance_id={A}"), "TerminateInstances"),
+        ("POST", format!("/instance/us-east-1/{A}/stop"), "StopInstances"),
+        ("PUT", format!("/v1/{A}/stop?force=true"), "StopInstances"),
+        ("PUT", format!("/v1/{A}/terminate"), "TerminateInstances"),
+        ("PUT", format!("/v1/{A}/modify?attribute=userData&value=x"), "ModifyInstanceAttribute"),
+    ] {
+        for tag in ["env", "env=production"] {
+            let function = Function::with_variables(&[("PROTECTED_TAG", tag)], [protected.clone()]).await;
+            let answer = function.call(method, &path).await;
+            assert_eq!(answer.status, 403, "{path}: {answer:?}");
+            assert!(answer.body.contains(&message(action)), "{answer:?}");
+            assert_eq!(function.wire.actions(), ["DescribeInstances"]);
+            assert_eq!(function.log_line()["decided_by"], json!(["PROTECTED_TAG"]));
+        }
+    }
+    // Unprotected instances may be stopped. Harmless actions need no look at the tags.
+    let variables = [("PROTECTED_TAG", "env=test")];
+    let function = Function::with_variables(&variables, [protected, stopped(A)]).await;
+    assert_eq!(function.stop(A).await.status, 200);
+    let function = Function::with_variables(&[("PROTECTED_TAG", "env")], [started(A)]).await;
+    assert_eq!(function.start(A).await.status, 200);
+    assert_eq!(function.wire.actions(), ["StartInstances"]);
+}
