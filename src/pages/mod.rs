@@ -1,5 +1,6 @@
-//! The pages that people see: the console at `/`, and the API reference at `/docs` with its viewer. `build.rs` compresses them
-//! and works out their digests; their requests are relative to where they are, so that any stage or path in front of them does.
+//! The pages: the console at `/`, and the API reference at `/docs` with its viewer. `build.rs`
+//! inlines their files, compresses them and computes their digests. Their requests are relative, so
+//! they work behind any stage or path.
 
 use crate::http::document::{Caching, Document};
 use std::borrow::Cow;
@@ -7,10 +8,10 @@ use std::borrow::Cow;
 // CONSOLE, DOCS, and ASSETS with their names.
 include!(concat!(env!("OUT_DIR"), "/pages.rs"));
 
-/// What the names of the viewer's files are like.
+/// The pattern of the names of the viewer's files.
 pub const ASSET_PATTERN: &str = "^[a-z-]+-[0-9.]+\\.[a-z]+$";
 
-/// A file of the viewer, if there is one of that name.
+/// Returns the file of the viewer with this name.
 pub fn asset(name: &str) -> Option<&'static Document> {
     ASSETS.iter().find(|(known, _)| *known == name).map(|(_, document)| document)
 }
