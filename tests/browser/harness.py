@@ -1,6 +1,6 @@
-"""The function and moto as `make run` starts them, with instances in two regions and a policy, and Chromium to look at the pages.
+"""Starts the function and moto as `make run` does, with two regions and a policy, and Chromium.
 
-Shared by the tests of the pages and by what makes their pictures.
+Shared by the tests of the pages and by screenshots.py.
 """
 
 import contextlib
@@ -20,32 +20,49 @@ sys.path.insert(0, str(ROOT / "tools"))
 import run_local  # noqa: E402
 
 KEY = run_local.KEY
-HERE, THERE = "us-east-1", "eu-west-1"
-IMAGE = "ami-1e749f67"  # one that moto knows in every region
+REGION, OTHER_REGION = "us-east-1", "eu-west-1"
+IMAGE = "ami-1e749f67"  # moto has it in every region
 
-POLICY = "policies/examples/production.cedar"  # nobody terminates what has the tag env=production
+POLICY = "policies/examples/production.cedar"  # protects instances tagged env=production
 
-# A tag may be anything that its writer can type.
+# Tags are untrusted text.
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
 
 
 def free_ports(count):
     sockets = [socket.create_server((run_local.HOST, 0)) for _ in range(count)]
-    ports = [it.getsockname()[1] for it in sockets]
-    for it in sockets:
-        it.close()
+    ports = [opened.getsockname()[1] for opened in sockets]
+    for opened in sockets:
+        opened.close()
     return ports
 
 
+# Chromium of the npm package @sparticuz/chromium, unpacked by tools/javascript/unpack-chromium.mjs.
+CHROMIUM = ROOT / ".venv-node/javascript/chromium"
+
+
 def chromium():
+    """Returns the options that launch Chromium: the one of the npm package, else the system's."""
+    # The sandbox does not work as root or in containers. Only this project's pages are opened.
+    options = {"chromium_sandbox": False}
+    if (CHROMIUM / "chromium").exists():
+        libraries = [str(CHROMIUM / "al2023/lib"), os.environ.get("LD_LIBRARY_PATH")]
+        environment = {
+            "LD_LIBRARY_PATH": ":".join(filter(None, libraries)),
+            "FONTCONFIG_FILE": str(CHROMIUM / "fonts.conf"),
+        }
+        return options | {"executable_path": CHROMIUM / "chromium", "env": os.environ | environment}
     for name in ("chromium", "chromium-browser", "google-chrome"):
         if path := shutil.which(name):
-            return path
-    raise SystemExit("There is no Chromium: `make chromium` installs it, or says how.")
+            return options | {"executable_path": path}
+    raise SystemExit(
+        "The tests of the pages need Chromium. `make .venv-node/javascript/ready` installs it on Linux on"
+        " x86_64. Elsewhere, install Chromium or Google Chrome so that it is on PATH."
+    )
 
 
 class Local:
-    """What runs, and the instances in it."""
+    """The running function and moto, with its instances."""
 
     def __init__(self, port, moto):
         self.url, self.moto = f"http://{run_local.HOST}:{port}", moto
@@ -55,7 +72,7 @@ class Local:
         return boto3.client("ec2", region)
 
     def launch(self, region, name, kind="t3.micro", **tags):
-        """Launches an instance, past the function. Its ID."""
+        """Launches an instance directly in moto. Returns its ID."""
         tags = [{"Key": key, "Value": value} for key, value in tags.items()]
         if name is not None:
             tags.append({"Key": "Name", "Value": name})
@@ -70,12 +87,12 @@ class Local:
         return described["Reservations"][0]["Instances"][0]["State"]["Name"]
 
     def reset(self):
-        """No instances: a test finds only its own."""
+        """Removes all instances: a test sees only its own."""
         urllib.request.urlopen(f"{self.moto}/moto-api/reset", data=b"").close()
 
 
 def watch(processes):
-    """What `make run` does while it runs."""
+    """Ends the run if a process ends by itself."""
     try:
         while True:
             processes.pause(0.2)
@@ -88,13 +105,13 @@ def watch(processes):
 
 @contextlib.contextmanager
 def local():
-    """Everything started; stopped at the end."""
+    """Starts the function and moto, and stops them at the end."""
     processes = run_local.Processes()
     processes.stop_on_signals()
     port, moto_port = free_ports(2)
     watching = None
     try:
-        moto, _ = run_local.start(processes, port, moto_port, POLICY_FILE=POLICY, ALLOWED_REGIONS=f"{HERE},{THERE}")
+        moto, _ = run_local.start(processes, port, moto_port, POLICY_FILE=POLICY, ALLOWED_REGIONS=f"{REGION},{OTHER_REGION}")
         watching = threading.Thread(target=watch, args=[processes], daemon=True)
         watching.start()
         yield Local(port, moto)
@@ -107,10 +124,10 @@ def local():
 
 @contextlib.contextmanager
 def browser():
+    """Starts Chromium, and closes it at the end."""
     with sync_playwright() as playwright:
-        # Chromium's own sandbox does not work as root.
-        it = playwright.chromium.launch(executable_path=chromium(), chromium_sandbox=os.geteuid() != 0)
+        launched = playwright.chromium.launch(**chromium())
         try:
-            yield it
+            yield launched
         finally:
-            it.close()
+            launched.close()

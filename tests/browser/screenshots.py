@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Makes the pictures of the README: `make screenshots`."""
+"""Makes the pictures in docs/images: `make screenshots`."""
 
 import os
 
 import harness
-from harness import HERE, KEY, ROOT, THERE
+from harness import KEY, OTHER_REGION, REGION, ROOT
 
 PICTURES = {
     "console-light": {"viewport": {"width": 1280, "height": 470}, "color_scheme": "light"},
@@ -12,13 +12,13 @@ PICTURES = {
     "console-320": {"viewport": {"width": 320, "height": 640}, "color_scheme": "light"},
 }
 INSTANCES = [
-    (HERE, "web-1", "t3.micro", {"team": "blue", "env": "production"}),
-    (HERE, "web-2", "t3.micro", {"team": "blue", "env": "production"}),
-    (HERE, "build-runner", "c7g.xlarge", {"team": "platform"}),
-    (HERE, "db-primary", "r6g.large", {"team": "data", "env": "production"}),
-    (HERE, "staging-web", "t3.small", {"team": "blue", "env": "staging"}),
-    (THERE, "dublin-web", "t3.micro", {"team": "green", "env": "production"}),
-    (THERE, "dublin-cache", "t4g.small", {"team": "green"}),
+    (REGION, "web-1", "t3.micro", {"team": "blue", "env": "production"}),
+    (REGION, "web-2", "t3.micro", {"team": "blue", "env": "production"}),
+    (REGION, "build-runner", "c7g.xlarge", {"team": "platform"}),
+    (REGION, "db-primary", "r6g.large", {"team": "data", "env": "production"}),
+    (REGION, "staging-web", "t3.small", {"team": "blue", "env": "staging"}),
+    (OTHER_REGION, "dublin-web", "t3.micro", {"team": "green", "env": "production"}),
+    (OTHER_REGION, "dublin-cache", "t4g.small", {"team": "green"}),
 ]
 
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The console and the API reference in Chromium, against the function and moto.
 
-Every test ends with looking whether the page has complained of anything, broken its own policy, or asked another origin.
+Each test also fails if the page logs a warning or an error (such as a violation of its policy), calls
+another origin, or has the key in a URL.
 """
 
 import contextlib
@@ -15,13 +16,13 @@ import urllib.parse
 
 import harness
 from axe_playwright_python.sync_playwright import Axe
-from harness import HERE, HOSTILE, KEY, THERE
+from harness import HOSTILE, KEY, OTHER_REGION, REGION
 from playwright.sync_api import expect
 
 stack = contextlib.ExitStack()
 local = browser = None
 PHONE = {"width": 320, "height": 640}
-# Longer than it takes to look again while something changes (2 s), shorter than it takes otherwise (30 s).
+# Longer than the fast poll interval of the console (2 s), shorter than the slow one (30 s).
 expect.set_options(timeout=15_000)
 
 
@@ -36,7 +37,7 @@ def tearDownModule():
 
 
 class Page(unittest.TestCase):
-    """A tab, and what it must not have done in the end."""
+    """A tab, with the checks that end each test."""
 
     def setUp(self):
         local.reset()
@@ -44,7 +45,7 @@ class Page(unittest.TestCase):
         self.tab()
 
     def tab(self, **options):
-        """Another tab in place of the one there is: of another size, another colour scheme."""
+        """Opens a tab in place of the present one, such as with another size or colour scheme."""
         if self.context:
             self.context.close()
         self.context = browser.new_context(viewport=options.pop("viewport", {"width": 1280, "height": 800}), **options)
@@ -56,13 +57,17 @@ class Page(unittest.TestCase):
     def watch(self, page):
         page.on("request", lambda request: self.requests.append(request))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        # Chromium's own line for an answer that is no 2xx is not the page's.
-        page.on("console", lambda it: it.type in ("error", "warning") and "Failed to load resource" not in it.text
-                and self.complaints.append(it.text))  # fmt: skip
+        page.on("console", self.on_console)
+
+    def on_console(self, message):
+        # "Failed to load resource" is Chromium's own line for a response other than 2xx.
+        if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
+            self.complaints.append(message.text)
 
     def tearDown(self):
-        foreign = [it.url for it in self.requests if not it.url.startswith((local.url + "/", "data:"))]
-        with_key = [it.url for it in self.requests if KEY in it.url]
+        urls = [request.url for request in self.requests]
+        foreign = [url for url in urls if not url.startswith((local.url + "/", "data:"))]
+        with_key = [url for url in urls if KEY in url]
         title = self.page.title()
         self.context.close()
         self.assertEqual(self.complaints, [])
@@ -86,7 +91,7 @@ class Page(unittest.TestCase):
         return self.page.get_by_role("button", name=f"{action} {name}", exact=True)
 
     def ready(self, action, name):
-        """That button, once it is known that it is allowed."""
+        """Waits until the button is available. Returns it."""
         button = self.button(action, name)
         expect(button).not_to_have_attribute("aria-disabled", "true")
         return button
@@ -94,19 +99,20 @@ class Page(unittest.TestCase):
     def confirm(self, action):
         self.page.get_by_role("dialog").get_by_role("button", name=action, exact=True).click()
 
-    def names(self):
-        return self.page.get_by_role("rowheader").all_inner_texts()
+    def count_requests(self, path):
+        return sum(path in request.url for request in self.requests)
 
-    def finds_nothing(self, what):
-        """axe finds nothing in the page as it is."""
-        found = Axe().run(self.page).response["violations"]
-        self.assertEqual([(it["id"], [node["html"] for node in it["nodes"]]) for it in found], [], what)
+    def assert_accessible(self, what):
+        """Fails if axe reports a violation in the page as shown."""
+        violations = Axe().run(self.page).response["violations"]
+        found = [(violation["id"], [node["html"] for node in violation["nodes"]]) for violation in violations]
+        self.assertEqual(found, [], what)
 
 
 class Console(Page):
     def test_a_wrong_key_is_refused_and_the_right_one_lists_both_regions(self):
-        local.launch(HERE, "web-1")
-        local.launch(THERE, "dublin-1")
+        local.launch(REGION, "web-1")
+        local.launch(OTHER_REGION, "dublin-1")
         page = self.sign_in("not-the-key")
         alert = page.get_by_role("alert")
         expect(alert).to_contain_text("Invalid api key. Enter the key again.")
@@ -116,12 +122,12 @@ class Console(Page):
         self.sign_in()
         expect(page.get_by_role("rowheader")).to_have_text(["dublin-1", "web-1"])
         expect(alert).to_have_count(0)
-        expect(page.locator("#region-summary")).to_contain_text(HERE)
-        expect(page.locator("#region-summary")).to_contain_text(THERE)
-        expect(self.row("dublin-1")).to_contain_text(f"{THERE}a")
+        expect(page.locator("#region-summary")).to_contain_text(REGION)
+        expect(page.locator("#region-summary")).to_contain_text(OTHER_REGION)
+        expect(self.row("dublin-1")).to_contain_text(f"{OTHER_REGION}a")
 
     def test_the_key_stays_in_the_tab_and_is_forgotten_on_sign_out(self):
-        local.launch(HERE, "web-1")
+        local.launch(REGION, "web-1")
         page = self.sign_in()
         self.state("web-1", "running")
         page.reload()
@@ -140,16 +146,16 @@ class Console(Page):
         page.reload()
         expect(page.get_by_label("API key or token")).to_be_visible()
 
-    def test_search_filters_and_order_narrow_the_list(self):
-        first = local.launch(HERE, "web-1", env="staging")
-        local.launch(HERE, "web-10", "t3.nano")
-        local.launch(THERE, "web-9", team="blue")
-        local.ec2(HERE).stop_instances(InstanceIds=[first])
+    def test_search_filters_and_order_apply_to_the_list(self):
+        first = local.launch(REGION, "web-1", env="staging")
+        local.launch(REGION, "web-10", "t3.nano")
+        local.launch(OTHER_REGION, "web-9", team="blue")
+        local.ec2(REGION).stop_instances(InstanceIds=[first])
         page = self.sign_in()
         expect(page.get_by_role("rowheader")).to_have_text(["web-1", "web-9", "web-10"])
         search = page.get_by_role("searchbox")
         for text, names in [
-            ("blue", ["web-9"]), ("env=STAGING", ["web-1"]), ("nano", ["web-10"]), (first, ["web-1"]), (THERE, ["web-9"]),
+            ("blue", ["web-9"]), ("env=STAGING", ["web-1"]), ("nano", ["web-10"]), (first, ["web-1"]), (OTHER_REGION, ["web-9"]),
             ("web t3.nano", ["web-10"]), ("nothing like it", []), ("", ["web-1", "web-9", "web-10"]),
         ]:  # fmt: skip
             search.fill(text)
@@ -170,49 +176,49 @@ class Console(Page):
         expect(page.get_by_role("rowheader").first).to_have_text("web-10")
 
     def test_the_choice_of_regions_is_kept_in_the_tab(self):
-        local.launch(HERE, "web-1")
-        local.launch(THERE, "dublin-1")
+        local.launch(REGION, "web-1")
+        local.launch(OTHER_REGION, "dublin-1")
         page = self.sign_in()
         expect(page.get_by_role("rowheader")).to_have_count(2)
         page.locator("#region-summary").click()
-        box = page.get_by_role("checkbox", name=f"{THERE} 1 running")
+        box = page.get_by_role("checkbox", name=f"{OTHER_REGION} 1 running")
         box.uncheck()
         expect(page.get_by_role("rowheader")).to_have_text(["web-1"])
         page.reload()
         expect(page.get_by_role("rowheader")).to_have_text(["web-1"])
 
-    def test_stop_and_start_are_seen_without_reloading(self):
-        instance = local.launch(HERE, "web-1")
+    def test_state_changes_are_shown_without_reloading(self):
+        instance = local.launch(REGION, "web-1")
         page = self.sign_in()
         self.ready("Stop", "web-1").click()
         expect(page.get_by_role("dialog", name="Stop web-1?")).to_be_visible()
         page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
-        self.assertEqual(local.state(HERE, instance), "running")
+        self.assertEqual(local.state(REGION, instance), "running")
         self.button("Stop", "web-1").click()
         self.confirm("Stop")
         self.state("web-1", "stopped")
-        self.assertEqual(local.state(HERE, instance), "stopped")
+        self.assertEqual(local.state(REGION, instance), "stopped")
         expect(page.get_by_role("status").filter(has_text="web-1 is stopped.")).to_be_attached()
         self.ready("Start", "web-1").click()
         self.state("web-1", "running")
-        self.assertEqual(local.state(HERE, instance), "running")
-        # And what somebody else does meanwhile.
-        local.ec2(HERE).terminate_instances(InstanceIds=[instance])
+        self.assertEqual(local.state(REGION, instance), "running")
+        # A change by somebody else is seen, too.
+        local.ec2(REGION).terminate_instances(InstanceIds=[instance])
         self.state("web-1", "terminated")
-        self.assertEqual(len([it for it in self.requests if it.is_navigation_request()]), 1)
+        self.assertEqual([request.is_navigation_request() for request in self.requests].count(True), 1)
 
-    def test_a_reboot_is_asked_for_once(self):
-        local.launch(HERE, "web-1")
+    def test_a_reboot_is_requested_once(self):
+        local.launch(REGION, "web-1")
         page = self.sign_in()
         self.ready("Reboot", "web-1").click()
         with page.expect_response("**/ec2/reboot") as answer:
             self.confirm("Reboot")
         self.assertEqual(answer.value.status, 200)
         expect(page.get_by_role("status").filter(has_text="web-1: reboot accepted.")).to_be_attached()
-        self.assertEqual(len([it for it in self.requests if it.method == "POST"]), 1)
+        self.assertEqual([request.method for request in self.requests].count("POST"), 1)
 
-    def test_terminating_needs_the_name_or_the_id_where_there_is_none(self):
-        named, nameless = local.launch(HERE, "web  1"), local.launch(HERE, None)
+    def test_terminating_needs_the_name_or_the_id_of_a_nameless_instance(self):
+        named, nameless = local.launch(REGION, "web  1"), local.launch(REGION, None)
         page = self.sign_in()
         for name, wanted, wrong in [("web 1", "web 1", "web-1"), (nameless, nameless, "web 1")]:
             self.ready("Terminate", name).click()
@@ -225,15 +231,15 @@ class Console(Page):
             page.keyboard.press("Enter")
             typed.fill(wanted)
             expect(sure).to_be_enabled()
-            self.assertEqual(local.state(HERE, nameless), "running")
+            self.assertEqual(local.state(REGION, nameless), "running")
             sure.click()
             expect(page.get_by_role("dialog")).to_have_count(0)
         for instance in (named, nameless):
             expect(page.get_by_role("row").filter(has_text=instance).locator(".state")).to_have_text("terminated")
-            self.assertEqual(local.state(HERE, instance), "terminated")
+            self.assertEqual(local.state(REGION, instance), "terminated")
 
-    def test_what_a_policy_forbids_is_disabled_and_says_why(self):
-        instance = local.launch(HERE, "db-1", env="production")
+    def test_a_forbidden_action_is_disabled_with_the_reason(self):
+        instance = local.launch(REGION, "db-1", env="production")
         page = self.sign_in()
         why = f"The policy of this deployment does not permit TerminateInstances of {instance}"
         button = self.button("Terminate", "db-1")
@@ -246,19 +252,18 @@ class Console(Page):
         button.click(force=True)
         expect(page.get_by_role("dialog")).to_have_count(0)
         expect(page.get_by_role("tooltip")).to_have_text(why)
-        # What makes no sense says that; what is allowed and makes sense is there.
+        # An impossible action says so; a possible and permitted one is available.
         expect(self.button("Start", "db-1")).to_have_accessible_description("Not possible while it is running.")
         self.ready("Stop", "db-1")
-        self.assertEqual(local.state(HERE, instance), "running")
-        # Permissions are asked for once, and again when the tags have changed.
-        asked = lambda: len([it for it in self.requests if "/ec2/permissions" in it.url])
-        self.assertEqual(asked(), 1)
-        local.ec2(HERE).delete_tags(Resources=[instance], Tags=[{"Key": "env"}])
+        self.assertEqual(local.state(REGION, instance), "running")
+        # Permissions are loaded once, and again when the tags have changed.
+        self.assertEqual(self.count_requests("/ec2/permissions"), 1)
+        local.ec2(REGION).delete_tags(Resources=[instance], Tags=[{"Key": "env"}])
         page.get_by_role("button", name="Refresh").click()
         self.ready("Terminate", "db-1")
 
-    def test_all_of_it_works_by_keyboard(self):
-        instance = local.launch(HERE, "web-1")
+    def test_everything_works_by_keyboard(self):
+        instance = local.launch(REGION, "web-1")
         page = self.tab()
         page.goto(local.url + "/")
         page.keyboard.type(KEY)  # the field has the focus
@@ -268,9 +273,10 @@ class Console(Page):
         def tab_to(locator):
             for _ in range(60):
                 page.keyboard.press("Tab")
-                if locator.evaluate("it => it === document.activeElement"):
-                    # Who can't use a mouse must see where they are.
-                    self.assertNotEqual(locator.evaluate("it => getComputedStyle(it).outlineStyle"), "none")
+                if locator.evaluate("element => element === document.activeElement"):
+                    # The focus must be visible.
+                    outline = locator.evaluate("element => getComputedStyle(element).outlineStyle")
+                    self.assertNotEqual(outline, "none")
                     return
             self.fail(f"Tab does not lead to {locator}")
 
@@ -295,11 +301,11 @@ class Console(Page):
         expect(dialog.get_by_role("heading", name="web-1")).to_be_focused()
         page.keyboard.press("Escape")
         expect(self.button("Details of", "web-1")).to_be_focused()
-        self.assertEqual(local.state(HERE, instance), "stopped")
+        self.assertEqual(local.state(REGION, instance), "stopped")
 
-    def test_nothing_sticks_out_at_320_pixels(self):
-        local.launch(HERE, "a-rather-long-name-without-any-space-in-it-1", env="production")
-        local.launch(HERE, HOSTILE)
+    def test_nothing_overflows_at_320_pixels(self):
+        local.launch(REGION, "a-rather-long-name-without-any-space-in-it-1", env="production")
+        local.launch(REGION, HOSTILE)
         page = self.tab(viewport=PHONE, has_touch=True)
         self.sign_in()
         name = "a-rather-long-name-without-any-space-in-it-1"
@@ -309,46 +315,47 @@ class Console(Page):
         for button in page.get_by_role("button").all():
             box = button.bounding_box()
             self.assertTrue(0 <= box["x"] and box["x"] + box["width"] <= 320, (button, box))
-        self.button("Terminate", name).tap(force=True)  # it is disabled
+        self.button("Terminate", name).tap(force=True)  # disabled
         expect(page.get_by_role("tooltip")).to_be_visible()
         box = page.get_by_role("tooltip").bounding_box()
         self.assertTrue(0 <= box["x"] and box["x"] + box["width"] <= 320, box)
         self.button("Details of", name).tap()
-        self.assertEqual(page.get_by_role("dialog").evaluate("it => it.scrollWidth - it.clientWidth"), 0)
+        overflow = page.get_by_role("dialog").evaluate("dialog => dialog.scrollWidth - dialog.clientWidth")
+        self.assertEqual(overflow, 0)
         self.assertEqual(page.evaluate(wide), 320)
 
-    def test_axe_finds_nothing(self):
-        local.launch(HERE, "db-1", env="production", team="data")
-        stopped = local.launch(HERE, "web-1")
-        local.ec2(HERE).stop_instances(InstanceIds=[stopped])
+    def test_axe_reports_no_violation(self):
+        local.launch(REGION, "db-1", env="production", team="data")
+        stopped = local.launch(REGION, "web-1")
+        local.ec2(REGION).stop_instances(InstanceIds=[stopped])
         for scheme in ("light", "dark"):
             for viewport in ({"width": 1280, "height": 800}, PHONE):
                 what = f"{scheme} {viewport['width']}"
                 page = self.tab(viewport=viewport, color_scheme=scheme)
                 page.goto(local.url + "/")
-                self.finds_nothing(f"signing in, {what}")
+                self.assert_accessible(f"signing in, {what}")
                 self.sign_in("wrong")
                 expect(page.get_by_role("alert")).to_be_visible()
-                self.finds_nothing(f"refused, {what}")
+                self.assert_accessible(f"refused, {what}")
                 self.sign_in()
                 self.ready("Stop", "db-1")
                 page.locator("#region-summary").click()
                 self.button("Terminate", "db-1").focus()
                 expect(page.get_by_role("tooltip")).to_be_visible()
-                self.finds_nothing(f"list, {what}")
+                self.assert_accessible(f"list, {what}")
                 page.get_by_role("button", name="running 1").click()
                 self.button("Stop", "db-1").click()
-                self.finds_nothing(f"stop, {what}")
+                self.assert_accessible(f"stop, {what}")
                 page.keyboard.press("Escape")
                 self.button("Details of", "db-1").click()
-                self.finds_nothing(f"details, {what}")
+                self.assert_accessible(f"details, {what}")
                 page.keyboard.press("Escape")
                 page.get_by_role("button", name="running 1").click()
                 self.ready("Terminate", "web-1").click()
-                self.finds_nothing(f"terminate, {what}")
+                self.assert_accessible(f"terminate, {what}")
 
-    def test_a_tag_is_text_whatever_is_in_it(self):
-        local.launch(HERE, HOSTILE, note="</dd><script>document.title='owned'</script>")
+    def test_markup_in_tags_is_shown_as_text(self):
+        local.launch(REGION, HOSTILE, note="</dd><script>document.title='owned'</script>")
         page = self.sign_in()
         expect(page.get_by_role("rowheader")).to_have_text([HOSTILE])
         page.get_by_role("button", name="Details of").click()
@@ -359,18 +366,18 @@ class Console(Page):
         expect(page.locator("#confirm-word")).to_have_text(HOSTILE)
         self.assertEqual(page.locator("main img, main script, dialog img, dialog script").count(), 0)
 
-    def test_five_thousand_instances_are_searched_at_each_key(self):
+    def test_five_thousand_instances_are_searched_at_each_key_press(self):
         def instance(n):
             return {
                 "id": f"i-{n:017x}", "name": f"node-{n}", "instance-state": ["running", "stopped"][n % 2], "instance-type": "t3.micro",
-                "private-ip": f"10.0.{n // 250}.{n % 250}", "public-ip": None, "availability-zone": f"{HERE}a",
+                "private-ip": f"10.0.{n // 250}.{n % 250}", "public-ip": None, "availability-zone": f"{REGION}a",
                 "launch-time": "2026-01-01T00:00:00Z", "tags": {"Name": f"node-{n}", "team": f"team-{n % 40}", "note": "x" * 60},
             }  # fmt: skip
 
         def listed(route):
             query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(route.request.url).query))
             page = int(query.get("next_token", 0))
-            rows = [instance(n) for n in range(page * 1000, page * 1000 + 1000)] if query["region_name"] == HERE else []
+            rows = [instance(n) for n in range(page * 1000, page * 1000 + 1000)] if query["region_name"] == REGION else []
             headers = {"x-next-token": str(page + 1)} if rows and page < 4 else {}
             route.fulfill(status=200, headers=headers, json=rows)
 
@@ -378,9 +385,10 @@ class Console(Page):
             query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(route.request.url).query))
             ids = query["instance_id"].split(",")
             self.assertLessEqual(len(ids), 200)
-            route.fulfill(status=200, json=[{"id": it, "permitted": [], "refused": {}} for it in ids])
+            permissions = [{"id": instance_id, "permitted": [], "refused": {}} for instance_id in ids]
+            route.fulfill(status=200, json=permissions)
 
-        local.launch(HERE, "web-1")
+        local.launch(REGION, "web-1")
         self.page.route("**/ec2/list?*", listed)
         self.page.route("**/ec2/permissions?*", permitted)
         page = self.sign_in()
@@ -389,7 +397,7 @@ class Console(Page):
         rows = page.locator("#rows tr")
         expect(rows).to_have_count(50)
         expect(rows.first).to_have_attribute("aria-rowindex", "2")
-        # Typing, as long as until the browser has laid out what came of it.
+        # From a key press until the browser has laid out the result.
         took = page.evaluate("""() => {
           const search = document.getElementById("search"), took = [];
           for (const text of ["n", "no", "nod", "node", "node-", "node-4", "node-49", "node-499", "node-4999", "", "team-7", "z"]) {
@@ -401,7 +409,7 @@ class Console(Page):
           }
           return took;
         }""")
-        print(f"5,000 rows: a key takes {max(took):.0f} ms at most", file=sys.stderr)
+        print(f"5,000 rows: a key press takes {max(took):.0f} ms at most", file=sys.stderr)
         self.assertLess(max(took), 1000)
         page.get_by_role("searchbox").fill("node-4999")
         expect(page.get_by_role("rowheader")).to_have_text(["node-4999"])
@@ -416,8 +424,8 @@ class Console(Page):
         expect(page.get_by_role("button", name="Next")).to_have_attribute("aria-disabled", "true")
         self.assertLess(page.evaluate("document.querySelectorAll('*').length"), 2500)
 
-    def test_errors_are_told_in_words(self):
-        local.launch(HERE, "web-1")
+    def test_errors_are_explained(self):
+        local.launch(REGION, "web-1")
         page = self.sign_in()
         self.ready("Stop", "web-1")
         alert = page.get_by_role("alert")
@@ -447,7 +455,7 @@ class Console(Page):
         page.get_by_role("button", name="Dismiss this message").click()
         expect(alert).to_have_count(0)
         page.unroute("**/ec2/stop")
-        # A gateway's own answer has another form, or is no JSON at all.
+        # An error response of the gateway itself may not be JSON.
         page.route("**/ec2/list?*", lambda route: route.fulfill(status=503, body="<html>", headers={"apigw-requestid": "g-1"}))
         page.get_by_role("button", name="Refresh").click()
         expect(alert.first).to_contain_text("did not work: The API answered with status 503. Try again later. Request ID: g-1")
@@ -459,20 +467,20 @@ class Console(Page):
         page.get_by_role("button", name="Refresh").click()
         expect(page.locator(".note.warning").last).to_contain_text("The API warns: stop sending them; and that")
         page.unroute("**/regions")
-        # A key that is no longer good is asked for again.
+        # A key that is no longer accepted is asked for again.
         page.route("**/regions", lambda route: route.fulfill(status=401, json={"message": "Unauthorized"}))
         page.get_by_role("button", name="Refresh").click()
         expect(alert).to_contain_text("Unauthorized. Enter the key again.")
         expect(page.get_by_label("API key or token")).to_be_visible()
         self.assertEqual(page.evaluate("sessionStorage.getItem('ec2-control-api:key')"), None)
 
-    def test_a_copied_call_works_in_a_shell_and_has_no_key_in_it(self):
-        instance = local.launch(HERE, "it's")
+    def test_a_copied_call_works_in_a_shell_and_does_not_contain_the_key(self):
+        instance = local.launch(REGION, "it's")
         self.context.grant_permissions(["clipboard-read", "clipboard-write"])
         page = self.sign_in()
 
         def run():
-            # The clipboard is filled when the page says so.
+            # Filled once the page has announced it.
             text = page.evaluate("navigator.clipboard.readText()")
             self.assertIn("$KEY", text)
             self.assertNotIn(KEY, text)
@@ -484,64 +492,64 @@ class Console(Page):
         self.ready("Stop", "it's")
         page.get_by_role("button", name="Copy list as curl").click()
         expect(page.get_by_role("status").filter(has_text="Copied.").first).to_be_attached()
-        self.assertEqual([it["name"] for it in run()], ["it's"])
+        self.assertEqual([instance["name"] for instance in run()], ["it's"])
         self.button("Details of", "it's").click()
         page.get_by_role("button", name="Copy the curl call: Stop").click()
         expect(page.locator("#live")).to_have_text("Copied.")
         self.assertEqual(run()["InstanceId"], instance)
-        self.assertEqual(local.state(HERE, instance), "stopped")
+        self.assertEqual(local.state(REGION, instance), "stopped")
 
-    def test_a_tab_that_nobody_sees_asks_nothing(self):
-        local.launch(HERE, "web-1")
+    def test_a_hidden_tab_sends_no_requests(self):
+        local.launch(REGION, "web-1")
         page = self.page
         page.add_init_script("Object.defineProperty(document, 'hidden', { get: () => window.unseen ?? false })")
         page.clock.install()
         self.sign_in()
         self.ready("Stop", "web-1")
-        lists = lambda: len([it for it in self.requests if "/ec2/list" in it.url])
-        before = lists()
+        before = self.count_requests("/ec2/list")
         with page.expect_request("**/ec2/list?*"):
             page.clock.fast_forward(31_000)
-        self.assertEqual(lists(), before + 1)
+        self.assertEqual(self.count_requests("/ec2/list"), before + 1)
         show = "unseen => { window.unseen = unseen; document.dispatchEvent(new Event('visibilitychange')); }"
         page.wait_for_load_state("networkidle")
         page.evaluate(show, True)
         page.clock.fast_forward(600_000)
         page.clock.run_for(10_000)
-        self.assertEqual(lists(), before + 1)
+        self.assertEqual(self.count_requests("/ec2/list"), before + 1)
         with page.expect_request("**/ec2/list?*"):
             page.evaluate(show, False)
 
 
 class Reference(Page):
-    # What axe finds in Swagger UI itself: a link in each button that opens an operation, and h3 after h1.
-    KNOWN = {"heading-order", "nested-interactive"}
+    # Of Swagger UI itself: a link in each button that opens an operation, and h3 after h1.
+    KNOWN_VIOLATIONS = {"heading-order", "nested-interactive"}
 
     def test_the_reference_shows_every_operation(self):
         page = self.page
         document = self.context.request.get(local.url + "/openapi.json").json()
         page.goto(local.url + "/docs")
-        operations = [it for path in document["paths"].values() for it in path if it in ("get", "put", "post", "delete")]
+        methods = [method for path in document["paths"].values() for method in path]
+        operations = [method for method in methods if method in ("get", "put", "post", "delete")]
         expect(page.locator(".opblock")).to_have_count(len(operations))
         page.locator(".opblock-summary-control").first.click()
         expect(page.locator(".opblock.is-open")).to_contain_text("Responses")
         self.assertEqual(page.get_by_role("button", name="Execute").count(), 0)
 
-    def test_the_reference_is_found_with_a_slash_at_its_end(self):
+    def test_the_reference_is_served_with_a_trailing_slash(self):
         page = self.page
         page.goto(local.url + "/docs/")
         expect(page.locator(".opblock").first).to_be_visible()
         page.get_by_role("link", name="Console").click()
         expect(page.get_by_label("API key or token")).to_be_visible()
 
-    def test_axe_finds_what_is_known_of_the_viewer_and_nothing_else(self):
+    def test_axe_reports_only_known_violations_of_the_viewer(self):
         for viewport in ({"width": 1280, "height": 800}, PHONE):
             page = self.tab(viewport=viewport)
             page.goto(local.url + "/docs")
             page.locator(".opblock-summary-control").first.click()
             expect(page.locator(".opblock.is-open")).to_contain_text("Responses")
-            found = Axe().run(page).response["violations"]
-            self.assertEqual([it["id"] for it in found if it["id"] not in self.KNOWN], [])
+            found = {violation["id"] for violation in Axe().run(page).response["violations"]}
+            self.assertEqual(found - self.KNOWN_VIOLATIONS, set())
             self.assertEqual(page.evaluate("document.documentElement.scrollWidth"), viewport["width"])
 
 

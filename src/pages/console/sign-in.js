@@ -1,0 +1,66 @@
+// @ts-check
+// Signing in and out.
+
+import { ApiError, SessionEnded } from "./api.js";
+import { byId } from "./dom.js";
+import { reportError } from "./errors.js";
+import { on } from "./events.js";
+import { announce, dismissMessage, showMessage } from "./messages.js";
+import { forgetSelection, loadRegions, selectRegions } from "./regions.js";
+import { endSession, signOut, startSession, storeKey } from "./session.js";
+
+const keyField = byId("key", HTMLInputElement);
+
+/**
+ * Signs in with this key, if the API accepts it. The key is stored in this tab.
+ * @param {string} key
+ */
+export async function signIn(key) {
+  signOut();
+  dismissMessage("key");
+  startSession(key);
+  try {
+    await loadRegions();
+  } catch (error) {
+    if (error instanceof SessionEnded) return;
+    if (!(error instanceof ApiError && error.status === 401)) {
+      endSession();
+      keyField.value = key; // the key itself may be right
+    }
+    reportError("key", "Signing in did not work", error);
+    keyField.focus();
+    return;
+  }
+  storeKey(key);
+  showConsole(true);
+  keyField.value = "";
+  byId("main").focus();
+  selectRegions();
+}
+
+/**
+ * Shows the console, or the form to sign in.
+ * @param {boolean} signedIn
+ */
+function showConsole(signedIn) {
+  byId("sign-in").hidden = signedIn;
+  byId("console").hidden = byId("sign-out").hidden = !signedIn;
+}
+
+byId("sign-in-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const key = keyField.value.trim();
+  if (/^[!-~]+$/.test(key)) {
+    signIn(key);
+    return;
+  }
+  const text = "That can't be a key: a key is ASCII characters without spaces.";
+  showMessage("key", "error", text);
+});
+byId("sign-out").addEventListener("click", () => {
+  signOut();
+  forgetSelection();
+  announce("Signed out.");
+  keyField.focus();
+});
+on("signed-out", () => showConsole(false));
