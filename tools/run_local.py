@@ -204,6 +204,14 @@ Ctrl-C stops everything. The log of the function follows, a line of JSON for eac
 """
 
 
+def start_emulator(processes, port, bridge=None):
+    """Starts the emulator, on Docker's bridge, too, if there is one."""
+    require_free(port, "--moto-port")
+    command = [sys.executable, ROOT / "tools/emulator.py", "--port", str(port)]
+    processes.start("moto", *command, *(("--bridge", bridge) if bridge else ()), silent=True)
+    wait_until(listens, port, "moto", processes)
+
+
 def start(processes, port, moto_port, bridge=None, **settings):
     """Starts all parts. The settings are variables for the function.
 
@@ -211,13 +219,8 @@ def start(processes, port, moto_port, bridge=None, **settings):
     """
     moto = f"http://{HOST}:{moto_port}"
     require_free(port, "--port")
-    require_free(moto_port, "--moto-port")
     only_local_settings(port, moto, **settings)
-
-    emulator = [sys.executable, ROOT / "tools/emulator.py", "--port", str(moto_port)]
-    emulator += ["--bridge", bridge] if bridge else []
-    processes.start("moto", *emulator, silent=True)
-    wait_until(listens, moto_port, "moto", processes)
+    start_emulator(processes, moto_port, bridge)
 
     print("Building the function. The first build compiles the AWS SDK: several minutes.", flush=True)
     processes.start("cargo", "cargo", "build", "--locked")
