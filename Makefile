@@ -70,16 +70,18 @@ build: .venv/ready ## build the function for Lambda: ARCH=x86_64 or arm64 (needs
 	$(BUILD)$(ARCH)
 	@$(PYTHON) tools/check_glibc.py .aws-sam/build/Ec2ControlApi/bootstrap
 
-# In a folder of its own, since the deployed function may have another architecture.
+# For this machine, unless the command line says ARCH=. In a folder of its own, apart from the function to deploy.
+LOCAL_ARCH = $(if $(filter command,$(origin ARCH)),$(ARCH),$(HOST_ARCH))
+
 build-local: .venv/ready ## build the function for a Lambda container on this machine
-	$(BUILD)$(HOST_ARCH) --build-dir .aws-sam/local
+	$(BUILD)$(LOCAL_ARCH) --build-dir .aws-sam/local
 	@$(PYTHON) tools/check_glibc.py .aws-sam/local/Ec2ControlApi/bootstrap
 
 deploy: build ## deploy; the first time it asks for everything
 	$(SAM) deploy $$(grep -q '^region' samconfig.toml || echo --guided)
 
-e2e: .venv/ready build-local ## invoke every sample event in a Lambda container, in order
-	.venv/bin/python tools/e2e.py --image '$(INVOKE_IMAGE)'
+e2e: .venv/ready build-local ## invoke every sample event in a Lambda container, in order; ARCH=arm64 on x86_64 uses qemu-user
+	.venv/bin/python tools/e2e.py --image '$(INVOKE_IMAGE)' $(if $(filter $(HOST_ARCH),$(LOCAL_ARCH)),,--architecture $(LOCAL_ARCH))
 
 # The commands as documented, without wrappers: `sam build`, `sam local invoke`, `sam local start-api`.
 SAM_LOCAL = --parameter-overrides Architecture=$(HOST_ARCH) $(if $(INVOKE_IMAGE),--skip-pull-image --invoke-image $(INVOKE_IMAGE))

@@ -39,7 +39,7 @@ def invoke(event):
     ran = subprocess.run(command, cwd=ROOT, env=without_aws(), capture_output=True, text=True, timeout=300)
     try:
         response = json.loads(ran.stdout.strip().splitlines()[-1])
-        return response["statusCode"], json.loads(response["body"] or "null")
+        return response["statusCode"], json.loads(response.get("body") or "null")
     except (ValueError, KeyError, IndexError):
         raise AssertionError(f"status {ran.returncode}\n{ran.stdout}\n{ran.stderr}") from None
 
