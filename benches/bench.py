@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""What does the function cost, against the least that its crates can do (the floor), and against Flask and boto3?
+"""Benchmark of the function, compared with a floor (the same crates, no more) and Flask with boto3.
 
-`make bench` builds all three and starts this. It plays Lambda's Runtime API to fresh processes of each in turn, over a canned EC2, all
-on loopback, and ends with a table, the goals and what has become of them. It judges nothing else, and fails only when it can't measure.
+`make bench` builds all three and starts this script. It emulates Lambda's Runtime API and EC2 on
+loopback, runs fresh processes of each contender in turn, and prints tables and the goals. It fails
+only if it cannot measure.
 
-It is Python because `make load` has the same parts already (tools/loopback.py). They are in the way of every contender alike, for
-hundredths of a millisecond, which are measured and told; CPU and memory are the kernel's count of the contender alone.
+The emulators (tools/loopback.py, shared with `make load`) add the same hundredths of a millisecond
+to each contender; they are measured and reported. CPU and memory are those of the contender's
+process alone, counted by the kernel.
 """
 
 import argparse
@@ -30,7 +32,6 @@ from pathlib import Path
 
 import certifi
 import trustme
-
 from chart import chart
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,9 +40,10 @@ from loopback import Ec2Process, Function, event, instance_id  # noqa: E402
 
 LIST = (ROOT / "events/ec2-list.json").read_bytes()
 OURS, FLOOR, PYTHON = "ours", "floor", "python"
-# What Lambda gives of a core: 1,769 MB are one (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html).
+# Share of a core by memory size: 1,769 MB have one core
+# (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html).
 CAPS = {None: None, 512: 0.29, 128: 0.07}
-STARTS = 9  # of each contender in a run: one takes up to half as long again as another
+STARTS = 9  # of each contender in a run: single starts vary by half
 DELAY = 0.05
 REGIONS = (
     "ap-northeast-1",
@@ -57,7 +59,7 @@ REGIONS = (
 )
 
 
-# ------------------------------------------------------------------------------------------------------------- contenders
+# --------------------------------------------------------------------------------------- contenders
 
 
 @dataclass
@@ -68,17 +70,19 @@ class Contender:
 
 
 def contenders(options, authority):
-    """All of them. They trust this authority, and whom each trusts in Lambda: reading those is part of a start."""
+    """Returns all contenders. Each reads its usual trust store, with this authority added."""
     python = ROOT / ".venv-bench"
     packages = next(python.glob("lib/python3*/site-packages"))
-    # What Lambda's own image has, and what is no part of a package.
-    runtime = r"awslambdaric|snapshot_restore_py|simplejson|runtime_client"
-    not_packaged = re.compile(rf"({runtime}|pip|setuptools|pkg_resources|_distutils_hack)\b|.*__pycache__|distutils-precedence")
-    files = [(it, it.relative_to(packages)) for it in sorted(packages.rglob("*")) if it.is_file()]
-    files = [(it, name) for it, name in files if not not_packaged.match(str(name))]
+    # Files of Lambda's image, and of tools: not part of a package.
+    not_packaged = re.compile(
+        r"(awslambdaric|snapshot_restore_py|simplejson|runtime_client|_virtualenv)\b|.*__pycache__"
+    )
+    files = [(file, file.relative_to(packages)) for file in sorted(packages.rglob("*")) if file.is_file()]
+    files = [(file, name) for file, name in files if not not_packaged.match(str(name))]
     files.append((ROOT / "benches/python/app.py", "app.py"))
-    # The function has AWS's own authorities in its package, and reads nothing else unless it is told to, as here.
-    amazon, system = (trust(it.read_bytes() + authority) for it in (ROOT / "src/amazon-roots.pem", Path(certifi.where())))
+    # The function's trust store is Amazon's roots, in its package; the others' is the system's.
+    stores = (ROOT / "src/amazon-roots.pem", Path(certifi.where()))
+    amazon, system = (trust(store.read_bytes() + authority) for store in stores)
     return {
         OURS: Contender([options.function], zipped([(options.function, "bootstrap")]), amazon),
         FLOOR: Contender([options.floor], zipped([(options.floor, "bootstrap")]), system),
@@ -91,7 +95,7 @@ def contenders(options, authority):
 
 
 def trust(certificates):
-    """What makes a contender believe in these, from a file that stays as long as this runs."""
+    """Writes a trust store, and returns the variables that name it."""
     bundle = tempfile.NamedTemporaryFile(suffix=".pem")
     atexit.register(bundle.close)
     bundle.write(certificates)
@@ -100,7 +104,7 @@ def trust(certificates):
 
 
 def zipped(files):
-    """The size of a package of these files, as the SAM CLI makes it."""
+    """Returns the size of a package of these files, zipped as by the SAM CLI."""
     with tempfile.TemporaryFile() as target:
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as package:
             for file, name in files:
@@ -109,17 +113,19 @@ def zipped(files):
 
 
 def check_versions():
-    """The floor is one only of the same crates, built in the same way."""
+    """Checks that the floor has the function's crates and release profile."""
 
     def crates(lock):
-        return set(re.findall(r'name = "((?:aws|lambda|hyper|tokio|rustls|serde)[^"]*)"\nversion = "([^"]+)"', lock.read_text()))
+        package = r'name = "((?:aws|lambda|hyper|tokio|rustls|serde)[^"]*)"\nversion = "([^"]+)"'
+        return set(re.findall(package, lock.read_text()))
 
     def profile(manifest):
-        lines = manifest.read_text().partition("[profile.release]\n")[2].splitlines()  # to the end: what is said of packages, too
+        # To the end of the file: the profiles of single packages follow.
+        lines = manifest.read_text().partition("[profile.release]\n")[2].splitlines()
         return [line for line in (line.partition("#")[0].strip() for line in lines) if line]
 
     ours, floor = crates(ROOT / "Cargo.lock"), crates(ROOT / "benches/floor/Cargo.lock")
-    # The floor may have crates that the function does without, even a second version of one.
+    # The floor may have additional crates, even a second version of one.
     other = sorted(name for name, version in ours if name in dict(floor) and (name, version) not in floor)
     if other:
         sys.exit(f"benches/floor/Cargo.lock has other versions than Cargo.lock of {', '.join(other)}")
@@ -127,15 +133,15 @@ def check_versions():
         sys.exit("benches/floor/Cargo.toml has another release profile than Cargo.toml")
 
 
-# ------------------------------------------------------------------------------------------------------------ CPU as capped
+# ------------------------------------------------------------------------------------ CPU as capped
 
 
 class NoCaps(Exception):
-    """CPU can't be capped here; the text says why."""
+    """The reason why CPU cannot be capped on this machine."""
 
 
 class Cap:
-    """A control group that gives its processes a part of a core, in periods as short as the kernel's scheduler has use for."""
+    """A control group that limits its processes to a share of a core, in short periods."""
 
     PERIOD = 0.02
 
@@ -162,15 +168,16 @@ class Cap:
         (self.group / "cgroup.procs").write_text(str(pid))
 
     def close(self):
-        for _ in range(100):  # a process that was killed takes a moment to leave
+        for _ in range(100):  # until the killed process has left the group
             try:
-                return self.group.rmdir()
+                self.group.rmdir()
+                return
             except OSError:
                 time.sleep(0.01)
 
     @classmethod
     def check(cls):
-        """Caps a process that does nothing but use CPU."""
+        """Checks a cap with a busy process."""
         cap = cls(CAPS[128])
         process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
         try:
@@ -187,7 +194,7 @@ class Cap:
             raise NoCaps(f"a process that may have {CAPS[128]} of a core had {used:.2f}")
 
 
-# --------------------------------------------------------------------------------------------------------------- measuring
+# ---------------------------------------------------------------------------------------- measuring
 
 
 @contextlib.contextmanager
@@ -200,7 +207,7 @@ def started(contender, url):
 
 
 def invoke(function, asked):
-    """The body of the answer, and the seconds that it took."""
+    """Returns the response's body and its time in seconds."""
     answer, took = function.invoke(asked)
     answer = json.loads(answer)
     if answer.get("statusCode") not in (200, 204):
@@ -214,7 +221,7 @@ def percentile(times, part):
 
 @contextlib.contextmanager
 def capped(contender, url, share):
-    """A fresh process, and the seconds until it asks for its first request. From then on it has this share of a core."""
+    """Starts a process. Once it asks for its first request, limits it to a share of a core."""
     with started(contender, url) as function:
         init = function.wait_ready()
         cap = share and Cap(share)
@@ -229,19 +236,22 @@ def capped(contender, url, share):
 
 
 def starts(who, url, share, run):
-    """What the caller of a cold function waits for: fresh processes in turn, each asked once."""
+    """Measures cold starts: fresh processes in turn, with one request each."""
     found = {name: [] for name in who}
     for n in range(STARTS):
         for name, it in in_turn(who, run + n):
-            if n == 0 or name != PYTHON:  # whose starts take half a second, and vary little
+            if n == 0 or name != PYTHON:  # slow, with little variance
                 with capped(it, url, share) as (function, init):
                     first = invoke(function, LIST)[1]
                 found[name].append({"init": init, "first": first, "cold": init + first})
-    return {name: {it: statistics.median(start[it] for start in of) for it in of[0]} for name, of in found.items()}
+    return {
+        name: {figure: statistics.median(start[figure] for start in all_starts) for figure in all_starts[0]}
+        for name, all_starts in found.items()
+    }
 
 
 def one_list(contender, url, share, count):
-    """A fresh process lists one instance, again and again."""
+    """Lists one instance repeatedly, in a fresh process."""
     with capped(contender, url, share) as (function, _):
         body, _ = invoke(function, LIST)
         times, before = [], None
@@ -250,7 +260,7 @@ def one_list(contender, url, share, count):
             if n == settling:
                 before, times = function.cpu(), []
             if share:
-                # Every request finds its share unspent, as it does where requests are rare.
+                # Waits until the share is available again, as with rare requests.
                 used = function.cpu()
                 times.append(function.invoke(LIST)[1])
                 time.sleep(max(Cap.PERIOD, (function.cpu() - used) / share))
@@ -264,22 +274,23 @@ def one_list(contender, url, share, count):
 
 
 def long_list(contender, url, count):
-    """A fresh process lists very many instances, a few times."""
+    """Lists many instances a few times, in a fresh process."""
     with started(contender, url) as function:
         body, _ = invoke(function, LIST)
         times = [invoke(function, LIST)[1] for _ in range(count)]
-        return body, {"time": statistics.median(times), "peak": function.memory("VmHWM") * 1024, "answer": len(function.answer)}
+        peak = function.memory("VmHWM") * 1024
+        return body, {"time": statistics.median(times), "peak": peak, "answer": len(function.answer)}
 
 
 def repeated(contender, url, asked, count):
-    """The same request, again and again, in a fresh process."""
+    """Sends the same request repeatedly, to a fresh process."""
     with started(contender, url) as function:
         first = invoke(function, asked)[1]
         return {"first": first, "p50": statistics.median(invoke(function, asked)[1] for _ in range(count))}
 
 
 def round_trip(url, count):
-    """What the endpoint itself takes, asked by next to nothing."""
+    """Returns the time of a round trip to the endpoint itself."""
     body = b"Action=DescribeInstances&Version=2016-11-15"
     request = b"POST / HTTP/1.1\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
     host, port = url.removeprefix("http://").split(":")
@@ -310,20 +321,22 @@ def measure(options, authority, tls):
         print(missing[-1], flush=True)
         caps = {None: None}
 
-    raw = {"one": [], "many": [], "slow": [], "packages": {name: it.package for name, it in who.items()}, "missing": missing}
+    packages = {name: contender.package for name, contender in who.items()}
+    raw = {"one": [], "many": [], "slow": [], "packages": packages, "missing": missing}
     raw["round_trip"] = {"plain": round_trip(plain, 1000), "slow": round_trip(slow, 10)}
     for run in range(options.runs + 1):
         print(f"run {run} of {options.runs}" if run else "one run to warm the caches", file=sys.stderr, flush=True)
         for memory, share in caps.items():
             if memory and run > (options.runs + 1) // 2:
-                continue  # they take long, and vary little
+                continue  # slow, with little variance
             for transport, url in (("plain", plain), ("tls", secure)):
                 bodies, cold = {}, starts(who, url, share, run)
                 for name, it in in_turn(who, run):
                     count = 25 if memory else 300 if name == PYTHON else 2000
                     bodies[name], figures = one_list(it, url, share, count)
-                    if run:  # the first is for the kernel's caches
-                        raw["one"].append({"who": name, "memory": memory, "transport": transport, **cold[name], **figures})
+                    if run:  # run 0 warms the kernel's caches
+                        where = {"who": name, "memory": memory, "transport": transport}
+                        raw["one"].append({**where, **cold[name], **figures})
                 if bodies[OURS] != bodies[FLOOR] or json.loads(bodies[OURS]) != json.loads(bodies[PYTHON]):
                     sys.exit(f"the contenders answer differently: {bodies}")
         for instances, url in many.items():
@@ -344,17 +357,17 @@ def measure(options, authority, tls):
 
 
 def in_turn(who, run):
-    """The contenders, each as often first as any other: what ran before is felt."""
+    """Rotates the contenders, since the order has an effect."""
     names = list(who.items())
     return names[run % len(names) :] + names[: run % len(names)]
 
 
 def everywhere():
-    asked = json.loads(LIST)
-    return json.dumps({**asked, "rawQueryString": "region_name=all", "queryStringParameters": {"region_name": "all"}}).encode()
+    query = {"rawQueryString": "region_name=all", "queryStringParameters": {"region_name": "all"}}
+    return json.dumps({**json.loads(LIST), **query}).encode()
 
 
-# --------------------------------------------------------------------------------------------------------------- reporting
+# ---------------------------------------------------------------------------------------- reporting
 
 
 class Figures:
@@ -371,16 +384,19 @@ class Figures:
         return statistics.median(found) if found else None
 
     def ratio(self, kind, figure, other, **where):
-        """Of this function's figure to another's in the same run, which a machine that gets slower for a while slows alike."""
-        pairs = zip(self.runs(kind, figure, {**where, "who": OURS}), self.runs(kind, figure, {**where, "who": other}))
+        """Returns the median ratio of this function's figure to another's in the same run."""
+        ours, others = (self.runs(kind, figure, {**where, "who": who}) for who in (OURS, other))
+        pairs = zip(ours, others, strict=True)
         return statistics.median(ours / theirs for ours, theirs in pairs)
 
 
 def table(header, rows):
     rows = [header, *rows]
     widths = [max(len(row[n]) for row in rows) for n in range(len(header))]
-    lines = ["  ".join(cell.ljust(w) if n == 0 else cell.rjust(w) for n, (cell, w) in enumerate(zip(row, widths))) for row in rows]
-    print("\n".join(["", *lines]))
+    print()
+    for row in rows:
+        first, *others = zip(row, widths, strict=True)
+        print("  ".join([first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]))
 
 
 def ms(seconds):
@@ -392,7 +408,7 @@ def mib(size):
 
 
 def goals(of, packages, round_trips, capped):
-    """What is wanted of the function: what it is, the figure, its bound, and whether that is met."""
+    """Returns the goals: name, figure, bound, and whether it is met."""
     found = []
 
     def goal(what, figure, bound, unit="x"):
@@ -409,11 +425,13 @@ def goals(of, packages, round_trips, capped):
     goal("package, zipped", packages[OURS] / 1e6, 4, "MB")
     if capped:
         here = {"who": OURS, "memory": 128, "transport": "tls"}
-        goal("128 MB, TLS: first request against a warm one", of("one", "first", **here) / of("one", "p50", **here), 1.5)
+        first = of("one", "first", **here) / of("one", "p50", **here)
+        goal("128 MB, TLS: first request against a warm one", first, 1.5)
     ours, floor = ({"who": who, "instances": 10_000} for who in (OURS, FLOOR))
     goal("list of 10,000: time against the floor", of.ratio("many", "time", FLOOR, instances=10_000), 1.1)
     above = of("many", "peak", **ours) - of("many", "peak", **floor)
-    goal("list of 10,000: peak memory above the floor's, in answers", above / of("many", "answer", **ours), 1.5, "answers")
+    above /= of("many", "answer", **ours)
+    goal("list of 10,000: peak memory above the floor's, in responses", above, 1.5, "responses")
     two = 2 * round_trips["slow"]
     goal("workwork's start (two calls of 50 ms) against two round trips", of("slow", "p50", what="start") / two, 1.1)
     goal("ten regions of 50 ms against naming them and the slowest", of("slow", "p50", what="all regions") / two, 1.1)
@@ -453,13 +471,16 @@ def report(raw):
     rows.append(["(one round trip)", "", ms(raw["round_trip"]["slow"])])
     table(["EC2 takes 50 ms", "first/ms", "warm/ms"], rows)
     found = goals(of, raw["packages"], raw["round_trip"], not raw["missing"])
-    rows = [[it["goal"], f"{it['figure']:.3f}", f"<= {it['bound']:.3f} {it['unit']}", "met" if it["met"] else "MISSED"] for it in found]
+    rows = []
+    for goal in found:
+        bound = f"<= {goal['bound']:.3f} {goal['unit']}"
+        rows.append([goal["goal"], f"{goal['figure']:.3f}", bound, "met" if goal["met"] else "MISSED"])
     table(["goal", "is", "wanted", ""], rows)
     return found, panels(of, raw, names)
 
 
 def panels(of, raw, names):
-    """What the picture shows: a title, a unit, and a bar for each contender."""
+    """Returns the panels of the picture: title, unit, and a bar for each contender."""
     here = {"memory": None, "transport": "tls"}
     capped = {**here, "memory": 128}
 
@@ -493,7 +514,7 @@ def main():
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     print(machine, flush=True)
     if load > 0.3:
-        print(f"This machine is not idle (load {load:.1f}): ratios may hold, figures do not", flush=True)
+        print(f"This machine is not idle (load {load:.1f}): ratios may be valid, times are not", flush=True)
     authority = trustme.CA(key_type=trustme.KeyType.RSA)
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("127.0.0.1", key_type=trustme.KeyType.RSA).configure_cert(tls)
@@ -505,7 +526,7 @@ def main():
     for file in (options.figures, options.picture):
         file.parent.mkdir(parents=True, exist_ok=True)
     when = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="minutes")
-    load = {"before": load, "after": os.getloadavg()[0]}  # the bench itself is some 1
+    load = {"before": load, "after": os.getloadavg()[0]}  # the benchmark itself adds about 1
     figures = {"machine": machine, "when": when, "load": load, "goals": found, **raw}
     options.figures.write_text(json.dumps(figures, indent=1) + "\n")
     options.picture.write_text(chart(picture))

@@ -1,4 +1,4 @@
-"""A picture of a few bars, good on light and dark."""
+"""Bar charts as SVG, for light and dark backgrounds."""
 
 from xml.sax.saxutils import escape
 
@@ -21,8 +21,8 @@ def number(value):
 
 
 def chart(panels):
-    """An SVG of panels: a title, a unit, and bars of a name and a value."""
-    label, value = 84, 54  # room for a bar's name and its value
+    """Returns an SVG of panels: a title, a unit, and bars with name and value."""
+    label, value = 84, 54  # widths of a bar's name and value
     width = (WIDTH - GAP * (COLUMNS - 1)) / COLUMNS
     height = 26 + ROW * max(len(bars) for _, _, bars in panels) + GAP
     parts, said = [], []

@@ -1,6 +1,6 @@
-"""A moto server for the tests: prints its port, and ends when its standard input does.
+"""A moto server for the Rust tests. Prints its port, and ends when its standard input is closed.
 
-The tests hold the other end of that pipe, so however they end, the server ends with them.
+The tests hold the other end of that pipe, so the server never outlives them.
 """
 
 import logging
@@ -8,8 +8,7 @@ import sys
 
 from moto.server import ThreadedMotoServer
 
-# A line for each request is of no use to anyone, nor are the stack traces of what moto can't do (filters by client token): the
-# tests see the status 500.
+# No access log, and no stack traces of what moto lacks (filters by client token): tests see a 500.
 logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
 server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
 server.start()

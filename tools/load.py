@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Keeps one function busy, and makes it list very many instances: what of memory, descriptors and time does it take?
+"""Load test: memory, descriptors and time of one function under many requests and long lists.
 
-`make load` builds the function as it is deployed and starts this. It plays Lambda's Runtime API and a canned EC2 on loopback; the
-function is the only thing measured. It ends with an error if something leaks, gets lost or does not fit. Times are reported, never
-judged: they depend on the machine.
+`make load` builds the function as deployed and starts this script, which emulates Lambda's Runtime
+API and EC2 on loopback and measures the function alone. It fails if memory or descriptors leak, if
+instances are lost, or if a response or the memory exceeds its limit. Times are reported, not
+checked, since they depend on the machine.
 """
 
 import argparse
@@ -19,11 +20,11 @@ from loopback import Ec2, Function, event, instance_id
 
 ROOT = Path(__file__).resolve().parent.parent
 MEMORY = int(re.search(r"MemorySize:\n(?:.*\n)*?    Default: (\d+)", (ROOT / "template.yaml").read_text())[1])
-LARGEST_ANSWER = 6 * 1024 * 1024  # Lambda's limit
+MAX_RESPONSE_BYTES = 6 * 1024 * 1024  # Lambda's limit
 
 
 def keep_busy(binary, count):
-    """Every kind of request, again and again."""
+    """Sends requests of all kinds, and checks that memory and descriptors do not grow."""
     one = instance_id(0)
     kinds = [
         (200, event("GET", "/ec2/list", "region_name=us-east-1")),
@@ -38,12 +39,12 @@ def keep_busy(binary, count):
     function = Function([binary], Ec2(1).url, MEMORY)
     times, memory, descriptors = [], [], []
     for n in range(count):
-        status, asked = kinds[n % len(kinds)]
-        answer, took = function.invoke(asked)
+        status, request = kinds[n % len(kinds)]
+        answer, took = function.invoke(request)
         if f'"statusCode":{status}'.encode() not in answer:
             sys.exit(f"request {n} was answered {answer[:300]}")
         if n % len(kinds) == 0:
-            times.append(took)  # lists only: the median of several kinds says nothing of any
+            times.append(took)  # lists only
         if n % max(count // 100, 1) == 0:
             memory.append((n, function.memory("VmRSS")))
             descriptors.append(function.descriptors())
@@ -51,11 +52,14 @@ def keep_busy(binary, count):
     early = statistics.median(times[tenth : 2 * tenth])
     late = statistics.median(times[-tenth:])
     settled = memory[len(memory) // 10 :]
-    slope = statistics.linear_regression(*zip(*settled)).slope * 1e5
-    print(f"{count} requests of {len(kinds)} kinds, half of which get as far as EC2")
-    print(f"  memory       {settled[0][1]} KiB after a tenth, {settled[-1][1]} KiB at the end: {slope:+.0f} KiB in 100,000 requests")
+    slope = statistics.linear_regression(*zip(*settled, strict=True)).slope * 1e5
+    print(f"{count} requests of {len(kinds)} kinds, half of them with a call of EC2")
+    print(f"  memory       {settled[0][1]} KiB after a tenth, {settled[-1][1]} KiB at the end")
+    print(f"               {slope:+.0f} KiB in 100,000 requests")
     print(f"  descriptors  {descriptors[len(descriptors) // 10]} after a tenth, {descriptors[-1]} at the end")
-    print(f"  median list  {early * 1e3:.3f} ms in the second tenth, {late * 1e3:.3f} ms in the last: {late / early:.2f} times")
+    print(
+        f"  median list  {early * 1e3:.3f} ms in the second tenth, {late * 1e3:.3f} ms in the last ({late / early:.2f})"
+    )
     function.stop()
     if descriptors[-1] > descriptors[len(descriptors) // 10]:
         sys.exit("descriptors leak")
@@ -64,7 +68,7 @@ def keep_busy(binary, count):
 
 
 def list_many(binary, count):
-    """All of them, as a caller gets them: answer by answer, by the token of the one before."""
+    """Lists all instances, page by page, and checks order, sizes and memory."""
     function = Function([binary], Ec2(count).url, MEMORY)
     seen, sizes, seconds, token = [], [], 0.0, ""
     while True:
@@ -83,9 +87,9 @@ def list_many(binary, count):
     function.stop()
     print(f"  {count:6}  {len(sizes):7}  {max(sizes):9}  {seconds:7.3f}  {seconds / count * 1e6:12.1f}  {peak:7.1f}")
     if seen != [instance_id(n) for n in range(count)]:
-        sys.exit("instances are lost, doubled or out of order")
-    if max(sizes) > LARGEST_ANSWER:
-        sys.exit("an answer is larger than Lambda takes")
+        sys.exit("instances are missing, duplicated or out of order")
+    if max(sizes) > MAX_RESPONSE_BYTES:
+        sys.exit("a response exceeds Lambda's limit")
     if peak > MEMORY:
         sys.exit(f"more memory than the template gives ({MEMORY} MB)")
 

@@ -1,4 +1,4 @@
-"""Lambda's Runtime API and a canned EC2 on loopback, for `make load` and `make bench`: what runs between them is all that is measured."""
+"""Emulates Lambda's Runtime API and EC2 on loopback, for `make load` and `make bench`."""
 
 import gc
 import hashlib
@@ -17,12 +17,14 @@ from urllib.parse import parse_qs
 KEY = "local-only-key"
 PAGE = 1000
 
-INSTANCE = """<item><reservationId>r-0b5e4e2f3c1d7a869</reservationId><ownerId>123456789012</ownerId><instancesSet><item>
+INSTANCE = """<item><reservationId>r-0b5e4e2f3c1d7a869</reservationId>
+<ownerId>123456789012</ownerId><instancesSet><item>
 <instanceId>%s</instanceId><imageId>ami-0123456789abcdef0</imageId><instanceState><code>16</code><name>running</name></instanceState>
 <privateDnsName>ip-10-0-0-1.ec2.internal</privateDnsName><dnsName/><reason/><keyName>demo</keyName><amiLaunchIndex>0</amiLaunchIndex>
 <productCodes/><instanceType>t3.micro</instanceType><launchTime>2026-01-02T03:04:05.000Z</launchTime><placement>
 <availabilityZone>us-east-1a</availabilityZone><groupName/><tenancy>default</tenancy></placement><monitoring><state>disabled</state>
-</monitoring><subnetId>subnet-0123456789abcdef0</subnetId><vpcId>vpc-0123456789abcdef0</vpcId><privateIpAddress>10.0.0.1</privateIpAddress>
+</monitoring><subnetId>subnet-0123456789abcdef0</subnetId>
+<vpcId>vpc-0123456789abcdef0</vpcId><privateIpAddress>10.0.0.1</privateIpAddress>
 <sourceDestCheck>true</sourceDestCheck><groupSet><item><groupId>sg-0123456789abcdef0</groupId><groupName>demo</groupName></item></groupSet>
 <architecture>x86_64</architecture><rootDeviceType>ebs</rootDeviceType><rootDeviceName>/dev/sda1</rootDeviceName>
 <virtualizationType>hvm</virtualizationType><tagSet><item><key>Name</key><value>web</value></item><item><key>team</key><value>blue</value>
@@ -34,12 +36,12 @@ def instance_id(n):
 
 
 class Server:
-    """An HTTP/1.1 server with as little of its own as can be: what is measured is the function."""
+    """A minimal HTTP/1.1 server, which adds little to the measured times."""
 
     def __init__(self, answer, tls=None):
         self.answer, self.tls = answer, tls
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self):
@@ -85,7 +87,7 @@ class Server:
 
 
 class Ec2:
-    """Describes so many instances, page by page; starts and launches nothing, but says so. Each answer takes `delay` seconds."""
+    """EC2 with `count` instances. Changes have no effect. Responses take `delay` seconds."""
 
     def __init__(self, count, regions=("us-east-1",), delay=0, tls=None):
         self.count, self.regions, self.delay = count, regions, delay
@@ -110,7 +112,8 @@ class Ec2:
             first, size = int(asked.get("NextToken", 0)), int(asked.get("MaxResults", PAGE))
             last = min(first + size, self.count)
             items = "".join(INSTANCE % instance_id(n) for n in range(first, last))
-            content = f"<reservationSet>{items}</reservationSet>" + (f"<nextToken>{last}</nextToken>" if last < self.count else "")
+            token = f"<nextToken>{last}</nextToken>" if last < self.count else ""
+            content = f"<reservationSet>{items}</reservationSet>{token}"
         elif action == "DescribeRegions":
             items = "".join(f"<item><regionName>{region}</regionName></item>" for region in self.regions)
             content = f"<regionInfo>{items}</regionInfo>"
@@ -120,7 +123,7 @@ class Ec2:
 
 
 class Ec2Process:
-    """The same in a process of its own, so that it shares no lock with the Runtime API. Make these before any thread is started."""
+    """EC2 in a process of its own. It forks: create it before any thread."""
 
     def __init__(self, *args, **kwargs):
         context = multiprocessing.get_context("fork")
@@ -136,9 +139,9 @@ class Ec2Process:
 
 
 class Function:
-    """One process of a function, and the Runtime API that feeds it."""
+    """A process of a function, and its Runtime API."""
 
-    def __init__(self, command, ec2, memory_size, environment={}):
+    def __init__(self, command, ec2, memory_size, environment=None):
         self.event, self.ready, self.answered = None, threading.Event(), threading.Event()
         self.waiting = threading.Semaphore(0)
         self.runtime = Server(self.runtime_api)
@@ -154,7 +157,7 @@ class Function:
             "AWS_ENDPOINT_URL": ec2,
             "API_KEYS": "demo=" + hashlib.sha256(KEY.encode()).hexdigest(),
             "DEFAULT_IMAGE": "ami-0123456789abcdef0",
-            **environment,
+            **(environment or {}),
         }
         self.spawned = time.perf_counter()
         self.process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
@@ -171,13 +174,14 @@ class Function:
         self.sent = time.perf_counter()
         deadline = int(time.time() * 1000) + 28_000
         headers = (
-            f"content-type: application/json\r\nlambda-runtime-aws-request-id: 8f5e8b6c\r\nlambda-runtime-deadline-ms: {deadline}\r\n"
+            "content-type: application/json\r\nlambda-runtime-aws-request-id: 8f5e8b6c\r\n"
+            f"lambda-runtime-deadline-ms: {deadline}\r\n"
             "lambda-runtime-invoked-function-arn: arn\r\nlambda-runtime-trace-id: x\r\n"
         )
         return 200, headers, self.event
 
     def wait_ready(self):
-        """The seconds until it first asked for something to do."""
+        """Returns the seconds until the first request for an invocation."""
         self.wait(self.ready, "does not start")
         return self.init
 
@@ -190,7 +194,7 @@ class Function:
         sys.exit(f"{self.process.args[0]} {problem}")
 
     def invoke(self, event):
-        """The answer, and the seconds that it took."""
+        """Returns the response and its time in seconds."""
         self.event = event
         self.answered.clear()
         self.waiting.release()
@@ -198,15 +202,15 @@ class Function:
         return self.answer, self.took
 
     def memory(self, what):
-        """In KiB: VmRSS now, VmHWM at most."""
+        """Returns KiB: VmRSS is the present size, VmHWM the peak."""
         return int(re.search(rf"{what}:\s+(\d+)", Path(f"/proc/{self.process.pid}/status").read_text())[1])
 
     def cpu(self):
-        """The seconds of CPU that all its threads have taken: its own clock, which counts nanoseconds (clock_getcpuclockid(3))."""
+        """Returns the seconds of CPU of all threads (clock_getcpuclockid(3))."""
         return time.clock_gettime_ns(~self.process.pid << 3 | 2) / 1e9
 
     def descriptors(self):
-        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+        return sum(1 for _ in Path(f"/proc/{self.process.pid}/fd").iterdir())
 
     def stop(self):
         self.process.kill()
@@ -218,4 +222,5 @@ def event(method, path, query="", key=KEY, body=None):
     context = {"apiId": "x", "http": {"method": method, "path": path, "sourceIp": "203.0.113.10"}, "stage": "$default"}
     headers = {"x-api-key": key, "content-type": "application/json"}
     event = {"version": "2.0", "rawPath": path, "rawQueryString": query, "headers": headers, "requestContext": context}
-    return json.dumps({**event, "isBase64Encoded": False, **({"body": body} if body else {})}).encode()
+    event |= {"isBase64Encoded": False, **({"body": body} if body else {})}
+    return json.dumps(event).encode()

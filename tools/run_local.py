@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
-"""Runs the function on this machine against moto, an emulator of AWS: no account, no credentials, nothing that costs.
+"""Runs the function on this machine, with an emulator of AWS: no account, no credentials, no cost.
 
-`make run` starts this with the Python of .venv, which has moto, boto3 and cargo-lambda. What it starts:
+`make run` starts this with the Python of .venv, which has moto and cargo-lambda. The parts:
 
-    curl -> cargo-lambda (an HTTP API, as API Gateway serves it) -> the function -> moto (EC2 and S3, in memory)
+    curl -> cargo-lambda (the HTTP API) -> the function -> emulator.py (moto: EC2 and S3, in memory)
 
-Ctrl-C stops all of it. Every other variable that configures the function passes through from the shell:
+Ctrl-C stops all of them. The function inherits its configuration from the shell:
 `DEFAULT_INSTANCE_TYPE=t3.nano make run`.
 """
 
 import argparse
+import contextlib
 import hashlib
+import ipaddress
+import json
 import os
 import signal
 import socket
@@ -22,32 +25,34 @@ import time
 import urllib.request
 from pathlib import Path
 
-import boto3
-
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent  # the tools of the same .venv
 HOST = "127.0.0.1"
 REGION = "us-east-1"
 KEY = "local-only-key"
-CANONICAL = "099720109477"  # the account that publishes Ubuntu's images
+# The IDs of the sample events, which the emulator knows.
+INSTANCE, GROUP, IMAGE = "i-0123456789abcdef0", "sg-0123456789abcdef0", "ami-0123456789abcdef0"
 
 
 class Stopped(Exception):
-    """Ctrl-C, or a signal that asks for the same."""
+    """Ctrl-C, or a signal with the same meaning."""
 
 
 class Failed(Exception):
-    """Something that the user should read, in one line."""
+    """An error message for the user, in one line."""
 
 
 class Processes:
-    """What was started: each in a session of its own, so that the terminal's Ctrl-C reaches only this script, which then
-    ends them with whatever they started themselves."""
+    """The started processes.
+
+    Each has a session of its own: the terminal's Ctrl-C reaches only this script, which then ends
+    them and their children.
+    """
 
     def __init__(self, output=None):
-        self.output = output  # a file for what the others say; else it is the terminal's
+        self.output = output  # file for the output of the children; default: the terminal
         self.children = {}  # name -> Popen
-        self.logs = {}  # name -> the output of a child that is silent while all is well
+        self.logs = {}  # name -> output of a silent child, shown if it fails
         self.stop_asked = threading.Event()
 
     def stop_on_signals(self):
@@ -66,14 +71,14 @@ class Processes:
             raise Failed(f"there is no {command[0]}") from None
 
     def finish(self, name):
-        """Waits for a child that is meant to end."""
+        """Waits for a child to end, and returns its status."""
         while self.children[name].poll() is None:
             if self.stop_asked.wait(0.2):
                 raise Stopped
         return self.children.pop(name).returncode
 
     def pause(self, seconds):
-        """Waits, while everything runs as it should."""
+        """Waits, and fails if a child has ended."""
         if self.stop_asked.wait(seconds):
             raise Stopped
         for name, child in self.children.items():
@@ -81,33 +86,31 @@ class Processes:
                 if log := self.logs[name]:
                     log.seek(0)
                     sys.stderr.write(log.read().decode(errors="replace")[-2000:])
-                raise Failed(f"{name} has ended by itself (status {child.returncode})")
+                raise Failed(f"{name} ended unexpectedly (status {child.returncode})")
 
     def stop(self):
         self.send(signal.SIGTERM)
         deadline = time.monotonic() + 5
         for child in self.children.values():
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(max(0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                pass
-        self.send(signal.SIGKILL)  # whatever is left
+        self.send(signal.SIGKILL)  # those that are left
 
     def send(self, number):
         for child in self.children.values():
-            try:
+            # A process that has ended; on macOS that is a PermissionError.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(child.pid, number)
-            except (ProcessLookupError, PermissionError):  # gone (on macOS, PermissionError)
-                pass
 
 
 def require_free(port, option):
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a closed connection of the last run is no obstacle
+        # Binds even while connections of an earlier run are in TIME_WAIT.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
         except OSError:
-            raise Failed(f"port {port} is taken: stop what listens there, or: make run ARGS='{option} {port + 1}'") from None
+            raise Failed(f"port {port} is taken: free it, or: make run ARGS='{option} {port + 1}'") from None
 
 
 def listens(port):
@@ -115,7 +118,8 @@ def listens(port):
 
 
 def is_healthy(port):
-    urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=2).close()  # raises OSError for any status but 200
+    # Raises OSError for any status but 200.
+    urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=2).close()
 
 
 def wait_until(ready, port, name, processes):
@@ -129,16 +133,18 @@ def wait_until(ready, port, name, processes):
 
 
 def only_local_settings(port, moto, **settings):
-    """Everything that is started from here on sees the emulator and nothing of the user's own AWS settings, this script's
-    boto3 included. (AWS_LC_* belongs to the build of a crypto library: other values would compile it anew.)"""
+    """Replaces the user's AWS settings by those of the emulator, for all children.
+
+    AWS_LC_* stays: it belongs to the build of a crypto library, and a change would rebuild that.
+    """
     for name in [name for name in os.environ if name.startswith("AWS_") and not name.startswith("AWS_LC_")]:
         del os.environ[name]
     bypass = [os.environ[name] for name in ("no_proxy", "NO_PROXY") if os.environ.get(name)]
-    bypass = ",".join([*bypass, HOST])  # no proxy leads to this machine's emulator
+    bypass = ",".join([*bypass, HOST])  # no proxy for the emulator
     os.environ.update(
         AWS_ENDPOINT_URL=moto,
         AWS_REGION=REGION,
-        AWS_DEFAULT_REGION=REGION,  # what boto3 reads
+        AWS_DEFAULT_REGION=REGION,  # read by boto3
         AWS_ACCESS_KEY_ID="testing",
         AWS_SECRET_ACCESS_KEY="testing",
         AWS_CONFIG_FILE=os.devnull,
@@ -146,39 +152,36 @@ def only_local_settings(port, moto, **settings):
         AWS_EC2_METADATA_DISABLED="true",
         NO_PROXY=bypass,
         no_proxy=bypass,
-        # What Lambda sets. cargo-lambda serves the runtime API of the function `_`, a project's only one.
+        # Set by Lambda. To cargo-lambda the only function of a project is `_`.
         AWS_LAMBDA_RUNTIME_API=f"http://{HOST}:{port}/.rt/_",
         AWS_LAMBDA_FUNCTION_NAME="ec2-control-api",
         AWS_LAMBDA_FUNCTION_VERSION="$LATEST",
         AWS_LAMBDA_FUNCTION_MEMORY_SIZE="256",
-        # moto checks these only when asked to.
-        MOTO_ENABLE_KEYPAIR_VALIDATION="true",
-        MOTO_ENABLE_AMI_VALIDATION="true",
-        MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION="true",
-        # The function's own configuration.
+        # The function's own configuration; local-env.json has the same for containers.
         API_KEYS=f"demo={hashlib.sha256(KEY.encode()).hexdigest()}",
         DEFAULT_REGION=REGION,
+        DEFAULT_IMAGE=IMAGE,
         ALLOWED_REGIONS="*",
         BUCKET_PREFIX="demo-",
     )
     os.environ.update(settings)
 
 
-def seed():
-    """What a launch needs: key pairs and security groups (`scalacity_dev1` and `SSH` are the defaults of /v1/launch).
-    Returns an Ubuntu image and the ID of the security group `demo`."""
-    ec2 = boto3.client("ec2")
-    for name in ("demo", "scalacity_dev1"):
-        ec2.create_key_pair(KeyName=name)
-    groups = {
-        name: ec2.create_security_group(GroupName=name, Description="for local use")["GroupId"] for name in ("demo", "SSH")
-    }
-    ubuntu = {"Name": "name", "Values": ["ubuntu/images/hvm-ssd/*-amd64-server-*"]}
-    images = ec2.describe_images(Owners=[CANONICAL], Filters=[ubuntu])["Images"]
-    return max(images, key=lambda image: image["Name"])["ImageId"], groups["demo"]
+def docker_bridge():
+    """The address and prefix length of Docker's bridge on this machine; None without Docker."""
+    if sys.platform != "linux":
+        return None  # Docker Desktop's containers reach loopback
+    inspect = ("docker", "network", "inspect", "bridge", "--format", "{{json .IPAM.Config}}")
+    try:
+        inspected = subprocess.run(inspect, capture_output=True, timeout=10)
+        config = json.loads(inspected.stdout)[0]
+    except (OSError, ValueError, IndexError, subprocess.TimeoutExpired):
+        return None
+    network = ipaddress.ip_network(config["Subnet"])
+    return f"{config.get('Gateway') or next(network.hosts())}/{network.prefixlen}"
 
 
-def greeting(port, moto, group):
+def greeting(port, moto, group, bridge):
     url = f"http://{HOST}:{port}"
     curl = f"curl -sS -w '\\n' -H 'x-api-key: {KEY}'"
     return f"""
@@ -188,57 +191,65 @@ The function answers at {url}
   API key          {KEY} (header x-api-key)
   key pair         demo
   security group   demo ({group})
-  EC2 and S3       moto at {moto}: everything is gone when this ends
-
-Launch an instance, list, stop it. Paste into another terminal:
+  EC2 and S3       {moto} (an emulator: all data is lost when it stops)
+{f"  for containers   http://host.docker.internal:{moto.rpartition(':')[2]}{chr(10)}" if bridge else ""}
+Launch an instance, list and stop it. Paste into another terminal:
 
 ID=$({curl} -d region_name={REGION} -d KeyName=demo -d SecurityGroupId={group} {url}/ec2/create | tee /dev/stderr | \
 grep -o '"i-[0-9a-f]*"' | tr -d '"')
 {curl} '{url}/ec2/list?region_name={REGION}'
 {curl} -d region_name={REGION} -d instance_id=$ID {url}/ec2/stop
 
-Ctrl-C stops everything. One line of JSON follows for each request:
+Ctrl-C stops everything. The log of the function follows, a line of JSON for each request:
 """
 
 
-def start(processes, port, moto_port, **settings):
-    """Starts everything. The function has these variables besides its own. Returns moto's address and a security group's ID."""
+def start_emulator(processes, port, bridge=None):
+    """Starts the emulator, on Docker's bridge, too, if there is one."""
+    require_free(port, "--moto-port")
+    command = [sys.executable, ROOT / "tools/emulator.py", "--port", str(port)]
+    processes.start("moto", *command, *(("--bridge", bridge) if bridge else ()), silent=True)
+    wait_until(listens, port, "moto", processes)
+
+
+def start(processes, port, moto_port, bridge=None, **settings):
+    """Starts all parts. The settings are variables for the function.
+
+    Returns the emulator's address and the ID of a security group.
+    """
     moto = f"http://{HOST}:{moto_port}"
     require_free(port, "--port")
-    require_free(moto_port, "--moto-port")
     only_local_settings(port, moto, **settings)
+    start_emulator(processes, moto_port, bridge)
 
-    processes.start("moto", BIN / "moto_server", "-H", HOST, "-p", str(moto_port), silent=True)
-    wait_until(listens, moto_port, "moto", processes)
-    os.environ["DEFAULT_IMAGE"], group = seed()
-
-    print("Building the function: the first build compiles the AWS SDK and takes several minutes.", flush=True)
+    print("Building the function. The first build compiles the AWS SDK: several minutes.", flush=True)
     processes.start("cargo", "cargo", "build", "--locked")
     if status := processes.finish("cargo"):
         raise Failed(f"the build failed (status {status})")
 
     processes.start(
         "cargo-lambda", BIN / "cargo-lambda", "lambda", "watch", "--invoke-address", HOST, "--invoke-port", str(port),
-        "--only-lambda-apis",  # it would go on serving without a function that failed; so that is started here
-        "--disable-cors",  # its answers to OPTIONS would hide the function's own
-        # No --timeout: that would also end the function's waiting for a request, and with it the function.
+        "--only-lambda-apis",  # the function is started below: cargo-lambda would go on without it
+        "--disable-cors",  # passes OPTIONS on to the function
+        # No --timeout: it would also end the function's wait for a request.
         silent=True,
     )  # fmt: skip
     wait_until(listens, port, "cargo-lambda", processes)
-    processes.start("the function", "cargo", "run", "--locked", "--quiet")  # cargo finds all built, and becomes the function
+    processes.start("the function", "cargo", "run", "--locked", "--quiet")  # replaces itself by the function
     wait_until(is_healthy, port, "the function", processes)
-    return moto, group
+    return moto, GROUP
 
 
 def run(processes, port, moto_port):
-    moto, group = start(processes, port, moto_port)
-    print(greeting(port, moto, group), flush=True)
+    bridge = docker_bridge()
+    moto, group = start(processes, port, moto_port, bridge)
+    print(greeting(port, moto, group, bridge), flush=True)
     while True:
         processes.pause(0.5)
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Runs the function on this machine, against an emulator of AWS.")
+    parser = argparse.ArgumentParser(description="Runs the function on this machine, with an emulator of AWS.")
     parser.add_argument("--port", type=int, default=9000, help="of the function (default: %(default)s)")
     parser.add_argument("--moto-port", type=int, default=5555, help="of the emulator (default: %(default)s)")
     options = parser.parse_args()

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Smoke test of `make run`: starts what it starts, on other ports, and does what its user does.
+"""Smoke test of `make run`: starts it on other ports and does what a user does.
 
-Needs bash, curl and ps besides what `make run` needs.
+Needs bash, curl and ps.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -20,7 +21,7 @@ from pathlib import Path
 SCRIPT = Path(__file__).resolve().with_name("run_local.py")
 READY = "Ctrl-C stops everything"
 
-# What a user's shell may hold. Each of these would break the run if it got through.
+# Settings of a user's shell. Each of them would break the run if it took effect.
 AWS_SETTINGS = {
     "AWS_PROFILE": "nobody",
     "AWS_SESSION_TOKEN": "expired",
@@ -28,7 +29,7 @@ AWS_SETTINGS = {
     "AWS_ENDPOINT_URL_EC2": "http://127.0.0.1:9",
     "AWS_CONFIG_FILE": "/nonexistent",
     "API_KEYS": "nonsense",
-    # And this, where all traffic goes through a proxy.
+    # A proxy for all traffic.
     "http_proxy": "http://127.0.0.1:9",
     "no_proxy": "",
     "NO_PROXY": "",
@@ -36,7 +37,7 @@ AWS_SETTINGS = {
 
 
 class Local:
-    """One run of the script. On leaving, everything is killed that a failed test may have left."""
+    """One run of the script. Leaving it kills processes that a failed test left."""
 
     def __enter__(self):
         self.ports = free_ports(2)
@@ -50,10 +51,8 @@ class Local:
     def __exit__(self, *_):
         self.look()
         for pid in [self.process.pid, *self.running()]:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
         self.process.wait()
         self.reader.join()
         self.process.stdout.close()
@@ -63,7 +62,7 @@ class Local:
             self.output += line
 
     def until(self, text):
-        deadline = time.monotonic() + 1800  # the build may be part of it
+        deadline = time.monotonic() + 1800  # includes a first build
         while text not in self.output:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"no {text!r} in:\n{self.output}")
@@ -72,7 +71,7 @@ class Local:
         return self.output
 
     def look(self):
-        """Notes every process below the script: later their parents may be gone."""
+        """Records all descendants of the script, while they have their parents."""
         found, parents = {}, {self.process.pid}
         table = process_table()
         while parents:
@@ -98,14 +97,14 @@ def run_local(port, moto_port):
 
 def free_ports(count):
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [it.getsockname()[1] for it in sockets]
-    for it in sockets:
-        it.close()
+    ports = [server.getsockname()[1] for server in sockets]
+    for server in sockets:
+        server.close()
     return ports
 
 
 def process_table():
-    """(process, parent, command) of every process that is not a zombie."""
+    """(process, parent, command) of each process that is not a zombie."""
     ps = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat=,args="], stdout=subprocess.PIPE, text=True, check=True)
     rows = (line.split(None, 3) for line in ps.stdout.splitlines())
     return [(int(pid), int(parent), command) for pid, parent, stat, command in rows if not stat.startswith("Z")]
@@ -123,20 +122,20 @@ class RunLocal(unittest.TestCase):
         self.assertEqual(local.running(), {})
         self.assertEqual([port for port in local.ports if is_open(port)], [])
 
-    def test_the_printed_lines_work_when_pasted_and_ctrl_c_stops_everything(self):
+    def test_printed_commands_work_and_ctrl_c_stops_everything(self):
         with Local() as local:
             lines = [line for line in local.until(READY).splitlines() if line.startswith(("ID=$(curl ", "curl "))]
             self.assertEqual(len(lines), 3, local.output)
 
             bash = subprocess.run(
                 ["bash", "-euo", "pipefail", "-c", "\n".join(lines)], text=True, timeout=60,
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                capture_output=True,
             )  # fmt: skip
             self.assertEqual(bash.returncode, 0, (bash.stderr, bash.stdout, local.output))
-            instance = json.loads(bash.stderr)  # the first line shows its answer there: its output is the ID
+            launched = json.loads(bash.stderr)  # the first line prints its response there
             listed, stopped = (json.loads(line) for line in bash.stdout.splitlines())
-            identifier = instance["InstanceId"]
-            self.assertEqual([it["id"] for it in listed], [identifier])
+            identifier = launched["InstanceId"]
+            self.assertEqual([instance["id"] for instance in listed], [identifier])
             self.assertEqual(stopped["InstanceId"], identifier)
             self.assertIn(stopped["CurrentState"]["Name"], ("stopping", "stopped"))
 
@@ -147,26 +146,26 @@ class RunLocal(unittest.TestCase):
 
             local.look()
             self.assertEqual(set(local.running()), set(local.family))
-            for name in ("moto_server", "cargo-lambda", "bootstrap"):
+            for name in ("emulator.py", "cargo-lambda", "bootstrap"):
                 local.pid_of(name)
             local.process.send_signal(signal.SIGINT)
             self.assert_ends(local, 0)
 
-    def test_sigterm_before_all_is_up_stops_everything(self):
+    def test_sigterm_during_startup_stops_everything(self):
         with Local() as local:
             local.until("Building the function")
             local.process.send_signal(signal.SIGTERM)
             self.assert_ends(local, 0)
 
-    def test_a_part_that_dies_is_named_and_the_rest_stops(self):
-        for process, name in (("moto_server", "moto"), ("bootstrap", "the function")):
+    def test_a_process_that_dies_is_named_and_the_others_stop(self):
+        for process, name in (("emulator.py", "moto"), ("bootstrap", "the function")):
             with Local() as local:
                 local.until(READY)
                 os.kill(local.pid_of(process), signal.SIGKILL)
                 self.assert_ends(local, 1)
-                self.assertIn(f"run_local: {name} has ended by itself", local.output)
+                self.assertIn(f"run_local: {name} ended unexpectedly", local.output)
 
-    def test_a_taken_port_is_one_clear_line(self):
+    def test_a_taken_port_is_a_one_line_error(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
             (free,) = free_ports(1)
@@ -178,7 +177,7 @@ class RunLocal(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    os.environ["no_proxy"] = "*"  # for this script's own requests and for curl
+    os.environ["no_proxy"] = "*"  # for this script's requests and for curl
     result = unittest.TextTestRunner(verbosity=2).run(unittest.defaultTestLoader.loadTestsFromTestCase(RunLocal))
     failed = len(result.failures + result.errors)
     print(f"{result.testsRun - failed} passed, {failed} failed")

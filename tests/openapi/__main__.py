@@ -1,4 +1,4 @@
-"""Runs the tests of this folder: `.venv/bin/python tests/openapi`, or with the names of some: `... test_readme`."""
+"""Runs the tests of this folder: `.venv/bin/python tests/openapi [MODULE...]`."""
 
 import sys
 import unittest

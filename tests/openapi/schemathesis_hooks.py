@@ -1,6 +1,6 @@
-"""What schemathesis has to know of this API beyond its document. test_schemathesis.py starts it and sets the variables.
+"""Hooks for schemathesis: valid names for its requests, and exceptions from its checks.
 
-What is left out here has its reason beside it, and as little as possible is left out.
+Each exception has its reason beside it. test_schemathesis.py sets the variables.
 """
 
 import json
@@ -20,7 +20,7 @@ EC2 = boto3.client("ec2")
 
 
 class Tail:
-    """The lines of a file that grows."""
+    """Reads the new lines of a growing file."""
 
     def __init__(self, path):
         self.file = Path(path).open(errors="replace")
@@ -34,11 +34,11 @@ class Tail:
 function_log, moto_log = Tail(os.environ["FUNCTION_LOG"]), Tail(os.environ["MOTO_LOG"])
 
 
-# --------------------------------------------------------------------------------------------------------- what is asked for
+# ----------------------------------------------------------------------------------------- requests
 
 
 class Instance:
-    """One that runs."""
+    """An instance for the requests."""
 
     identifier = None
 
@@ -51,42 +51,42 @@ class Instance:
 
 
 def sometimes(value, share):
-    """Decides for a value, always in the same way."""
+    """Returns true for this percentage of values, always the same ones."""
     return crc32(value.encode(errors="surrogatepass")) % 100 < share
 
 
 REGION = r"[a-z]{2,4}(-[a-z]{1,12}){1,2}-[0-9]{1,2}"
 ANY = r"[^\x00-\x1f\x7f-\x9f,]{1,255}"
 
-# Names that are drawn at random lead nowhere, and moto answers some of them with a stack trace: most of those that have the
-# right form become the name of something that is there. What has a wrong form stays as it is, and so does the status it gets.
-THERE = [  # the parameters, the form, how many of a hundred, and what they become
-    # AWS has no host where there is no region. moto has one, which fails.
+# Random names lead to nothing, and moto fails at some of them. Most names of valid form are
+# replaced by names of existing resources. Names of invalid form stay, and test validation.
+RESOURCES = [  # parameters, form, percentage, replacement
+    # AWS has no host for an unknown region. moto answers, and fails.
     (("region_name", "region"), REGION, 100, lambda: "us-east-1"),
     (("placement",), REGION + "([a-z]|-[a-z0-9-]+)", 100, lambda: "us-east-1a"),
     (("instance_id", "id"), "i-0123456789abcdef0", 100, Instance.running),  # the document's example
     (("instance_id", "id"), "i-([0-9a-fA-F]{8}|[0-9a-fA-F]{17})", 70, Instance.running),
     (("SecurityGroupId",), "sg-([0-9a-fA-F]{8}|[0-9a-fA-F]{17})", 90, lambda: os.environ["GROUP"]),
-    (("security_groups",), ANY, 100, lambda: "demo"),  # moto fails at groups that there are not
+    (("security_groups",), ANY, 100, lambda: "demo"),  # moto fails at unknown groups
     (("KeyName", "key_name"), ANY, 90, lambda: "demo"),
     (("ImageId", "ami"), "ami-.*|resolve:ssm:.+", 90, lambda: os.environ["DEFAULT_IMAGE"]),
     (("InstanceType", "instance_type"), r"[a-z0-9-]+\.[a-z0-9-]+", 90, lambda: "t3.micro"),
     (("bucket",), "[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", 90, lambda: "demo-bucket"),
-    (("next_token",), ANY, 100, lambda: ""),  # moto fails at tokens that it has not made
+    (("next_token",), ANY, 100, lambda: ""),  # moto fails at unknown tokens
 ]
-# To wait for what will not come, and to launch hundreds, takes longer than there is to learn from it.
-MOST = {"wait": 1, "MinCount": 1, "min_count": 1, "MaxCount": 1, "max_count": 1}
+# Long waits and large launches only take time.
+MAX = {"wait": 1, "MinCount": 1, "min_count": 1, "MaxCount": 1, "max_count": 1}
 
 
 def known(name, value):
     if isinstance(value, list):
         return [known(name, item) for item in value]
-    if name in MOST:
+    if name in MAX:
         number = int(float(value)) if re.fullmatch(r"[0-9]{1,4}(\.0)?", str(value)) else 0
-        return type(value)(MOST[name]) if number > MOST[name] else value
-    for names, form, share, there in THERE:
+        return type(value)(MAX[name]) if number > MAX[name] else value
+    for names, form, share, replacement in RESOURCES:
         if name in names and isinstance(value, str) and re.fullmatch(form, value) and sometimes(value, share):
-            return there()
+            return replacement()
     return value
 
 
@@ -97,10 +97,10 @@ def before_call(context, case, kwargs):
             part.update({name: known(name, value) for name, value in part.items()})
 
 
-# ------------------------------------------------------------------------------------------------------------ what is answered
+# ---------------------------------------------------------------------------------------- responses
 
-lines = {}  # of the function's log, by the ID of the request
-moto_failed = set()  # the IDs of those requests during which moto answered 5xx
+lines = {}  # the function's log lines, by request ID
+moto_failed = set()  # IDs of requests during which moto answered 5xx
 
 
 def is_json(entry):
@@ -118,30 +118,30 @@ def after_call(context, case, response):
 
 
 def line_of(response):
-    """What the function has logged of the request; nothing if it has not got there."""
+    """Returns the function's log line of a request; None if the function was not called."""
     (identifier,) = response.headers.get("x-request-id", [None])
     return lines.get(identifier)
 
 
 def by_the_gateway(failure, case, response):
-    """cargo-lambda's gateway refuses what is not UTF-8, in its own words. API Gateway hands it on (README, Limits)."""
+    """cargo-lambda's gateway rejects requests that are not UTF-8. API Gateway passes them on."""
     return not line_of(response) and response.json().get("type", "").startswith("https://httpstatuses.com/")
 
 
 def by_moto(failure, case, response):
-    """moto answered 5xx itself, and the function said what it says of that: 502, 503 or 504, in /v1 408, as documented."""
+    """moto answered 5xx, and the function 502, 503 or 504, in /v1 408, as documented."""
     line = line_of(response)
     failed = line and line["request_id"] in moto_failed and (line["status"] > 500 or line["status"] == 408)
     return isinstance(failure, (ServerError, RejectedPositiveData)) and failed
 
 
 def by_aws(failure, case, response):
-    """The function has passed it on to AWS, and AWS has refused it: it knows more rules than a schema can say."""
+    """AWS has rejected the request, by a rule that the schema cannot express."""
     line = line_of(response)
     return isinstance(failure, RejectedPositiveData) and line and "aws_request_id" in line
 
 
-# Rules about two parameters at once, or about what a deployment permits, which a schema does not say.
+# Rules about two parameters, or about the configuration, which the schema does not express.
 RULES = {
     "bucket must begin with demo-",
     "min_count must not be more than max_count",
@@ -154,50 +154,50 @@ RULES = {
 
 
 def by_a_rule(failure, case, response):
-    """The function names such a rule in its answer."""
+    """The response names such a rule."""
     return isinstance(failure, RejectedPositiveData) and any(rule in response.text for rule in RULES)
 
 
 def given(case):
-    """The parameters of a request that are neither in its path nor in its headers."""
+    """Returns the parameters of a request's query and body."""
     return [item for part in (case.query, case.body) if isinstance(part, dict) for item in part.items()]
 
 
 def not_given(failure, case, response):
-    """A parameter that is empty or null counts as one that is not given, as the document says."""
+    """An empty or null parameter counts as absent, as documented."""
     return isinstance(failure, AcceptedNegativeData) and any(value in ("", None) for _, value in given(case))
 
 
 def given_twice(failure, case, response):
-    """What comes twice in a list counts once."""
+    """Duplicates in a list count once."""
     repeated = any(isinstance(value, list) and len({*map(str, value)}) < len(value) for _, value in given(case))
     return isinstance(failure, AcceptedNegativeData) and "maxItems" in failure.message and repeated
 
 
 def unknown(failure, case, response):
-    """A parameter that a route does not know is ignored, as the document says."""
+    """Unknown parameters are ignored, as documented."""
     return isinstance(failure, AcceptedNegativeData) and "object with unexpected properties" in failure.message
 
 
 def given_as_text(failure, case, response):
-    """A list, a number or a truth value may also be a text, as the document says."""
+    """A list, a number or a boolean may be given as a string, as documented."""
     schemas = case.operation.schema.raw_schema["components"]["schemas"]
     names = {
         name
         for schema in schemas.values()
-        for name, it in schema.get("properties", {}).items()
-        if it.get("type") in ("array", "integer", "boolean")
+        for name, member in schema.get("properties", {}).items()
+        if member.get("type") in ("array", "integer", "boolean")
     }
     as_text = any(name in names and isinstance(value, str) for name, value in given(case))
     return isinstance(failure, AcceptedNegativeData) and "ncorrect type" in failure.message and as_text
 
 
 def not_as_described(failure, case, response):
-    """Now and then schemathesis itself draws a key of an object that does not fit the pattern of the document."""
+    """schemathesis sometimes draws an object key that does not match the documented pattern."""
     members = case.operation.schema.raw_schema["paths"][case.path]
-    patterns = {it["name"]: it["schema"].get("pattern", "") for it in members.get("parameters", [])}
-    misfits = (not re.search(patterns.get(name, ""), unquote(str(value))) for name, value in case.path_parameters.items())
-    return isinstance(failure, RejectedPositiveData) and any(misfits)
+    patterns = {member["name"]: member["schema"].get("pattern", "") for member in members.get("parameters", [])}
+    matches = (re.search(patterns.get(name, ""), unquote(str(value))) for name, value in case.path_parameters.items())
+    return isinstance(failure, RejectedPositiveData) and not all(matches)
 
 
 REASONS = (by_the_gateway, by_moto, by_aws, by_a_rule, not_given, given_twice, unknown, given_as_text, not_as_described)
@@ -210,7 +210,7 @@ def filter_failure(context, failure, case, response):
 
 @schemathesis.check
 def only_open_routes_answer_without_a_key(ctx, response, case):
-    """Whatever else is wrong with a request: without a key that is all it learns."""
+    """Without a key the response is 401, whatever else is wrong with the request."""
     line = line_of(response)
     if WITH_KEY or not line or "route" not in line:
         return

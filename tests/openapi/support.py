@@ -1,4 +1,4 @@
-"""What the tests of this folder have in common: the function as `make run` starts it, on free ports."""
+"""Shared by the tests of this folder: the function as `make run` starts it, on free ports."""
 
 import contextlib
 import json
@@ -17,7 +17,7 @@ BIN = Path(sys.executable).parent  # the tools of the same .venv
 sys.path.insert(0, str(ROOT / "tools"))
 
 import run_local  # noqa: E402
-from run_local import HOST, KEY, REGION  # noqa: E402
+from run_local import HOST, KEY, REGION  # noqa: E402, F401
 
 
 class Function:
@@ -31,18 +31,18 @@ class Function:
         self.moto_log = moto_log
 
     def environment(self, **more):
-        """For a command that calls the function."""
+        """Returns the environment of a command that calls the function."""
         return {**os.environ, "API": self.url, "KEY": KEY, **more}
 
     def openapi(self):
-        """The document that it serves."""
+        """Returns the OpenAPI document that the function serves."""
         with urllib.request.urlopen(f"{self.url}/openapi.json", timeout=10) as response:
             return json.load(response)
 
 
 @contextlib.contextmanager
 def running():
-    """Starts the function, and stops it in the end, whatever happens."""
+    """Starts the function, and stops it at the end."""
     with contextlib.ExitStack() as stack:
         ports = [stack.enter_context(socket.create_server((HOST, 0))).getsockname()[1] for _ in range(2)]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # leaves the blocks below, as Ctrl-C does
@@ -58,17 +58,16 @@ def running():
 
 
 def command(*words, timeout=60, **options):
-    """Runs a command that must succeed, and returns what it prints."""
-    done = subprocess.run(
-        [str(word) for word in words], text=True, timeout=timeout, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options
-    )
+    """Runs a command that must succeed, and returns its output."""
+    words = [str(word) for word in words]
+    done = subprocess.run(words, text=True, timeout=timeout, capture_output=True, **options)
     if done.returncode:
         raise AssertionError(f"{words[0]} ended with status {done.returncode}:\n{done.stdout}\n{done.stderr}")
     return done.stdout
 
 
 class FunctionTest(unittest.TestCase):
-    """Tests that share one running function."""
+    """Tests with one running function."""
 
     @classmethod
     def setUpClass(cls):

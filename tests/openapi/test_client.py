@@ -1,4 +1,4 @@
-"""A client that openapi-python-client makes of the document launches an instance, and does with it what there is to do."""
+"""Tests a client that openapi-python-client generates from the document, with all operations."""
 
 import importlib
 import json
@@ -23,10 +23,10 @@ class Client(FunctionTest):
         cls.addClassCleanup(folder.cleanup)
         document = Path(folder.name, "openapi.json")
         document.write_text(json.dumps(cls.function.openapi()))
-        # A warning says that something of the document was left out.
+        # A warning means that the generator skipped a part of the document.
         command(
-            BIN / "openapi-python-client", "generate", "--path", document, "--meta", "none", "--config", HERE / "client.yaml",
-            "--output-path", Path(folder.name, "ec2_client"), "--fail-on-warning",
+            BIN / "openapi-python-client", "generate", "--path", document, "--meta", "none",
+            "--config", HERE / "client.yaml", "--output-path", Path(folder.name, "ec2_client"), "--fail-on-warning",
         )  # fmt: skip
         sys.path.insert(0, folder.name)
         cls.addClassCleanup(sys.path.remove, folder.name)
@@ -38,7 +38,7 @@ class Client(FunctionTest):
         cls.addClassCleanup(client.__exit__)
 
     def call(self, operation, *path, expected=200, **options):
-        """Calls an operation, by its ID in the document, and returns what the client makes of the answer."""
+        """Calls an operation by its ID in the document, and returns the decoded response."""
         dialect = operation.partition("_")[0]
         module = importlib.import_module(f"ec2_client.api.{dialect}.{operation}")
         answer = module.sync_detailed(*path, client=self.client, **options)
@@ -46,7 +46,7 @@ class Client(FunctionTest):
         return answer.parsed
 
     def parameters(self, model, **values):
-        """The body of a request: with the names of the document, as a JSON object would have them."""
+        """Returns a request's body, from values by their names in the document."""
         return getattr(self.models, model).from_dict(values)
 
     def test_every_operation_of_the_document_can_be_called(self):

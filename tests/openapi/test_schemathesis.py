@@ -1,4 +1,4 @@
-"""Thousands of requests that schemathesis makes of the document are answered as the document says."""
+"""Compares responses with the document, for thousands of requests by schemathesis."""
 
 import json
 import tempfile
@@ -19,12 +19,13 @@ class Schemathesis(FunctionTest):
             PYTHONPATH=str(HERE),
         )
         with tempfile.TemporaryDirectory() as folder:
-            # From a file: of an address, schemathesis would leave out the route that the document itself is at.
+            # A file: given a URL, schemathesis would skip the route of the document itself.
             document = Path(folder, "openapi.json")
             document.write_text(json.dumps(self.function.openapi()))
             printed = command(
                 BIN / "schemathesis", "--config-file", HERE / "schemathesis.toml", "run", document,
-                "--url", self.function.url, "--request-timeout", "35", *options, cwd=folder, env=environment, timeout=600,
+                "--url", self.function.url, "--request-timeout", "35", *options,
+                cwd=folder, env=environment, timeout=600,
             )  # fmt: skip
         print(printed.partition("= SUMMARY =")[2])
 
