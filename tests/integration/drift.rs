@@ -1,9 +1,8 @@
-//! One route table, one table of variables: README, sample events and template say the same, or these tests fail.
+//! The template, the sample events and the threat model agree with the code. The generated docs: generated.rs.
 
 use crate::support::{file, root};
 use ec2_control_api::config::VARIABLES;
 use ec2_control_api::dialects::DIALECTS;
-use ec2_control_api::http::params::Parameter;
 use ec2_control_api::http::route::{Found, Route, find};
 use lambda_http::http::Method;
 use serde_json::Value;
@@ -34,40 +33,6 @@ fn every_path_begins_with_its_dialects_prefix_and_no_two_routes_are_the_same() {
             }
         }
     }
-}
-
-#[test]
-fn the_readme_has_a_row_for_every_route_and_no_other() {
-    let readme = file("README.md");
-    let rows: BTreeSet<String> = readme
-        .lines()
-        .filter_map(|line| line.strip_prefix("| `")?.split_once("` |"))
-        .map(|(route, _)| route.to_owned())
-        .filter(|route| route.contains(" /"))
-        .collect();
-    let expected: BTreeSet<String> = routes().map(|it| format!("{} {}", it.methods.join(", "), it.path)).collect();
-    assert_eq!(rows, expected);
-    for route in routes() {
-        let parameter = |it: &&Parameter| format!("`{}`{}", it.name, if it.required { " (required)" } else { "" });
-        let parameters = route.parameters.iter().map(parameter).collect::<Vec<_>>().join(", ");
-        let row = format!("| `{} {}` | {} | {parameters} |", route.methods.join(", "), route.path, route.summary);
-        assert!(readme.contains(&row), "README.md has no row\n{row}");
-    }
-}
-
-#[test]
-fn the_readme_has_a_row_for_every_variable_and_no_other() {
-    let readme = file("README.md");
-    let section = readme.split("\n## Configuration").nth(1).unwrap().split("\n## ").next().unwrap();
-    let rows: Vec<_> = section.lines().filter(|line| line.starts_with("| `")).collect();
-    let expected: Vec<_> = VARIABLES
-        .iter()
-        .map(|it| {
-            let default = if it.default.is_empty() { String::new() } else { format!("`{}`", it.default) };
-            format!("| `{}` | {default} | {} |", it.name, it.summary)
-        })
-        .collect();
-    assert_eq!(rows, expected);
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod ec2;
 mod events;
 mod faults;
 mod gate;
+mod generated;
 mod habits;
 mod instance;
 mod metrics;

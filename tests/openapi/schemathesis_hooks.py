@@ -124,7 +124,7 @@ def line_of(response):
 
 
 def by_the_gateway(failure, case, response):
-    """cargo-lambda's gateway refuses what is not UTF-8, in its own words. API Gateway hands it on (README, Limits)."""
+    """cargo-lambda's gateway refuses what is not UTF-8, in its own words. API Gateway hands it on (docs/limits.md)."""
     return not line_of(response) and response.json().get("type", "").startswith("https://httpstatuses.com/")
 
 
