@@ -20,6 +20,7 @@ mod gate;
 mod generated;
 mod habits;
 mod instance;
+mod links;
 mod metrics;
 mod openapi;
 mod pages;
