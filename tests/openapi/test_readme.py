@@ -39,8 +39,9 @@ class QuickStart(FunctionTest):
     """The README's first calls, with nothing there before them."""
 
     def test_the_calls_are_answered_as_shown(self):
-        start, settings, *calls = snippets("sh", "README.md", "Quick start")
+        start, settings, *calls, more = snippets("sh", "README.md", "Quick start")
         self.assertEqual(start, "make run\n")
+        self.assertTrue(more.startswith("make test"))
         # The real ones are those of a running function: other ports, another group.
         self.assertRegex(settings, rf"^export API=http://127\.0\.0\.1:9000 KEY={KEY} GROUP=sg-\.\.\.")
         answers = snippets("json", "README.md", "Quick start")
