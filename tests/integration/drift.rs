@@ -1,8 +1,7 @@
-//! README, sample events and template agree with the route table and the table of variables.
+//! Sample events and template agree with the route table and the table of variables.
 
 use crate::support::{file, root};
 use ec2_control_api::config::VARIABLES;
-use ec2_control_api::http::param_info::ParamInfo;
 use ec2_control_api::http::route::{Route, RouteMatch, find};
 use ec2_control_api::routes::DIALECTS;
 use lambda_http::http::Method;
@@ -38,43 +37,6 @@ fn routes_are_unique_and_begin_with_the_prefix_of_their_dialect() {
             }
         }
     }
-}
-
-#[test]
-fn the_readme_has_a_row_for_every_route_and_no_other() {
-    let readme = file("README.md");
-    let rows: BTreeSet<String> = readme
-        .lines()
-        .filter_map(|line| line.strip_prefix("| `")?.split_once("` |"))
-        .map(|(route, _)| route.to_owned())
-        .filter(|route| route.contains(" /"))
-        .collect();
-    let expected: BTreeSet<String> =
-        routes().map(|route| format!("{} {}", route.methods.join(", "), route.path)).collect();
-    assert_eq!(rows, expected);
-    for route in routes() {
-        let parameter =
-            |param: &ParamInfo| format!("`{}`{}", param.name, if param.required { " (required)" } else { "" });
-        let parameters = route.parameters.iter().map(parameter).collect::<Vec<_>>().join(", ");
-        let row = format!("| `{} {}` | {} | {parameters} |", route.methods.join(", "), route.path, route.summary);
-        assert!(readme.contains(&row), "README.md has no row\n{row}");
-    }
-}
-
-#[test]
-fn the_readme_has_a_row_for_every_variable_and_no_other() {
-    let readme = file("README.md");
-    let section = readme.split("\n## Configuration").nth(1).unwrap().split("\n## ").next().unwrap();
-    let rows: Vec<_> = section.lines().filter(|line| line.starts_with("| `")).collect();
-    let expected: Vec<_> = VARIABLES
-        .iter()
-        .map(|variable| {
-            let default = variable.default;
-            let default = if default.is_empty() { String::new() } else { format!("`{default}`") };
-            format!("| `{}` | {default} | {} |", variable.name, variable.summary)
-        })
-        .collect();
-    assert_eq!(rows, expected);
 }
 
 #[test]

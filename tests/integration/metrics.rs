@@ -1,4 +1,4 @@
-//! Metrics in the log lines. README, dashboard and alarms have these metrics and no others.
+//! Metrics in the log lines. Dashboard and alarms have these metrics and no others.
 
 use crate::support::xml::{describe, instance, launched, response, stopped, throttled, unauthorized};
 use crate::support::{A, DIMENSIONS, Function, HttpApiEvent, KEY, METRICS, NAMESPACE, SERVICE, Wire, file};
@@ -242,16 +242,6 @@ async fn dimensions_have_no_input_of_a_caller() {
     }
 }
 
-#[test]
-fn the_readme_has_a_row_for_every_metric_and_no_other() {
-    let readme = file("README.md");
-    let section = readme.split("\n## Metrics, traces, alarms").nth(1).unwrap().split("\n**Traces**").next().unwrap();
-    let rows: Vec<_> = section.lines().filter(|line| line.starts_with("| `")).collect();
-    let expected: Vec<_> =
-        METRICS.iter().map(|row| format!("| `{}` | {} | {} |", row.name, row.unit, row.summary)).collect();
-    assert_eq!(rows, expected);
-}
-
 /// Whether a metric exists: one of the function, or one of AWS that the template uses.
 fn exists(namespace: &str, name: &str, dimensions: &[&str]) -> bool {
     match namespace {
@@ -322,9 +312,9 @@ fn every_alarm_has_an_existing_metric_and_ignores_missing_data() {
         assert_eq!(value("Value"), "!Ref Ec2ControlApi");
         assert_eq!(value("AlarmActions"), "!If [HasAlarmTopic, [!Ref AlarmTopicArn], []]");
         metrics.insert(value("MetricName"));
-        // README has its metric, threshold and description.
+        // The page has its metric, threshold and description.
         let row = format!("| `{}` | {} | {} |", value("MetricName"), value("Threshold"), value("AlarmDescription"));
-        assert!(file("README.md").contains(&row), "README.md has no row\n{row}");
+        assert!(file("docs/operations.md").contains(&row), "docs/operations.md has no row\n{row}");
     }
     for needed in ["ServerErrors", "Throttled", "Refused", "Errors", "Throttles"] {
         assert!(metrics.contains(needed), "no alarm for {needed}");

@@ -1,4 +1,4 @@
-"""The calls of README.md's section "The six most wanted calls", as they stand there, against the running function."""
+"""The calls of README.md ("Quick start") and docs/examples.md, as they stand there, against the running function."""
 
 import contextlib
 import io
@@ -20,17 +20,58 @@ from botocore.credentials import Credentials
 
 from support import KEY, REGION, ROOT, FunctionTest, command
 
-SECTION = "\n## The six most wanted calls\n"
 SHELL = ["bash", "-e"]  # of a step that says nothing else, as GitHub documents it
 SIGNER = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "token"}
 
 
-def snippets(language):
-    section = (ROOT / "README.md").read_text().partition(SECTION)[2].partition("\n## ")[0]
-    return re.findall(rf"^```{language}\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+def section(page, heading):
+    """The text below a heading of the second level."""
+    found = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
+    return found[1]
 
 
-class Readme(FunctionTest):
+def snippets(language, page="docs/examples.md", heading="The six most wanted calls"):
+    """The fenced code of that language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", section(page, heading), re.MULTILINE | re.DOTALL)
+
+
+class QuickStart(FunctionTest):
+    """The README's first calls, with nothing there before them."""
+
+    def test_the_calls_are_answered_as_shown(self):
+        start, settings, *calls, more = snippets("sh", "README.md", "Quick start")
+        self.assertEqual(start, "make run\n")
+        self.assertTrue(more.startswith("make test"))
+        # The real ones are those of a running function: other ports, another group.
+        self.assertRegex(settings, rf"^export API=http://127\.0\.0\.1:9000 KEY={KEY} GROUP=sg-\.\.\.")
+        answers = snippets("json", "README.md", "Quick start")
+        self.assertEqual(len(calls), 3)
+        environment = self.function.environment(GROUP=self.function.group)
+        for call, answer in zip(calls, answers, strict=True):
+            printed = json.loads(command("bash", "-euo", "pipefail", "-c", call, env=environment))
+            self.assert_shown(json.loads(answer), printed)
+
+    def assert_shown(self, shown, found):
+        """`found` is what is shown, but for numbers in texts; with the member "..." it may have more members."""
+        if isinstance(shown, dict):
+            more = shown.pop("...", None)
+            self.assertEqual(found.keys() & shown.keys() if more else found.keys(), shown.keys())
+            for name, value in shown.items():
+                self.assert_shown(value, found[name])
+        elif isinstance(shown, list):
+            for item, other in zip(shown, found, strict=True):
+                self.assert_shown(item, other)
+        elif isinstance(shown, str):
+            self.assertEqual(self.without_numbers(found), self.without_numbers(shown))
+        else:
+            self.assertEqual(found, shown)
+
+    @staticmethod
+    def without_numbers(text):
+        return re.sub(r"[0-9a-f]*[0-9][0-9a-f]*", "#", text)
+
+
+class Examples(FunctionTest):
     def assert_ended(self, identifier):
         """EC2 itself says so."""
         (reservation,) = boto3.client("ec2").describe_instances(InstanceIds=[identifier])["Reservations"]
@@ -62,7 +103,7 @@ class Readme(FunctionTest):
         names = {}
         environment = self.function.environment(GROUP=self.function.group)
         with patch.dict(os.environ, environment), contextlib.redirect_stdout(io.StringIO()) as printed:
-            exec(compile(script, "README.md", "exec"), names)
+            exec(compile(script, "docs/examples.md", "exec"), names)
         self.assertRegex(printed.getvalue(), r"^running [0-9.]+\n$")
         identifier = names["launched"]["InstanceId"]
         self.assertEqual(names["launched"]["State"]["Name"], "running")
@@ -76,7 +117,7 @@ class Readme(FunctionTest):
         (script,) = snippets("python")
         with patch.dict(os.environ, self.function.environment(KEY="wrong", GROUP=self.function.group)):
             with self.assertRaisesRegex(requests.HTTPError, '^401 .*"Error":"InvalidApiKey"'):
-                exec(compile(script, "README.md", "exec"), {})
+                exec(compile(script, "docs/examples.md", "exec"), {})
 
     def test_the_workflow_launches_an_instance_and_terminates_it(self):
         job = Job(snippets("yaml")[0], self.function.url, self.function.group, KEY)
