@@ -21,7 +21,7 @@ TIME = 600
 SAM_TOOLS = $(CURDIR)/.venv/bin
 SAM = PATH="$(SAM_TOOLS):$$PATH" .venv/bin/sam
 # More threads than cores: the tests mostly wait for responses.
-CARGO_TEST = RUST_TEST_THREADS=8 cargo test --locked --workspace
+CARGO_TEST = RUST_TEST_THREADS=8 cargo test --locked
 BUILD = $(NO_AWS) $(SAM) build --parameter-overrides Architecture=
 
 .PHONY: help run check test lint advisories lock build build-local deploy e2e test-sam load bench fuzz clean screenshots chromium
@@ -32,16 +32,16 @@ help: ## list these targets
 run: .venv/ready ## run the function on this machine, with an emulator of AWS; ports: ARGS='--port 9001 --moto-port 5556'
 	@.venv/bin/python tools/run_local.py $(ARGS)
 
-# The inner loop: no browser, no server but the emulator, nothing about dependencies.
-check: .venv/ready ## check formatting and lints, run the Rust tests: after each change
+# The inner loop. `make lint` and `make test` also check docs, template, licences, fuzz targets, pages and OpenAPI clients.
+check: .venv/ready ## check formatting and lints, run the function's Rust tests: after each change
 	cargo fmt --check --all
 	.venv/bin/ruff format --check --quiet
 	.venv/bin/ruff check --quiet
-	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --all-targets --locked -- -D warnings
 	$(CARGO_TEST)
 
 test: .venv/ready .venv-node/redocly/ready chromium ## run all tests; the tests of the pages need Chromium
-	$(CARGO_TEST)
+	$(CARGO_TEST) --workspace
 	$(PYTHON) tools/check_builds.py 'test --workspace --no-run' build
 	.venv/bin/python tools/test_run_local.py
 	.venv/bin/python tests/openapi
