@@ -1,4 +1,4 @@
-# Needs Rust, Python 3.10 or newer, and make. All other tools are installed in this folder, at fixed versions.
+# Needs Rust, Python 3.10 or newer, and make. All other tools are installed in this folder.
 
 PYTHON = python3
 ARGS =
@@ -17,7 +17,7 @@ INVOKE_IMAGE =
 TARGET = invoke
 TIME = 600
 
-# SAM finds cargo-lambda and Zig on PATH. Zig links for the glibc of Lambda, whichever this machine has.
+# SAM finds cargo-lambda and Zig on PATH. Zig links for Lambda's glibc, not this machine's.
 SAM_TOOLS = $(CURDIR)/.venv/bin
 SAM = PATH="$(SAM_TOOLS):$$PATH" .venv/bin/sam
 # More threads than cores: the tests mostly wait for responses.
@@ -32,7 +32,8 @@ help: ## list these targets
 run: .venv/ready ## run the function on this machine, with an emulator of AWS; ports: ARGS='--port 9001 --moto-port 5556'
 	@.venv/bin/python tools/run_local.py $(ARGS)
 
-# The inner loop. `make lint` and `make test` also check docs, template, licences, fuzz targets, pages and OpenAPI clients.
+# The inner loop. `make lint` and `make test` also check docs, template, licences, fuzz targets,
+# pages and OpenAPI clients.
 check: .venv/ready ## check formatting and lints, run the function's Rust tests: after each change
 	cargo fmt --check --all
 	.venv/bin/ruff format --check --quiet
@@ -70,7 +71,8 @@ build: .venv/ready ## build the function for Lambda: ARCH=x86_64 or arm64 (needs
 	$(BUILD)$(ARCH)
 	@$(PYTHON) tools/check_glibc.py .aws-sam/build/Ec2ControlApi/bootstrap
 
-# For this machine, unless the command line says ARCH=. In a folder of its own, apart from the function to deploy.
+# For this machine, unless the command line says ARCH=. In a folder of its own, apart from the
+# function to deploy.
 LOCAL_ARCH = $(if $(filter command,$(origin ARCH)),$(ARCH),$(HOST_ARCH))
 
 build-local: .venv/ready ## build the function for a Lambda container on this machine
@@ -83,7 +85,7 @@ deploy: build ## deploy; the first time it asks for everything
 e2e: .venv/ready build-local ## invoke every sample event in a Lambda container, in order; ARCH=arm64 on x86_64 uses qemu-user
 	.venv/bin/python tools/e2e.py --image '$(INVOKE_IMAGE)' $(if $(filter $(HOST_ARCH),$(LOCAL_ARCH)),,--architecture $(LOCAL_ARCH))
 
-# The commands as documented, without wrappers: `sam build`, `sam local invoke`, `sam local start-api`.
+# The documented commands: `sam build`, `sam local invoke`, `sam local start-api`.
 SAM_LOCAL = --parameter-overrides Architecture=$(HOST_ARCH) $(if $(INVOKE_IMAGE),--skip-pull-image --invoke-image $(INVOKE_IMAGE))
 
 test-sam: .venv/ready ## type the documented commands of sam local, with Docker
@@ -93,7 +95,8 @@ test-sam: .venv/ready ## type the documented commands of sam local, with Docker
 load: build-local ## measure memory, descriptors and time: 100,000 requests, lists of up to 50,000 instances
 	$(PYTHON) tools/load.py $(ARGS)
 
-# The floor (the least that answers with these crates) is built as SAM builds the function: by `cargo lambda build`.
+# The floor (the least that answers with these crates) is built as SAM builds the function: by
+# `cargo lambda build`.
 bench: .venv/ready .venv-bench/ready build-local ## measure the cost of a request, compared with the SDK alone and with Flask and boto3
 	AWS_LC_SYS_NO_JITTER_ENTROPY=0 CARGO_TARGET_DIR='$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/floor' PATH="$(SAM_TOOLS):$$PATH" cargo lambda build --release --locked \
 		--manifest-path benches/floor/Cargo.toml --lambda-dir '$(CURDIR)/.aws-sam/floor' $(if $(filter arm64,$(HOST_ARCH)),--arm64)
@@ -124,9 +127,10 @@ clean: ## delete everything that these targets made
 	cargo clean
 	rm -rf .venv .venv-sam .venv-node .venv-bench .aws-sam
 
-# One environment for all tools, and one for the Python contender of `make bench`, whose size is measured. Both get versions and
-# hashes from one lock. pip installs uv, and uv installs the others in seconds. With --no-build no package runs code while it is
-# installed; on macOS some must be compiled.
+# One environment for all tools, and one for the Python contender of `make bench`, whose size is
+# measured. Both get versions and hashes from one lock. pip installs uv, and uv installs the others
+# in seconds. With --no-build no package runs code while it is installed; on macOS some must be
+# compiled.
 PYTHON_LISTS = tools/requirements.in benches/python/requirements.in
 PYTHON_LOCK = tools/requirements.txt
 UV_INSTALL = .venv/bin/uv pip install --quiet --require-hashes --constraints $(PYTHON_LOCK) $(if $(filter Darwin,$(shell uname)),,--no-build)
