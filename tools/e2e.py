@@ -31,7 +31,7 @@ import boto3
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-SAM = ROOT / ".venv-sam/bin/sam"
+SAM = ROOT / ".venv/bin/sam"
 # Beside the build for deployment, which is for another processor.
 TEMPLATE = ROOT / ".aws-sam/local/template.yaml"
 BUILT = TEMPLATE.parent / "Ec2ControlApi"
@@ -279,7 +279,7 @@ class Emulator:
 
     def invoker(self, programs, configuration):
         rapid = "lib/python*/site-packages/samcli/local/rapid"
-        [emulator] = (ROOT / ".venv-sam").glob(f"{rapid}/aws-lambda-rie-{ARCHITECTURE}")
+        [emulator] = (ROOT / ".venv").glob(f"{rapid}/aws-lambda-rie-{ARCHITECTURE}")
         port, runtime_port = free_port(self.host), free_port(self.host)
         environment = {
             **without_aws(), **configuration, "AWS_REGION": REGION, "AWS_ACCESS_KEY_ID": "testing",

