@@ -185,7 +185,7 @@ fn rewritten(page: &str, text: &str, sections: &mut BTreeMap<String, String>) ->
 }
 
 /// Compares a file with what it should be, or writes it if the environment has `UPDATE=1`.
-fn check(path: &str, expected: &str) {
+pub fn check(path: &str, expected: &str) {
     if std::env::var("UPDATE").is_ok_and(|value| value == "1") {
         return std::fs::write(root().join(path), expected).unwrap();
     }

@@ -37,6 +37,7 @@ mod permissions;
 mod policies;
 mod regions;
 mod s3;
+mod sample_events;
 mod secrets;
 mod start;
 mod support;
