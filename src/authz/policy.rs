@@ -225,13 +225,14 @@ mod tests {
     use crate::auth::Authentication;
     use crate::model::{ImageId, InstanceType, Placement, State, Tag};
 
-    const ACTIONS: [(&str, &str); 14] = [
+    const ACTIONS: [(&str, &str); 15] = [
         ("DescribeInstances", "region instance"),
         ("StartInstances", "instance"),
         ("StopInstances", "instance"),
         ("RebootInstances", "instance"),
         ("TerminateInstances", "instance"),
         ("ModifyInstanceAttribute", "instance"),
+        ("GetConsoleOutput", "instance"),
         ("RunInstances", "launch"),
         ("ListBuckets", "region bucket"),
         ("CreateBucket", "bucket"),

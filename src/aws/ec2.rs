@@ -14,12 +14,22 @@ use aws_sdk_ec2::operation::RequestId;
 use aws_sdk_ec2::primitives::Blob;
 use aws_sdk_ec2::types as sdk;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
+use time::OffsetDateTime;
 
 /// EC2 in every region.
 pub struct Ec2 {
     config: SdkConfig,
     endpoint: Option<String>,
     clients: Clients<aws_sdk_ec2::Client>,
+}
+
+/// The console output of an instance.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConsoleOutput {
+    /// When EC2 has read it last.
+    pub timestamp: Option<OffsetDateTime>,
+    /// The text, decoded; `None` if there is none yet. Bytes that are not UTF-8 become U+FFFD.
+    pub text: Option<String>,
 }
 
 type Result<T> = std::result::Result<AwsOutput<T>, Error>;
@@ -125,6 +135,22 @@ impl Ec2 {
                 next_token: non_empty(output.next_token),
             },
         })
+    }
+
+    /// Reads the console output of an instance: with `latest` that of now, else that of the last
+    /// transition of its state.
+    ///
+    /// # Errors
+    /// EC2's refusal, or no usable response. EC2 refuses `latest` for instances without Nitro.
+    pub async fn get_console_output(&self, region: &Region, id: &InstanceId, latest: bool) -> Result<ConsoleOutput> {
+        let call = self.client(region).get_console_output().instance_id(id.as_str()).set_latest(set(latest));
+        let output = call.send().await.map_err(|error| to_error("ec2:GetConsoleOutput", &error))?;
+        let request_id = output.request_id().map(str::to_owned);
+        let text = non_empty(output.output).map(|text| BASE64_STANDARD.decode(text.replace(['\r', '\n'], "")));
+        let text = text.transpose().map_err(|_| malformed_response("ec2:GetConsoleOutput"))?;
+        let text = text.map(|text| String::from_utf8_lossy(&text).into_owned());
+        let timestamp = output.timestamp.and_then(to_offset_date_time);
+        Ok(AwsOutput { value: ConsoleOutput { timestamp, text }, request_id })
     }
 
     /// Lists the regions that the account has enabled.

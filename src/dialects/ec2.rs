@@ -5,12 +5,12 @@
 
 use super::boto3::{
     Boto3Change, Boto3Id, Boto3Instance, Boto3Permissions, Boto3Reservation, ERROR_BODY, SAMPLE_ID, encode_error,
-    sample_state_change,
+    rfc3339, sample_state_change,
 };
 use super::columns::{DOCUMENTED_MEMBERS, MEMBERS, documented_members, list_schema, table};
 use super::common::{
     self, DRY_RUN, DRY_RUN_LAUNCH_OK, DRY_RUN_OK, LAUNCH_TAG, LIST_HEADERS, WAIT, encode_dry_run, encode_list,
-    sample_instance, split_groups,
+    sample_instance, sample_time, split_groups,
 };
 use super::ec2_params::{
     FIELDS, IMAGE_ID, INSTANCE_ID, INSTANCE_ID_FILTER, INSTANCE_IDS, INSTANCE_TYPE, KEY_NAME, MAX_COUNT, MAX_RESULTS,
@@ -21,6 +21,7 @@ use crate::error::Error;
 use crate::http::call::{Decoded, call};
 use crate::http::columns::example_rows;
 use crate::http::negotiate::prefers_csv;
+use crate::http::param::Param;
 use crate::http::param_info::ParamInfo;
 use crate::http::reply::Reply;
 use crate::http::route::{BodyUse, Dialect, Handler, Input, Response, Route};
@@ -28,10 +29,12 @@ use crate::http::rows::Rows;
 use crate::model::{Filter, InstanceId, InstanceQuery, InstanceRef, Launch, MAX_FILTER_VALUES, Placement, Reservation};
 use crate::operations::Operation as _;
 use crate::operations::change_state::{RebootInstances, StartInstances, StopInstances, TerminateInstances};
+use crate::operations::console_output::GetConsoleOutput;
 use crate::operations::launch::RunInstances;
 use crate::operations::list::{ListInstances, ListInstancesEverywhere};
 use crate::operations::paging::DESCRIBE_INSTANCES;
 use crate::operations::permissions::CheckPermissions;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -155,6 +158,22 @@ const ROUTES: &[Route] = &[
             },
         )],
         handler: Handler::Authenticated { actions: &[DESCRIBE_INSTANCES], decode: permissions },
+    },
+    Route {
+        methods: &["GET"],
+        path: "/ec2/console-output",
+        name: "console-output",
+        summary: "Shows the console output of an instance: the latest on Nitro, else that of its last start or stop.",
+        parameters: &[REGION_NAME.info, ONE_INSTANCE_ID.info],
+        body: BodyUse::Parameters,
+        responses: &[Response::json::<Boto3ConsoleOutput<'_>>(200, "The console output.", || {
+            json!(Boto3ConsoleOutput {
+                instance_id: SAMPLE_ID.instance_id,
+                timestamp: sample_time().map(rfc3339),
+                output: Some("[    0.000000] Linux version 6.8.0\n"),
+            })
+        })],
+        handler: Handler::Authenticated { actions: &[GetConsoleOutput::ACTION], decode: console_output },
     },
     Route {
         methods: &["POST"],
@@ -334,6 +353,14 @@ fn permissions(input: &Input<'_>) -> Decoded {
     })
 }
 
+fn console_output(input: &Input<'_>) -> Decoded {
+    let region = common::region(input, REGION_NAME)?;
+    call(GetConsoleOutput { region, instance: input.required(ONE_INSTANCE_ID)? }, |(id, output)| {
+        let timestamp = output.timestamp.map(rfc3339);
+        Reply::json(200, &Boto3ConsoleOutput { instance_id: id.as_str(), timestamp, output: output.text.as_deref() })
+    })
+}
+
 /// The instances and the query of a list.
 fn query(input: &Input<'_>) -> Result<(Vec<InstanceRef>, InstanceQuery), Error> {
     let mut filters = Vec::new();
@@ -360,6 +387,22 @@ fn query(input: &Input<'_>) -> Result<(Vec<InstanceRef>, InstanceQuery), Error> 
 }
 
 // ---------------------------------------------------------------------------------------- encode
+
+/// The console output of an instance. What EC2 does not have yet is null.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "PascalCase")]
+#[schemars(rename = "ConsoleOutput")]
+struct Boto3ConsoleOutput<'a> {
+    instance_id: &'a str,
+    /// When EC2 has read it last.
+    #[schemars(extend("format" = "date-time"))]
+    timestamp: Option<String>,
+    /// The text, decoded.
+    output: Option<&'a str>,
+}
+
+const ONE_INSTANCE_ID: Param<InstanceRef> =
+    Param::required("instance_id", "The instance's ID, or its name if no other has it.").aliases(&["InstanceId"]);
 
 /// One item: the bare object. Several: an array.
 fn one_or_array<T: Serialize>(items: Vec<T>) -> Reply {

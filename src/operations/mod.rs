@@ -6,6 +6,7 @@
 
 pub mod buckets;
 pub mod change_state;
+pub mod console_output;
 pub mod describe;
 pub mod launch;
 pub mod list;

@@ -110,6 +110,15 @@ fn every_route_has_a_sample_event() {
 }
 
 #[test]
+fn the_schema_of_the_policies_has_the_actions_of_the_routes_and_no_other() {
+    let schema = file("policies/schema.cedarschema");
+    let actions = schema.split("\naction ").skip(1).map(|rest| rest.split("appliesTo").next().unwrap());
+    let known: BTreeSet<_> = actions.flat_map(|names| names.split(',').map(str::trim)).collect();
+    let used: BTreeSet<_> = routes().flat_map(Route::actions).map(|action| action.name).collect();
+    assert_eq!(known, used);
+}
+
+#[test]
 fn every_test_named_in_the_threat_model_exists() {
     let mut sources = String::new();
     for folder in [

@@ -14,6 +14,7 @@
 mod ambiguity;
 mod common;
 mod compression;
+mod console_output;
 mod csv;
 mod drift;
 mod dry_run;
