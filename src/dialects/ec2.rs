@@ -7,29 +7,30 @@ use super::boto3::{
     Boto3Change, Boto3Id, Boto3Instance, Boto3Permissions, Boto3Reservation, ERROR_BODY, SAMPLE_ID, encode_error,
     sample_state_change,
 };
-use super::columns::{DOCUMENTED_MEMBERS, MEMBERS, Member, documented_members, list_schema, table};
+use super::columns::{DOCUMENTED_MEMBERS, MEMBERS, documented_members, list_schema, table};
 use super::common::{
-    self, DRY_RUN, DRY_RUN_LAUNCH_OK, DRY_RUN_OK, LAUNCH_TAG, LIST_HEADERS, MAX_GROUPS, MAX_INSTANCES, WAIT,
-    encode_dry_run, encode_list, sample_instance, split_groups,
+    self, DRY_RUN, DRY_RUN_LAUNCH_OK, DRY_RUN_OK, LAUNCH_TAG, LIST_HEADERS, WAIT, encode_dry_run, encode_list,
+    sample_instance, split_groups,
+};
+use super::ec2_params::{
+    FIELDS, IMAGE_ID, INSTANCE_ID, INSTANCE_ID_FILTER, INSTANCE_IDS, INSTANCE_TYPE, KEY_NAME, MAX_COUNT, MAX_RESULTS,
+    MIN_COUNT, NEXT_TOKEN, REGION_NAME, REGION_NAME_OR_ALL, RegionOrAll, SECURITY_GROUP_ID, SECURITY_GROUPS, STATE,
+    TAG,
 };
 use crate::error::Error;
 use crate::http::call::{Decoded, call};
 use crate::http::columns::example_rows;
 use crate::http::negotiate::prefers_csv;
-use crate::http::param::{Param, Tags};
 use crate::http::param_info::ParamInfo;
 use crate::http::reply::Reply;
 use crate::http::route::{BodyUse, Dialect, Handler, Input, Response, Route};
 use crate::http::rows::Rows;
-use crate::model::{
-    Filter, FromText, ImageId, InstanceId, InstanceQuery, InstanceRef, InstanceType, Launch, MAX_FILTER_VALUES,
-    Placement, Region, Reservation, SecurityGroupId, SecurityGroupRef, State,
-};
+use crate::model::{Filter, InstanceId, InstanceQuery, InstanceRef, Launch, MAX_FILTER_VALUES, Placement, Reservation};
 use crate::operations::Operation as _;
 use crate::operations::change_state::{RebootInstances, StartInstances, StopInstances, TerminateInstances};
 use crate::operations::launch::RunInstances;
 use crate::operations::list::{ListInstances, ListInstancesEverywhere};
-use crate::operations::paging::{DESCRIBE_INSTANCES, INSTANCE_PAGE_SIZES};
+use crate::operations::paging::DESCRIBE_INSTANCES;
 use crate::operations::permissions::CheckPermissions;
 use serde::Serialize;
 use serde_json::json;
@@ -213,111 +214,6 @@ const CHANGED: &[Response] = &[
 
 const CHANGE: &[ParamInfo] = &[REGION_NAME.info, INSTANCE_ID.info, WAIT.info, DRY_RUN.info];
 const REBOOT: &[ParamInfo] = &[REGION_NAME.info, INSTANCE_ID.info, DRY_RUN.info];
-
-const REGION_NAME: Param<Region> = Param::required("region_name", "The region, such as us-east-1.");
-const REGION_NAME_OR_ALL: Param<RegionOrAll> = Param::required(
-    "region_name",
-    "The region, such as us-east-1, or all for every region that the deployment allows.",
-);
-const KEY_NAME: Param<String> =
-    Param::required("KeyName", "The SSH key pair. Optional where `image_id` is given (boto's run_instances).")
-        .aliases(&["key_name"])
-        .max_len(255)
-        .example("demo");
-const SECURITY_GROUP_ID: Param<Vec<SecurityGroupId>> = Param::required(
-    "SecurityGroupId",
-    "The security group's ID. Optional where `image_id` is given (boto's run_instances).",
-)
-.aliases(&["SecurityGroupIds", "security_group_ids"])
-.max_items(MAX_GROUPS);
-const IMAGE_ID: Param<ImageId> = Param::optional(
-    "ImageId",
-    "The image, instead of the deployment's default: an AMI ID, or resolve:ssm: and a parameter's name.",
-)
-.aliases(&["image_id"]);
-const INSTANCE_TYPE: Param<InstanceType> =
-    Param::optional("InstanceType", "The instance type, instead of the deployment's default.")
-        .aliases(&["instance_type"]);
-const SECURITY_GROUPS: Param<Vec<SecurityGroupRef>> = Param::optional(
-    "security_groups",
-    "Security groups by name, as in boto's run_instances; what starts with sg- is an ID.",
-)
-.aliases(&["SecurityGroups"])
-.max_items(MAX_GROUPS);
-const MIN_COUNT: Param<u32> = Param::optional("MinCount", "Launch this many or none; 1 if not given.")
-    .aliases(&["min_count"])
-    .range((1, MAX_INSTANCES))
-    .example("1");
-const MAX_COUNT: Param<u32> = Param::optional("MaxCount", "Launch up to this many; MinCount if not given.")
-    .aliases(&["max_count"])
-    .range((1, MAX_INSTANCES))
-    .example("2");
-const INSTANCE_NAMES: &[&str] = &["InstanceId", "instance_ids", "InstanceIds"];
-const INSTANCE_ID: Param<Vec<InstanceRef>> = Param::required(
-    "instance_id",
-    "The instance's ID, or its name if no other has it; or several: comma-separated, repeated, or a JSON array. One call for all.",
-)
-.aliases(INSTANCE_NAMES)
-.max_items(MAX_INSTANCES as usize);
-const INSTANCE_IDS: Param<Vec<InstanceRef>> =
-    Param::required("instance_id", "The instances, by ID or name, up to 200.")
-        .aliases(INSTANCE_NAMES)
-        .max_items(MAX_FILTER_VALUES);
-const INSTANCE_ID_FILTER: Param<Vec<InstanceRef>> =
-    Param::optional("instance_id", "Only these instances, by ID or name, up to 200.")
-        .aliases(INSTANCE_NAMES)
-        .max_items(MAX_FILTER_VALUES);
-const STATE: Param<Vec<StateName>> = Param::optional(
-    "state",
-    "Only instances in one of these states: pending, running, shutting-down, terminated, stopping, stopped.",
-)
-.max_items(State::NAMES.len());
-const TAG: Param<Tags> = Param::optional(
-    "tag:KEY",
-    "Only instances whose tag KEY has this value; repeated: one of these values. EC2's wildcards * and ? work.",
-);
-const FIELDS: Param<Vec<Member>> =
-    Param::optional("fields", "The members of each row, instead of the nine, in this order.").max_items(MEMBERS.len());
-const MAX_RESULTS: Param<u32> =
-    Param::optional("max_results", "One page of at most this many, 5 to 1000, instead of all that fits.")
-        .range(INSTANCE_PAGE_SIZES)
-        .example("100");
-const NEXT_TOKEN: Param<String> =
-    Param::optional("next_token", "Go on where an earlier answer's header x-next-token says.");
-
-/// A region, or all that the deployment allows.
-#[derive(Debug)]
-enum RegionOrAll {
-    One(Region),
-    All,
-}
-
-impl FromText for RegionOrAll {
-    const PATTERN: &'static str = "^(all|[a-z]{2,4}(-[a-z]{1,12}){1,2}-[0-9]{1,2})$";
-    const EXPECTED: &'static str = Region::EXPECTED;
-    const EXAMPLE: &'static str = Region::EXAMPLE;
-
-    fn from_text(text: &str) -> Option<Self> {
-        match text {
-            "all" => Some(Self::All),
-            region => Region::parse(region).map(Self::One),
-        }
-    }
-}
-
-/// The name of a state.
-struct StateName(String);
-
-impl FromText for StateName {
-    const PATTERN: &'static str = "";
-    const EXPECTED: &'static str = "";
-    const EXAMPLE: &'static str = "running";
-    const VALUES: &'static [&'static str] = &State::NAMES;
-
-    fn from_text(text: &str) -> Option<Self> {
-        Self::VALUES.contains(&text).then(|| Self(text.to_owned()))
-    }
-}
 
 // ---------------------------------------------------------------------------------------- decode
 

@@ -31,14 +31,14 @@ use std::borrow::Cow;
 /// The dialect.
 pub const DIALECT: Dialect = Dialect {
     name: "v1",
-    summary: "Instances, for clients of Launch & Provision. Every error that AWS is the reason of is 404 or 408.",
+    summary: "Instances, for clients of Launch & Provision. Errors of AWS are 404 or 408.",
     prefix: "/v1",
     enabled: |_| true,
     routes: ROUTES,
     segments: &[ID.info, FIELD.info],
     dry_run: encode_dry_run,
     error: encode_error,
-    error_body: |_| json_schema!({"type": "string", "description": "What went wrong, beginning with the document's words."}),
+    error_body: |_| json_schema!({"type": "string", "description": "The error; it begins with the document's words."}),
 };
 
 const ROUTES: &[Route] = &[

@@ -20,10 +20,7 @@ pub fn without_null(schema: &mut Schema) {
             choices.retain(|choice| *choice != null);
             if let ("type", [only]) = (keyword, choices.as_slice()) {
                 let only = only.clone();
-                #[expect(clippy::indexing_slicing, reason = "a JSON object, which was found above")]
-                {
-                    member["type"] = only;
-                }
+                member["type"] = only;
             } else if let [only] = choices.as_slice() {
                 *member = only.clone();
             }

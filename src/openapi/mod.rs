@@ -55,22 +55,14 @@ does not authenticate, what is too large for it, or too much at once.";
 /// All headers of responses: the name, the purpose and an example.
 const HEADERS: &[(&str, &str, &str)] = &[
     ("x-request-id", "The ID of the request; its log line has the same.", "8f5e8b6c-0f4d-4a3c-9d6e-2b1a7c9e4f10"),
-    (
-        "warning",
-        "What the caller should know besides, if there is something.",
-        "299 - \"unknown parameters are ignored: x\"",
-    ),
-    ("cache-control", "What may be kept.", "no-store"),
-    ("x-content-type-options", "That the body is of no other type than it says.", "nosniff"),
-    ("content-encoding", "That the answer is compressed: it is long, and `Accept-Encoding` takes that.", "gzip"),
-    ("vary", "Which headers of the request choose the form of the answer.", "accept, accept-encoding"),
-    (
-        "x-next-token",
-        "Where the rest of the list begins, if there is more: the next request's `next_token`.",
-        "eyJ2IjoiMiIs...",
-    ),
+    ("warning", "Warnings, if there are any.", "299 - \"unknown parameters are ignored: x\""),
+    ("cache-control", "How long the response may be cached.", "no-store"),
+    ("x-content-type-options", "Browsers must not guess another type.", "nosniff"),
+    ("content-encoding", "Set if the response is compressed.", "gzip"),
+    ("vary", "The request headers that the response depends on.", "accept, accept-encoding"),
+    ("x-next-token", "The `next_token` for the rest of the list, if there is more.", "eyJ2IjoiMiIs..."),
     ("x-error-code", "A code for programs: AWS's own, or one of this function.", "IncorrectInstanceState"),
-    ("www-authenticate", "That a key or token is needed.", "Bearer"),
+    ("www-authenticate", "A key or token is needed.", "Bearer"),
     ("retry-after", "How many seconds to wait before another attempt.", "2"),
     (
         "location",
@@ -78,10 +70,10 @@ const HEADERS: &[(&str, &str, &str)] = &[
         "https://demo-notes.s3.us-east-1.amazonaws.com/hello.txt?X-Amz-...",
     ),
     ("etag", "The tag of the object, or of the document.", "\"ed076287532e86365e841e92bfc50d8c\""),
-    ("content-security-policy", "What the object or page may do in a browser.", "sandbox"),
-    ("cross-origin-opener-policy", "That other sites' pages get no hold of it.", "same-origin"),
-    ("referrer-policy", "That no other site learns of it.", "no-referrer"),
-    ("x-frame-options", "That it is shown in no other page.", "DENY"),
+    ("content-security-policy", "Restricts what the object or page does in a browser.", "sandbox"),
+    ("cross-origin-opener-policy", "Isolates the page from pages of other sites.", "same-origin"),
+    ("referrer-policy", "Browsers send no referrer.", "no-referrer"),
+    ("x-frame-options", "The page cannot be framed.", "DENY"),
 ];
 
 /// The headers of every response.
