@@ -19,7 +19,7 @@ use crate::http::negotiate::prefers_csv;
 use crate::http::param::{Param, Tags};
 use crate::http::param_info::ParamInfo;
 use crate::http::reply::Reply;
-use crate::http::route::{BodyUse, Dialect, Handler, Input, Response, Route};
+use crate::http::route::{BodyUse, Dialect, Handler, Input, Response, Route, UnknownUse};
 use crate::http::rows::Rows;
 use crate::model::{
     Filter, FromText, ImageId, InstanceId, InstanceQuery, InstanceRef, InstanceType, Launch, MAX_FILTER_VALUES,
@@ -44,6 +44,8 @@ pub const DIALECT: Dialect = Dialect {
     prefix: "/ec2",
     enabled: |_| true,
     routes: ROUTES,
+    unknown_parameters: UnknownUse::Refuse,
+    ignored_parameters: &[],
     segments: &[],
     dry_run: encode_dry_run,
     error: encode_error,

@@ -40,10 +40,11 @@ pub fn text(api: &Api, config: &Config) -> String {
 const DESCRIPTION: &str = "\
 Launches, lists, starts, stops, reboots, inspects, modifies and terminates EC2 instances, and keeps a few things in S3.
 
-**Parameters.** Where a request has a body of parameters, it is a JSON object or a form; each of them may come in the query string \
-instead, and a request without a Content-Type is read as JSON. A `GET` takes the query string. A list may also be one text, \
-comma-separated; a number or a truth value may also be a text. The same parameter given twice with different values is refused. \
-Parameters that a route does not know are ignored, and logged. AWS credentials (`aws_access_key_id`, `aws_secret_access_key`) \
+**Parameters.** Where a request has a body of parameters, it is a JSON object, a form or `multipart/form-data` without files, plain \
+or with gzip; each of them may come in the query string instead. A body without a Content-Type is read as JSON, and another type is 415. \
+A `GET` takes the query string. A list may also be one text, comma-separated, or `name[]` repeated; a number may also be a text, and a \
+boolean one of `true`, `1`, `yes`, `on`, `false`, `0`, `no`, `off`. White space around an ID or a name does not count. The same \
+parameter given twice with different values is refused, and so is a parameter that a route does not take. AWS credentials (`aws_access_key_id`, `aws_secret_access_key`) \
 are ignored, and the header `warning` says so.
 
 **Paths.** A trailing slash is optional. `HEAD` answers as `GET`, without the body. An unknown path is 404; a known path with \
@@ -58,7 +59,7 @@ const HEADERS: &[(&str, &str, &str)] = &[
     (
         "warning",
         "What the caller should know besides, if there is something.",
-        "299 - \"unknown parameters are ignored: x\"",
+        "299 - \"AWS credentials in a request are ignored: stop sending them\"",
     ),
     ("cache-control", "What may be kept.", "no-store"),
     ("x-content-type-options", "That the body is of no other type than it says.", "nosniff"),
