@@ -13,7 +13,7 @@ use crate::auth::Authentication;
 use crate::config::Config;
 use crate::http::param_info::{ParamInfo, ParamKind};
 use crate::http::reply::Reply;
-use crate::http::route::{Api, BodyUse, Content, Dialect, Response, Route};
+use crate::http::route::{Api, BodyUse, Content, Dialect, Response, Route, UnknownUse};
 use crate::http::static_file::StaticFile;
 use crate::http::status::error_reply;
 use errors::{errors, launches, meaning, takes_body};
@@ -170,7 +170,7 @@ impl Components {
         if in_body {
             // Generated clients send a body; a required parameter can be declared in one place only.
             about.push("Parameters may also come in the query string, all of them or some.".to_owned());
-            operation["requestBody"] = self.parameters_body(&id, route.parameters);
+            operation["requestBody"] = self.parameters_body(&id, dialect, route.parameters);
         } else if route.body == BodyUse::Content && method == "PUT" {
             // No */* beside it: client generators do not support it.
             let description = "The content. Every type is taken: send the Content-Type that it is to come back with.";
@@ -194,7 +194,7 @@ impl Components {
 
     /// A body of parameters: a JSON object. A form is not listed beside it: clients that are generated for
     /// two media types of one schema send one with the header of the other.
-    fn parameters_body(&mut self, id: &str, parameters: &[ParamInfo]) -> Value {
+    fn parameters_body(&mut self, id: &str, dialect: &Dialect, parameters: &[ParamInfo]) -> Value {
         let (tags, named): (Vec<&ParamInfo>, Vec<&ParamInfo>) =
             parameters.iter().partition(|parameter| parameter.kind == ParamKind::Tag);
         let property = |parameter: &&ParamInfo| {
@@ -207,6 +207,9 @@ impl Components {
         let example: Map<_, _> =
             required.iter().map(|parameter| (parameter.name.to_owned(), example(parameter))).collect();
         let mut body = json!({"type": "object", "properties": properties});
+        if dialect.unknown_parameters == UnknownUse::Refuse {
+            body["additionalProperties"] = false.into();
+        }
         if !required.is_empty() {
             body["required"] = required.iter().map(|parameter| parameter.name).collect();
         }
