@@ -54,6 +54,8 @@ variables! {
         "`key` or `key=value`: an instance with this tag is never stopped, terminated or modified.";
     POLICY_FILE = "POLICY_FILE", "",
         "A file of Cedar policies. Unset: every authenticated caller may do what the role may do.";
+    UNKNOWN_PARAMETERS = "UNKNOWN_PARAMETERS", "refuse",
+        "`refuse`, or `warn`: parameters that a route does not take are dropped with a `Warning`, but not from a change if they resemble one that it takes.";
     DEFAULT_IMAGE = "DEFAULT_IMAGE", UBUNTU,
         "The image of `/ec2/create`: an AMI ID, or `resolve:ssm:` and a parameter's name.";
     DEFAULT_INSTANCE_TYPE = "DEFAULT_INSTANCE_TYPE", "t3.micro",
@@ -81,6 +83,8 @@ pub struct Config {
     pub limits: Limits,
     /// The policy file, if policies are configured.
     pub policy_file: Option<PathBuf>,
+    /// What becomes of parameters that a route does not take.
+    pub unknown_parameters: UnknownParameters,
     /// The regions that callers may name.
     pub regions: Regions,
     /// The image of `/ec2/create`.
@@ -139,6 +143,15 @@ pub struct Endpoints {
     pub fips: bool,
     /// Whether to use AWS's endpoints with IPv6.
     pub dual_stack: bool,
+}
+
+/// What becomes of parameters that a route does not take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownParameters {
+    /// The request is refused.
+    Refuse,
+    /// They are ignored with a warning, unless a change has one that resembles a parameter of the route.
+    Warn,
 }
 
 /// Which certificates are trusted for calls to AWS.
@@ -260,6 +273,11 @@ impl Config {
             callers,
             limits,
             policy_file: set(POLICY_FILE.name).map(PathBuf::from),
+            unknown_parameters: match text(UNKNOWN_PARAMETERS).as_str() {
+                "refuse" => UnknownParameters::Refuse,
+                "warn" => UnknownParameters::Warn,
+                _ => return Err(problem(UNKNOWN_PARAMETERS)("is neither refuse nor warn")),
+            },
             default_image: ImageId::parse(&text(DEFAULT_IMAGE)).ok_or_else(|| {
                 problem(DEFAULT_IMAGE)("is neither an AMI ID nor resolve:ssm: and a parameter's name")
             })?,
@@ -344,6 +362,7 @@ mod tests {
         let limits = config.limits;
         assert!(limits.instance_types.is_none() && limits.protected_tag.is_none());
         assert_eq!((limits.max_instances_per_launch, config.policy_file), (None, None));
+        assert_eq!(config.unknown_parameters, UnknownParameters::Refuse);
         assert_eq!(config.regions.default.as_str(), "us-east-1");
         assert!(config.default_image.as_str().starts_with("resolve:ssm:/aws/service/canonical/ubuntu/server/"));
         assert_eq!(config.default_instance_type.as_str(), "t3.micro");
@@ -420,6 +439,7 @@ mod tests {
             ("ALLOWED_REGIONS", "us-east-1,derp"),
             ("ALLOWED_REGIONS", "eu-west-1"),
             ("DEFAULT_REGION", "derp"),
+            ("UNKNOWN_PARAMETERS", "ignore"),
             ("DEFAULT_IMAGE", "ubuntu"),
             ("DEFAULT_INSTANCE_TYPE", "big"),
             ("LAUNCH_PLACEMENT", "us-east-1"),

@@ -30,6 +30,8 @@ pub enum Kind {
     IdempotencyMismatch,
     /// The body is larger than the route takes.
     TooLarge,
+    /// The body has a type or an encoding that the route does not take.
+    UnsupportedMediaType,
     /// AWS asks to slow down.
     Throttled,
     /// A bug in this function.

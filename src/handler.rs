@@ -8,19 +8,21 @@ use crate::dialects::common::{DRY_RUN, WAIT};
 use crate::dialects::ec2;
 use crate::error::{Error, Kind};
 use crate::http::authenticate::authenticate;
+use crate::http::body::{BodyParams, RawBody};
 use crate::http::compress::compress;
 use crate::http::gateway::{paths, source_ip};
 use crate::http::idempotency::client_token;
-use crate::http::params::{MAX_BODY_BYTES, Params};
+use crate::http::params::Params;
 use crate::http::reply::{Reply, header_value};
 use crate::http::respond::add_common_headers;
-use crate::http::route::{BodyUse, Dialect, Handler, Input, Route, RouteMatch, find};
+use crate::http::route::{BodyUse, Dialect, Handler, Input, Route, RouteMatch, UnknownUse, find};
 use crate::http::status::error_reply;
+use crate::http::unknown;
 use crate::metrics::{self, Metrics};
 use crate::operations::{Completed, Context, Outcome};
 use crate::request_log::RequestLog;
 use lambda_http::http::Method;
-use lambda_http::http::header::CONTENT_TYPE;
+use lambda_http::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt, Response};
 use std::sync::{Mutex, PoisonError};
@@ -126,29 +128,37 @@ async fn dispatch(
     path: Vec<(&'static str, String)>,
 ) -> Result<Reply, Error> {
     let (headers, body): (_, &[u8]) = (request.headers(), request.body());
-    let params = read_params(request, route);
-    if params.as_ref().is_ok_and(|params| params.credentials) {
+    let params = read_params(request, dialect, route);
+    if params.credentials {
         log.warnings.push("AWS credentials in a request are ignored: stop sending them".to_owned());
     }
     let (config, api, now) = (&app.config, &app.api, (app.clock)());
     let (decode, caller) = match route.handler {
         Handler::Public(respond) => {
-            let params = checked(params, route, log)?;
             return respond(&Input { config, api, route, now, path, params, headers, body });
         }
         Handler::Authenticated { decode, .. } => {
             let may_hold_key = request.method() == Method::POST || request.method() == Method::PUT;
-            let key = params.as_ref().ok().and_then(|params| params.api_key.as_deref()).filter(|_| may_hold_key);
+            let key = params.api_key.as_deref().filter(|_| may_hold_key);
             (decode, authenticate(&config.callers, gateway, headers, key)?)
         }
     };
     log.set_caller(&caller);
-    let params = checked(params, route, log)?;
+    let params = params.valid()?;
+    let unknown = unknown::check(&params, dialect, route, &caller, config.unknown_parameters);
+    // The original of `/instance` checks the path first.
+    let path_first = dialect.unknown_parameters == UnknownUse::RefuseInQuery;
+    if !path_first {
+        log.warnings.extend(unknown.clone()?);
+    }
     // Read here for all dialects. An operation does not depend on how it is asked for.
     let dry_run = route.declares(DRY_RUN) && params.boolean(&DRY_RUN.info)?.unwrap_or(false);
     let wait = if route.declares(WAIT) { params.integer(&WAIT.info)?.unwrap_or(0) } else { 0 };
 
     let call = decode(&Input { config, api, route, now, path, params, headers, body })?;
+    if path_first {
+        log.warnings.extend(unknown?);
+    }
     log.action = Some(call.action());
     log.target = call.target();
     log.dry_run = dry_run && call.action().writes();
@@ -189,28 +199,17 @@ async fn dispatch(
     }
 }
 
-/// Warns of unknown parameters.
-fn checked(params: Result<Params, Error>, route: &Route, log: &mut RequestLog<'_>) -> Result<Params, Error> {
-    const MAX_LISTED: usize = 8;
-    let params = params?;
-    let unknown: Vec<_> = params.unknown(route.parameters).take(MAX_LISTED).collect();
-    if !unknown.is_empty() {
-        log.warnings.push(format!("unknown parameters are ignored: {}", unknown.join(" ")));
-    }
-    Ok(params)
-}
-
-fn read_params(request: &Request, route: &Route) -> Result<Params, Error> {
-    let query = request.query_string_parameters_ref();
-    let body: &[u8] = request.body();
-    match route.body {
-        BodyUse::Content => Params::read(query, None, b""),
-        BodyUse::Parameters if body.len() > MAX_BODY_BYTES => {
-            let message = format!("The request body is larger than {MAX_BODY_BYTES} bytes");
-            Err(Error::new(Kind::TooLarge, "RequestEntityTooLarge", message))
-        }
-        BodyUse::Parameters => Params::read(query, header_value(request.headers(), &CONTENT_TYPE), body),
-    }
+fn read_params(request: &Request, dialect: &Dialect, route: &Route) -> Params {
+    let header = |name| header_value(request.headers(), name);
+    let (content_type, content_encoding) = (header(&CONTENT_TYPE), header(&CONTENT_ENCODING));
+    let body = RawBody { content_type, content_encoding, bytes: request.body() };
+    let body = match (route.body, dialect.unknown_parameters) {
+        (_, UnknownUse::Ignore) => return Params::default(),
+        (BodyUse::Content, _) => Ok(BodyParams::default()),
+        (BodyUse::Parameters, UnknownUse::RefuseInQuery) => body.parse_if_readable(),
+        (BodyUse::Parameters, UnknownUse::Refuse) => body.parse(),
+    };
+    Params::read(request.query_string_parameters_ref(), body)
 }
 
 /// The time that is left for AWS to answer. cargo-lambda's emulator has deadlines in the year 1970.

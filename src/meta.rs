@@ -6,7 +6,7 @@ use crate::dialects::common::encode_dry_run;
 use crate::error::{Error, Kind};
 use crate::http::param::Param;
 use crate::http::reply::Reply;
-use crate::http::route::{BodyUse, Content, Dialect, Handler, Input, Response, Route};
+use crate::http::route::{BodyUse, Content, Dialect, Handler, Input, Response, Route, UnknownUse};
 use crate::model::FromText;
 use crate::openapi;
 use crate::pages;
@@ -82,6 +82,8 @@ pub const DIALECT: Dialect = Dialect {
             handler: Handler::Public(docs_file),
         },
     ],
+    unknown_parameters: UnknownUse::Ignore,
+    ignored_parameters: &[],
     segments: &[FILE.info],
     dry_run: encode_dry_run,
     error: encode_error,

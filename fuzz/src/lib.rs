@@ -9,6 +9,7 @@ use apps::{Apps, KEY};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use ec2_control_api::auth::{Authentication, Caller};
 use ec2_control_api::authz::{AuthzRequest, Policies, Resource};
+use ec2_control_api::http::body::RawBody;
 use ec2_control_api::http::event::Event;
 use ec2_control_api::http::param::{Param, Tags};
 use ec2_control_api::http::param_info::{ParamInfo, ParamKind};
@@ -155,13 +156,17 @@ pub fn params(data: &[u8]) {
     let (content_type, query, body) = (String::from_utf8_lossy(line()), String::from_utf8_lossy(line()), line());
     let content_type = Some(&*content_type).filter(|it| !it.is_empty());
     let query = query.parse().unwrap_or_default();
-    let Ok(params) = Params::read(Some(&query), content_type, body) else { return };
+    let content_encoding = body.starts_with(b"\x1f\x8b").then_some("gzip");
+    let body = RawBody { content_type, content_encoding, bytes: body };
+    let _ = body.parse_if_readable();
+    let Ok(params) = Params::read(Some(&query), body.parse()).valid() else { return };
 
     for parameter in ALL {
         let printable = |text: &str| !text.contains(|c: char| c.is_control() && !c.is_ascii_whitespace());
         let raw = params.raw(parameter);
         if let Ok(text) = params.text(parameter) {
-            assert_eq!(raw.ok(), Some(text), "{params:?}");
+            let trimmed = raw.ok().flatten().map(str::trim).filter(|text| !text.is_empty());
+            assert_eq!(trimmed, text, "{params:?}");
             assert!(text.is_none_or(|text| !text.is_empty() && printable(text)), "{params:?}");
         }
         if let Ok(Some(number)) = params.integer(parameter) {
@@ -178,7 +183,7 @@ pub fn params(data: &[u8]) {
         }
         let _ = params.is_given_as(parameter.name);
     }
-    for name in params.unknown(ALL) {
+    for (name, _) in params.unknown(ALL) {
         assert!(!ALL.iter().any(|known| known.name == name || known.aliases.contains(&name)), "{params:?}");
         assert!(!name.starts_with("aws_secret_access_key") || name.len() > 21, "{params:?}");
     }

@@ -24,7 +24,7 @@ use crate::http::negotiate::prefers_csv;
 use crate::http::param::Param;
 use crate::http::param_info::ParamInfo;
 use crate::http::reply::Reply;
-use crate::http::route::{BodyUse, Dialect, Handler, Input, Response, Route};
+use crate::http::route::{BodyUse, Dialect, Handler, Input, Response, Route, UnknownUse};
 use crate::http::rows::Rows;
 use crate::model::{Filter, InstanceId, InstanceQuery, InstanceRef, Launch, MAX_FILTER_VALUES, Placement, Reservation};
 use crate::operations::Operation as _;
@@ -48,6 +48,8 @@ pub const DIALECT: Dialect = Dialect {
     prefix: "/ec2",
     enabled: |_| true,
     routes: ROUTES,
+    unknown_parameters: UnknownUse::Refuse,
+    ignored_parameters: &[],
     segments: &[],
     dry_run: encode_dry_run,
     error: encode_error,

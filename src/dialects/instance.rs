@@ -6,7 +6,7 @@ use crate::error::{Error, Kind};
 use crate::http::call::{Decoded, call};
 use crate::http::param::Param;
 use crate::http::reply::Reply;
-use crate::http::route::{BodyUse, Dialect, Handler, Input, Response, Route};
+use crate::http::route::{BodyUse, Dialect, Handler, Input, Response, Route, UnknownUse};
 use crate::model::{FromText, Instance, InstanceRef, Region, Tag};
 use crate::operations::Operation as _;
 use crate::operations::change_state::{RebootInstances, StartInstances, StopInstances, WithTag};
@@ -27,6 +27,8 @@ pub const DIALECT: Dialect = Dialect {
     prefix: "/instance",
     enabled: |_| true,
     routes: ROUTES,
+    unknown_parameters: UnknownUse::RefuseInQuery,
+    ignored_parameters: &[],
     segments: &[REGION.info, INSTANCE_ID.info, ACTION.info],
     dry_run: encode_dry_run,
     error: encode_error,

@@ -5,7 +5,7 @@ use super::boto3::{ERROR_BODY, encode_error};
 use super::common::encode_dry_run;
 use crate::http::call::call;
 use crate::http::reply::Reply;
-use crate::http::route::{BodyUse, Dialect, Handler, Response, Route};
+use crate::http::route::{BodyUse, Dialect, Handler, Response, Route, UnknownUse};
 use crate::operations::Operation as _;
 use crate::operations::regions::{CountInstances, RegionInstances};
 use schemars::JsonSchema;
@@ -36,6 +36,8 @@ pub const DIALECT: Dialect = Dialect {
             },
         },
     }],
+    unknown_parameters: UnknownUse::Refuse,
+    ignored_parameters: &[],
     segments: &[],
     dry_run: encode_dry_run,
     error: encode_error,

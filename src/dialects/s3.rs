@@ -13,7 +13,7 @@ use crate::http::columns::{Accessor, Column, Table, example_rows, rows_schema};
 use crate::http::negotiate::prefers_csv;
 use crate::http::param::Param;
 use crate::http::reply::Reply;
-use crate::http::route::{BodyUse, Content, Dialect, Handler, Input, Response, Route};
+use crate::http::route::{BodyUse, Content, Dialect, Handler, Input, Response, Route, UnknownUse};
 use crate::http::rows::{MAX_OBJECT_BYTES, Rows};
 use crate::model::{Bucket, BucketInfo, FromText, Object, ObjectInfo, ObjectKey, ObjectQuery, PresignedMethod, Region};
 use crate::operations::Operation as _;
@@ -38,6 +38,8 @@ pub const DIALECT: Dialect = Dialect {
     prefix: "/s3",
     enabled: |config| config.bucket_prefix.is_some(),
     routes: ROUTES,
+    unknown_parameters: UnknownUse::Refuse,
+    ignored_parameters: &[],
     segments: &[BUCKET.info, KEY.info],
     dry_run: encode_dry_run,
     error: encode_error,
@@ -148,7 +150,8 @@ const KEY: Param<KeyText> =
     Param::required("key", "The object's key, slashes included; . and .. between them are refused.").max_len(1024);
 const REGION_NAME: Param<Region> =
     Param::optional("region_name", "The bucket's region; the deployment's default if not given.");
-const PREFIX: Param<String> = Param::optional("prefix", "Only objects whose keys begin with this.").example("2026/");
+const PREFIX: Param<String> =
+    Param::optional("prefix", "Only objects whose keys begin with this.").verbatim().example("2026/");
 const MAX_RESULTS: Param<u32> =
     Param::optional("max_results", "One page of at most this many, 1 to 1000, instead of all that fits.")
         .range(OBJECT_PAGE_SIZES)
@@ -235,13 +238,8 @@ fn list_objects(input: &Input<'_>) -> Decoded {
     call(ListObjects { region: common::region(input, REGION_NAME)?, query, sink }, encode_list(csv))
 }
 
-/// `presign=1`, as boto writes its flags, or `true`.
 fn presign(input: &Input<'_>) -> Result<bool, Error> {
-    match input.params.raw(&PRESIGN.info)? {
-        Some("1") => Ok(true),
-        Some("0") | None => Ok(false),
-        Some(_) => Ok(input.optional(PRESIGN)?.unwrap_or(false)),
-    }
+    Ok(input.optional(PRESIGN)?.unwrap_or(false))
 }
 
 fn put_object(input: &Input<'_>) -> Decoded {

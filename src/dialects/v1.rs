@@ -1,6 +1,6 @@
 //! `/v1/*`: the dialect of the Launch & Provision Internal API.
 //!
-//! Its document has the statuses 200, 400, 404 and 408 only; 401, 403 and 405 come before any action.
+//! Its document has the statuses 200, 400, 404 and 408 only; 401, 403, 405 and 415 come before any action.
 
 use super::common::{
     self, DRY_RUN, LAUNCH_TAG, MAX_GROUPS, MAX_INSTANCES, WAIT, dry_run_message, rfc3339_milliseconds, sample_instance,
@@ -12,7 +12,7 @@ use crate::http::call::{Decoded, call};
 use crate::http::columns::{Accessor, Column, Row, column_names, column_schemas};
 use crate::http::param::Param;
 use crate::http::reply::Reply;
-use crate::http::route::{BodyUse, Dialect, Handler, Input, Response, Route};
+use crate::http::route::{BodyUse, Dialect, Handler, Input, Response, Route, UnknownUse};
 use crate::model::{
     FromText, ImageId, Instance, InstanceRef, InstanceType, Launch, Placement, Region, SecurityGroupRef,
     ShutdownBehavior, UserData, Zone,
@@ -35,6 +35,8 @@ pub const DIALECT: Dialect = Dialect {
     prefix: "/v1",
     enabled: |_| true,
     routes: ROUTES,
+    unknown_parameters: UnknownUse::Refuse,
+    ignored_parameters: &["key", "token"],
     segments: &[ID.info, FIELD.info],
     dry_run: encode_dry_run,
     error: encode_error,
@@ -376,7 +378,7 @@ fn encode_error(error: &Error, status: u16, route: Option<&Route>) -> Reply {
     let no_instance = error.code.starts_with("InvalidInstanceID.") && !launching;
     let (status, text) = match error.kind {
         _ if no_instance => (404, "Instance ID not found"),
-        Kind::Unauthenticated | Kind::Forbidden | Kind::MethodNotAllowed => (status, ""),
+        Kind::Unauthenticated | Kind::Forbidden | Kind::MethodNotAllowed | Kind::UnsupportedMediaType => (status, ""),
         // There is no such path.
         Kind::NotFound if !error.by_aws => (404, ""),
         // A name that several instances have. 404 would invite a duplicate launch.

@@ -2,6 +2,7 @@
 //! this file.
 
 pub mod authenticate;
+pub mod body;
 pub mod call;
 pub mod columns;
 pub mod compress;
@@ -9,6 +10,7 @@ pub mod event;
 pub mod gateway;
 pub mod idempotency;
 pub mod members;
+pub mod multipart;
 pub mod negotiate;
 pub mod param;
 pub mod param_info;
@@ -18,5 +20,7 @@ pub mod respond;
 pub mod route;
 pub mod rows;
 pub mod schema;
+pub mod spelling;
 pub mod static_file;
 pub mod status;
+pub mod unknown;

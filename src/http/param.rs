@@ -43,6 +43,7 @@ impl<T: ParamValue> Param<T> {
             range: (0, u32::MAX),
             max_items: usize::MAX,
             max_len: T::MAX_LEN,
+            verbatim: false,
             example: T::EXAMPLE,
         };
         Self { info, value: PhantomData }
@@ -73,6 +74,13 @@ impl<T: ParamValue> Param<T> {
     #[must_use]
     pub const fn max_len(mut self, max_len: usize) -> Self {
         self.info.max_len = max_len;
+        self
+    }
+
+    /// The same with white space around a text kept.
+    #[must_use]
+    pub const fn verbatim(mut self) -> Self {
+        self.info.verbatim = true;
         self
     }
 

@@ -7,7 +7,8 @@ pub enum ParamKind {
     Text,
     /// A whole number. In a JSON body: a number, or a string of digits.
     Integer,
-    /// `true` or `false` in any case. In a JSON body also the two literals.
+    /// `true`, `1`, `yes`, `on`, or `false`, `0`, `no`, `off`, in any case. In a JSON body also the two
+    /// literals.
     Boolean,
     /// Several texts: comma-separated, or the parameter repeated, or in a JSON body an array of strings.
     List,
@@ -40,6 +41,8 @@ pub struct ParamInfo {
     pub max_items: usize,
     /// The greatest length of a text, in characters.
     pub max_len: usize,
+    /// Whether white space around a text belongs to it.
+    pub verbatim: bool,
     /// A value to show (of a list: an item), if one is valid everywhere.
     pub example: &'static str,
 }
@@ -49,7 +52,13 @@ impl ParamInfo {
     pub fn has_name(&self, name: &str) -> bool {
         match self.kind {
             ParamKind::Tag => name.starts_with("tag:"),
-            _ => self.name == name || self.aliases.contains(&name),
+            // Clients write the items of a list as `name[]=a&name[]=b`.
+            ParamKind::List => self.is_spelled(name.strip_suffix("[]").unwrap_or(name)),
+            _ => self.is_spelled(name),
         }
+    }
+
+    fn is_spelled(&self, name: &str) -> bool {
+        self.name == name || self.aliases.contains(&name)
     }
 }

@@ -1,9 +1,10 @@
 //! The parameters of a request: one set of names from the query string and the body, and readers that
 //! check a value against its declaration. An error names the parameter.
 
-use super::members::Members;
+use super::body::BodyParams;
 use super::param_info::ParamInfo;
-use crate::error::{Error, Kind};
+use super::spelling::{normalize, parse_boolean};
+use crate::error::Error;
 use lambda_http::aws_lambda_events::query_map::QueryMap;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -12,30 +13,34 @@ use std::borrow::Cow;
 const CREDENTIALS: [&str; 4] =
     ["aws_access_key_id", "aws_secret_access_key", "aws_session_token", "aws_security_token"];
 
-/// The parameter for a dry run. Other spellings count, too.
-const DRY_RUN: &str = "dry_run";
-
-fn is_dry_run(name: &str) -> bool {
-    let letters = name.bytes().filter(|byte| !b"-_ .".contains(byte)).map(|byte| byte.to_ascii_lowercase());
-    letters.eq(*b"dryrun")
-}
-
 /// The JSON member that may hold the caller's API key.
 const API_KEY: &str = "api_key";
-
-/// The largest body of parameters, in bytes: 1,000 instance IDs or 16 KiB of user data fit many times.
-pub const MAX_BODY_BYTES: usize = 256 * 1024;
-
-/// The longest name of a parameter, in bytes: `tag:` and a tag's key of 128 characters.
-const MAX_NAME_LEN: usize = 4 + 4 * 128;
 
 /// AWS's limit on the number of tags.
 pub const MAX_TAGS: usize = 50;
 
+/// Where a parameter was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The query string.
+    Query,
+    /// The body.
+    Body,
+}
+
+#[derive(Debug)]
+struct Given {
+    name: String,
+    value: Value,
+    source: Source,
+}
+
 /// All parameters of a request.
 #[derive(Debug, Default)]
 pub struct Params {
-    given: Vec<(String, Value)>,
+    given: Vec<Given>,
+    /// The first problem that does not depend on the route. The rest is read: it may hold the key.
+    problem: Option<Error>,
     /// The JSON member `api_key`, if it is a string. It is not among the parameters.
     pub api_key: Option<String>,
     /// Whether the caller has passed AWS credentials.
@@ -43,94 +48,67 @@ pub struct Params {
 }
 
 impl Params {
-    /// Parses the query string, and a body that is a JSON object or a form.
-    ///
-    /// # Errors
-    /// The body is neither, or a value is not UTF-8.
-    pub fn read(query: Option<&QueryMap>, content_type: Option<&str>, body: &[u8]) -> Result<Self, Error> {
+    /// Collects the parameters of the query string and of a body.
+    pub fn read(query: Option<&QueryMap>, body: Result<BodyParams, Error>) -> Self {
         let mut params = Self::default();
         for (name, value) in query.into_iter().flat_map(QueryMap::iter) {
-            params.insert(name.to_owned(), Value::String(value.to_owned()))?;
+            params.insert(name.to_owned(), Value::String(value.to_owned()), Source::Query);
         }
         // A QueryMap has no order of names; the values of one name are in the order of the request.
-        params.given.sort_by(|(a, _), (b, _)| a.cmp(b));
-        if body.trim_ascii().is_empty() {
-            return Ok(params);
-        }
-        let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-        if essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-            if body.trim_ascii_start().starts_with(b"{") {
-                let problem = "looks like JSON, but its Content-Type says form: send Content-Type: application/json";
-                return Err(Error::malformed(problem));
+        params.given.sort_by(|a, b| a.name.cmp(&b.name));
+        match body {
+            Ok(body) => {
+                for (name, value) in body.members {
+                    match value {
+                        value if name == API_KEY && body.may_hold_key => {
+                            params.api_key = value.as_str().map(str::to_owned);
+                        }
+                        value => params.insert(name, value, Source::Body),
+                    }
+                }
             }
-            for (name, value) in form_urlencoded::parse(body) {
-                params.insert(name.into_owned(), Value::String(value.into_owned()))?;
-            }
-            return Ok(params);
+            Err(error) => params.problem = Some(error),
         }
-        let Members(members) = serde_json::from_slice(body).map_err(|error| {
-            let problem = match error.classify() {
-                serde_json::error::Category::Data => "is not a JSON object".to_owned(),
-                serde_json::error::Category::Eof => "is JSON that ends too early".to_owned(),
-                _ => format!("is not JSON: line {}, column {}", error.line(), error.column()),
-            };
-            // The error itself is not logged: it quotes the body.
-            Error::malformed(problem)
-        })?;
-        for (name, value) in members {
-            match (name.as_str(), value) {
-                (_, Value::Null) => {}
-                (API_KEY, value) => params.api_key = value.as_str().map(str::to_owned),
-                (_, value) => params.insert(name, value)?,
-            }
-        }
-        Ok(params)
+        params
     }
 
-    fn insert(&mut self, name: String, value: Value) -> Result<(), Error> {
+    /// The parameters, unless there is a problem that does not depend on the route.
+    ///
+    /// # Errors
+    /// The body does not parse, a name or a value is not UTF-8, or a dry run is asked for in another place.
+    pub fn valid(mut self) -> Result<Self, Error> {
+        self.problem.take().map_or(Ok(self), Err)
+    }
+
+    fn insert(&mut self, name: String, value: Value, source: Source) {
         if CREDENTIALS.contains(&name.as_str()) {
             self.credentials = true;
-            return Ok(());
+            return;
         }
-        if name.len() > MAX_NAME_LEN {
-            return Err(Error::new(Kind::Invalid, "InvalidParameterName", "A parameter's name is too long"));
+        match normalize(name, value) {
+            Ok(Some((name, value))) => self.given.push(Given { name, value, source }),
+            Ok(None) => {}
+            Err(error) => self.problem = self.problem.take().or(Some(error)),
         }
-        // A misspelled dry run must not be a real change. A dry run without a value is asked for.
-        if is_dry_run(&name) {
-            let value = if value.as_str() == Some("") { Value::Bool(true) } else { value };
-            self.given.push((DRY_RUN.to_owned(), value));
-            return Ok(());
-        }
-        // Decoding has replaced bytes that are not UTF-8 by U+FFFD.
-        let garbled = |text: &str| text.contains(char::REPLACEMENT_CHARACTER);
-        if garbled(&name) || value.as_str().is_some_and(garbled) {
-            return Err(Error::invalid(name, "is not UTF-8"));
-        }
-        self.given.push((name, value));
-        Ok(())
     }
 
-    /// The names of parameters that `known` does not have.
-    pub fn unknown<'a>(&'a self, known: &'a [ParamInfo]) -> impl Iterator<Item = &'a str> {
-        self.given
-            .iter()
-            .map(|(name, _)| name.as_str())
-            .filter(|name| !known.iter().any(|parameter| parameter.has_name(name)))
+    /// The names of parameters that `known` does not have, and where they were given.
+    pub fn unknown<'a>(&'a self, known: &'a [ParamInfo]) -> impl Iterator<Item = (&'a str, Source)> {
+        let unknown = |given: &&Given| !known.iter().any(|parameter| parameter.has_name(&given.name));
+        self.given.iter().filter(unknown).map(|given| (given.name.as_str(), given.source))
     }
 
     /// Whether a value was given under exactly this name.
     pub fn is_given_as(&self, name: &str) -> bool {
-        self.given.iter().any(|(given, value)| given == name && !value.as_str().is_some_and(str::is_empty))
+        self.given.iter().any(|given| given.name == name && !given.value.as_str().is_some_and(str::is_empty))
     }
 
     /// The parameter's values in the order given. An empty text counts as not given.
     fn values<'a>(&'a self, parameter: &ParamInfo) -> impl Iterator<Item = (&'a str, &'a Value)> + use<'a> {
         let parameter = *parameter;
-        let given = self
-            .given
-            .iter()
-            .filter(move |(name, value)| parameter.has_name(name) && *value != Value::String(String::new()));
-        given.map(|(name, value)| (name.as_str(), value))
+        let is_empty = |value: &Value| value.as_str().is_some_and(str::is_empty);
+        let given = self.given.iter().filter(move |given| parameter.has_name(&given.name) && !is_empty(&given.value));
+        given.map(|given| (given.name.as_str(), &given.value))
     }
 
     /// The parameter's only value, with the name that it was given under. Two different values are an
@@ -149,12 +127,13 @@ impl Params {
         }
     }
 
-    /// A text, as it was given.
+    /// A text, without white space around it unless the parameter keeps that.
     ///
     /// # Errors
     /// Another type, a second value, more characters than the parameter takes, or control characters other than white space.
     pub fn text(&self, parameter: &ParamInfo) -> Result<Option<&str>, Error> {
-        let Some(text) = self.raw(parameter)? else { return Ok(None) };
+        let text = self.raw(parameter)?.map(|text| if parameter.verbatim { text } else { text.trim() });
+        let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
         match parameter.max_len {
             max_len if text.chars().count() > max_len => {
                 Err(Error::invalid(parameter.name, format!("has more than {max_len} characters")))
@@ -223,7 +202,7 @@ impl Params {
                     if !values.iter().all(text) {
                         return Err(Error::invalid(name.to_owned(), "must be an array of strings"));
                     }
-                    values.iter().filter_map(Value::as_str).collect()
+                    values.iter().filter_map(Value::as_str).map(str::trim).collect()
                 }
                 _ => return Err(Error::invalid(name.to_owned(), "must be a string or an array of strings")),
             };
@@ -252,10 +231,16 @@ impl Params {
     pub fn tags(&self, parameter: &ParamInfo) -> Result<Vec<(&str, Vec<&str>)>, Error> {
         let mut tags: Vec<(&str, Vec<&str>)> = Vec::new();
         // An empty text counts as given: a tag may be empty.
-        for (name, value) in self.given.iter().filter(|(name, _)| parameter.has_name(name)) {
+        for given in self.given.iter().filter(|given| parameter.has_name(&given.name)) {
+            let name = given.name.as_str();
             let key = name.strip_prefix("tag:").filter(|key| !key.is_empty());
             let key = key.ok_or_else(|| Error::invalid(parameter.name, "needs a tag's key after the colon"))?;
-            let text = value.as_str().ok_or_else(|| Error::invalid(name.to_owned(), "must be a string"))?;
+            // A client that writes a list with brackets means the key before them.
+            let key = key.strip_suffix("[]").filter(|key| !key.is_empty()).unwrap_or(key);
+            let text = given.value.as_str().ok_or_else(|| Error::invalid(name.to_owned(), "must be a string"))?;
+            if key.trim() != key || text.trim() != text {
+                return Err(Error::invalid(name.to_owned(), "must not begin or end with white space"));
+            }
             match tags.iter_mut().find(|(known, _)| *known == key) {
                 Some((_, values)) => values.push(printable(name, text)?),
                 None => tags.push((printable(name, key)?, vec![printable(name, text)?])),
@@ -268,21 +253,6 @@ impl Params {
     }
 }
 
-/// Parses a boolean, as JSON, shells and Python write it.
-pub fn parse_boolean(text: &str) -> Option<bool> {
-    match text.to_ascii_lowercase().as_str() {
-        "true" => Some(true),
-        "false" => Some(false),
-        _ => None,
-    }
-}
-
-/// The form of text without control characters other than white space, for documentation.
-pub const PRINTABLE: &str = r"^[^\u0000-\u0008\u000b\u000e-\u001f\u007f-\u009f\ufffd]*$";
-
-/// The form of an item of a list that can be written comma-separated.
-pub const PRINTABLE_ITEM: &str = r"^[^,\s\u0000-\u0008\u000b\u000e-\u001f\u007f-\u009f\ufffd]+( [^,\s\u0000-\u0008\u000b\u000e-\u001f\u007f-\u009f\ufffd]+)*$";
-
 fn printable<'a>(name: &str, text: &'a str) -> Result<&'a str, Error> {
     match text.chars().any(|c| c.is_control() && !c.is_ascii_whitespace()) {
         false => Ok(text),
@@ -292,7 +262,9 @@ fn printable<'a>(name: &str, text: &'a str) -> Result<&'a str, Error> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::body::RawBody;
     use super::super::param::{Param, Tags};
+    use super::super::spelling::DRY_RUN;
     use super::*;
     use crate::model::FromText;
     use std::fmt;
@@ -317,12 +289,21 @@ mod tests {
     const TAG: ParamInfo = Param::<Tags>::optional("tag:KEY", "").info;
     const FORM: Option<&str> = Some("application/x-www-form-urlencoded; charset=utf-8");
 
+    fn read(query: &str, content_type: Option<&str>, bytes: &[u8]) -> Result<Params, Error> {
+        let body = RawBody { content_type, content_encoding: None, bytes }.parse();
+        Params::read(Some(&query.parse().unwrap()), body).valid()
+    }
+
     fn query(text: &str) -> Params {
-        Params::read(Some(&text.parse().unwrap()), None, b"").unwrap()
+        read(text, None, b"").unwrap()
     }
 
     fn json(text: &str) -> Params {
-        Params::read(None, None, text.as_bytes()).unwrap()
+        read("", None, text.as_bytes()).unwrap()
+    }
+
+    fn unknown<'a>(params: &'a Params, known: &'a [ParamInfo]) -> Vec<&'a str> {
+        params.unknown(known).map(|(name, _)| name).collect()
     }
 
     fn message<T: fmt::Debug>(result: Result<T, Error>) -> String {
@@ -331,7 +312,7 @@ mod tests {
 
     #[test]
     fn ok_the_same_parameter_from_query_form_and_json() {
-        let form = Params::read(None, FORM, b"KeyName=a+b%26c&x=").unwrap();
+        let form = read("", FORM, b"KeyName=a+b%26c&x=").unwrap();
         for params in [query("KeyName=a+b%26c"), form, json(r#"{"KeyName": "a b&c"}"#)] {
             assert_eq!(params.text(&NAME).unwrap(), Some("a b&c"));
         }
@@ -348,11 +329,11 @@ mod tests {
 
     #[test]
     fn err_a_body_that_is_no_object_says_what_it_is() {
-        let read = |content_type, body: &[u8]| message(Params::read(None, content_type, body));
+        let read = |content_type, body: &[u8]| message(read("", content_type, body));
         assert_eq!(read(None, b"[1]"), "The request body is not a JSON object");
         assert_eq!(read(None, b"\"x\""), "The request body is not a JSON object");
         assert_eq!(read(None, b"{\"a\": "), "The request body is JSON that ends too early");
-        assert_eq!(read(Some("text/plain"), b"a=b"), "The request body is not JSON: line 1, column 1");
+        assert_eq!(read(None, b"a=b"), "The request body is not JSON: line 1, column 1");
         assert_eq!(read(None, b"{\"a\": \"\xff\"}"), "The request body is not JSON: line 1, column 8");
         assert_eq!(read(None, "[".repeat(200_000).as_bytes()), "The request body is not a JSON object");
         assert!(
@@ -361,7 +342,7 @@ mod tests {
         );
         assert!(read(FORM, b" {\"a\": 1}").contains("Content-Type: application/json"));
         assert_eq!(read(FORM, b"KeyName=%ff"), "KeyName is not UTF-8");
-        assert_eq!(message(Params::read(Some(&"KeyName=%ff".parse().unwrap()), None, b"")), "KeyName is not UTF-8");
+        assert_eq!(message(super::tests::read("KeyName=%ff", None, b"")), "KeyName is not UTF-8");
     }
 
     #[test]
@@ -376,7 +357,7 @@ mod tests {
             message(json(r#"{"KeyName": "a", "KeyName": "b"}"#).text(&NAME)),
             "KeyName is given twice, with different values"
         );
-        let both = Params::read(Some(&"KeyName=a".parse().unwrap()), None, br#"{"KeyName": "b"}"#).unwrap();
+        let both = read("KeyName=a", None, br#"{"KeyName": "b"}"#).unwrap();
         assert_eq!(message(both.text(&NAME)), "KeyName is given twice, with different values");
     }
 
@@ -393,7 +374,7 @@ mod tests {
             let error = message(json(&format!(r#"{{"MaxCount": {count}}}"#)).integer(&COUNT));
             assert_eq!(error, "MaxCount must be a whole number from 1 to 1000", "{count}");
         }
-        for force in ["maybe", "1", "yes", "truee"] {
+        for force in ["maybe", "2", "y", "truee"] {
             assert_eq!(message(query(&format!("force={force}")).boolean(&FORCE)), "force must be true or false");
         }
         assert_eq!(message(json(r#"{"force": 1}"#).boolean(&FORCE)), "force must be true or false");
@@ -423,6 +404,10 @@ mod tests {
         assert_eq!(query("force=True").boolean(&FORCE).unwrap(), Some(true));
         assert_eq!(json(r#"{"force": false}"#).boolean(&FORCE).unwrap(), Some(false));
         assert_eq!(query("").boolean(&FORCE).unwrap(), None);
+        for (text, expected) in [("1", true), ("yes", true), ("ON", true), ("0", false), ("No", false), ("off", false)]
+        {
+            assert_eq!(query(&format!("force={text}")).boolean(&FORCE).unwrap(), Some(expected), "{text}");
+        }
     }
 
     #[test]
@@ -465,15 +450,46 @@ mod tests {
     fn a_key_is_read_from_json_and_never_from_the_query_string() {
         let params = json(r#"{"api_key": "k", "KeyName": "a"}"#);
         assert_eq!(params.api_key.as_deref(), Some("k"));
-        assert_eq!(params.unknown(&[NAME]).count(), 0);
+        assert!(unknown(&params, &[NAME]).is_empty());
         assert_eq!(query("api_key=k").api_key, None);
         assert_eq!(json(r#"{"api_key": ["k"]}"#).api_key, None);
     }
 
     #[test]
+    fn ok_white_space_around_names_and_items_is_trimmed() {
+        assert_eq!(query("KeyName=%20a+b%09").text(&NAME).unwrap(), Some("a b"));
+        assert_eq!(json(r#"{"KeyName": " \n"}"#).text(&NAME).unwrap(), None);
+        assert_eq!(json(r#"{"instance_id": [" a", "b\t", "a"]}"#).list(&IDS).unwrap(), ["a", "b"]);
+        assert_eq!(message(query("tag:a=x%20").tags(&TAG)), "tag:a must not begin or end with white space");
+        assert_eq!(message(query("tag:%20a=x").tags(&TAG)), "tag: a must not begin or end with white space");
+    }
+
+    #[test]
+    fn ok_brackets_are_read_where_the_parameter_is_a_list() {
+        assert_eq!(query("instance_id[]=a&instance_ids[]=b").list(&IDS).unwrap(), ["a", "b"]);
+        assert_eq!(query("tag:a[]=x&tag:a[]=y").tags(&TAG).unwrap(), [("a", vec!["x", "y"])]);
+        assert_eq!(unknown(&query("KeyName[]=a&instance_id[0]=x"), &[NAME, IDS]), ["KeyName[]", "instance_id[0]"]);
+    }
+
+    #[test]
+    fn a_dry_run_counts_in_every_spelling_or_is_refused() {
+        const PARAM: ParamInfo = Param::<bool>::optional(DRY_RUN, "").info;
+        for name in ["dry_run", "dryRun", "DRY-RUN", "_dry_run", "dry_run[]", "[dry.run]", "dry run"] {
+            assert_eq!(query(&format!("{name}=1")).boolean(&PARAM).unwrap(), Some(true), "{name}");
+            assert_eq!(query(&format!("{name}=")).boolean(&PARAM).unwrap(), Some(true), "{name}");
+        }
+        assert_eq!(message(json(r#"{"dry_run": null}"#).boolean(&PARAM)), "dry_run must be true or false");
+        for body in [r#"{"options": {"dryRun": true}}"#, r#"{"a": [{"b": {"dry-run": null}}]}"#, r#"{"a.dry_run": 1}"#]
+        {
+            assert_eq!(read("", None, body.as_bytes()).unwrap_err().code, "UnknownParameter", "{body}");
+        }
+        assert!(read("options[dry_run]=1", None, b"").is_err());
+    }
+
+    #[test]
     fn unknown_names_are_listed() {
         let params = query("KeyName=a&MaxCont=5&tag:x=y");
-        assert_eq!(params.unknown(&[NAME, COUNT]).collect::<Vec<_>>(), ["MaxCont", "tag:x"]);
-        assert_eq!(params.unknown(&[NAME, TAG]).collect::<Vec<_>>(), ["MaxCont"]);
+        assert_eq!(unknown(&params, &[NAME, COUNT]), ["MaxCont", "tag:x"]);
+        assert_eq!(unknown(&params, &[NAME, TAG]), ["MaxCont"]);
     }
 }

@@ -39,6 +39,10 @@ pub struct Dialect {
     pub enabled: fn(&Config) -> bool,
     /// Its routes.
     pub routes: &'static [Route],
+    /// What becomes of parameters that a route does not take.
+    pub unknown_parameters: UnknownUse,
+    /// Parameters that old clients send together, and that are ignored with a warning.
+    pub ignored_parameters: &'static [&'static str],
     /// The named segments of its paths.
     pub segments: &'static [ParamInfo],
     /// Encodes a dry run that succeeded.
@@ -48,6 +52,17 @@ pub struct Dialect {
     pub error: fn(&Error, u16, Option<&Route>) -> Reply,
     /// The schema of the bodies that `error` writes.
     pub error_body: SchemaFn,
+}
+
+/// What becomes of parameters that a route does not take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownUse {
+    /// They are refused.
+    Refuse,
+    /// They are refused in the query string. A body need not have parameters, and is read if it has.
+    RefuseInQuery,
+    /// They are ignored, and not even read.
+    Ignore,
 }
 
 /// A row of a dialect's route table: all that code, tests and documentation need to know of a route.
@@ -117,7 +132,7 @@ impl Route {
 /// What the body of a request is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyUse {
-    /// Parameters: a JSON object or a form.
+    /// Parameters: a JSON object, a form or multipart/form-data.
     Parameters,
     /// Content, which is stored as it is.
     Content,
@@ -224,9 +239,9 @@ impl Input<'_> {
         Ok(self.optional(param)?.unwrap_or_default())
     }
 
-    /// The value of a named segment of the path; `None` if it is invalid.
+    /// The value of a named segment of the path, without white space around it; `None` if it is invalid.
     pub fn segment<T: FromText>(&self, param: Param<T>) -> Option<T> {
-        T::from_text(self.segment_text(param))
+        T::from_text(self.segment_text(param).trim())
     }
 
     /// The text of a named segment of the path; empty if the route has no such segment.

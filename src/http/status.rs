@@ -14,6 +14,7 @@ pub fn status(kind: Kind) -> u16 {
         Kind::MethodNotAllowed => 405,
         Kind::Conflict => 409,
         Kind::TooLarge => 413,
+        Kind::UnsupportedMediaType => 415,
         Kind::IdempotencyMismatch => 422,
         Kind::Throttled => 429,
         Kind::Internal => 500,

@@ -16,6 +16,7 @@ pub(super) fn meaning(kind: Kind) -> &'static str {
         Kind::MethodNotAllowed => "The path takes other methods.",
         Kind::Conflict => "The state of what the request names does not allow it, or several instances have the name.",
         Kind::TooLarge => "The body is too large.",
+        Kind::UnsupportedMediaType => "The body has a type or an encoding that is not taken.",
         Kind::IdempotencyMismatch => "Another launch was sent under the same `Idempotency-Key`.",
         Kind::Throttled => "AWS asks to slow down.",
         Kind::Internal => "The function failed.",
@@ -32,7 +33,14 @@ type Rule = fn(&Route) -> bool;
 /// of a route.
 const BEFORE_AWS: &[(Rule, Kind, &str, &str)] = &[
     (|_| true, Kind::Invalid, "InvalidParameterValue", "dry_run must be true or false"),
+    (|route| !route.is_public(), Kind::Invalid, "UnknownParameter", "x is not a parameter here: this route takes none"),
     (takes_body, Kind::TooLarge, "RequestEntityTooLarge", "The request body is too large"),
+    (
+        takes_body,
+        Kind::UnsupportedMediaType,
+        "UnsupportedMediaType",
+        "The request body is none of the types that are taken",
+    ),
     (|route| !route.is_public(), Kind::Unauthenticated, "InvalidApiKey", "Invalid api key"),
     (|route| !route.is_public(), Kind::Forbidden, "Forbidden", "The policy of this deployment does not permit this"),
 ];

@@ -13,7 +13,7 @@ use crate::auth::Authentication;
 use crate::config::Config;
 use crate::http::param_info::{ParamInfo, ParamKind};
 use crate::http::reply::Reply;
-use crate::http::route::{Api, BodyUse, Content, Dialect, Response, Route};
+use crate::http::route::{Api, BodyUse, Content, Dialect, Response, Route, UnknownUse};
 use crate::http::static_file::StaticFile;
 use crate::http::status::error_reply;
 use errors::{errors, launches, meaning, takes_body};
@@ -40,10 +40,11 @@ pub fn text(api: &Api, config: &Config) -> String {
 const DESCRIPTION: &str = "\
 Launches, lists, starts, stops, reboots, inspects, modifies and terminates EC2 instances, and keeps a few things in S3.
 
-**Parameters.** Where a request has a body of parameters, it is a JSON object or a form; each of them may come in the query string \
-instead, and a request without a Content-Type is read as JSON. A `GET` takes the query string. A list may also be one text, \
-comma-separated; a number or a truth value may also be a text. The same parameter given twice with different values is refused. \
-Parameters that a route does not know are ignored, and logged. AWS credentials (`aws_access_key_id`, `aws_secret_access_key`) \
+**Parameters.** Where a request has a body of parameters, it is a JSON object, a form or `multipart/form-data` without files, plain \
+or with gzip; each of them may come in the query string instead. A body without a Content-Type is read as JSON, and another type is 415. \
+A `GET` takes the query string. A list may also be one text, comma-separated, or `name[]` repeated; a number may also be a text, and a \
+boolean one of `true`, `1`, `yes`, `on`, `false`, `0`, `no`, `off`. White space around an ID or a name does not count. The same \
+parameter given twice with different values is refused, and so is a parameter that a route does not take. AWS credentials (`aws_access_key_id`, `aws_secret_access_key`) \
 are ignored, and the header `warning` says so.
 
 **Paths.** A trailing slash is optional. `HEAD` answers as `GET`, without the body. An unknown path is 404; a known path with \
@@ -55,7 +56,7 @@ does not authenticate, what is too large for it, or too much at once.";
 /// All headers of responses: the name, the purpose and an example.
 const HEADERS: &[(&str, &str, &str)] = &[
     ("x-request-id", "The ID of the request; its log line has the same.", "8f5e8b6c-0f4d-4a3c-9d6e-2b1a7c9e4f10"),
-    ("warning", "Warnings, if there are any.", "299 - \"unknown parameters are ignored: x\""),
+    ("warning", "Warnings, if there are any.", "299 - \"AWS credentials in a request are ignored: stop sending them\""),
     ("cache-control", "How long the response may be cached.", "no-store"),
     ("x-content-type-options", "Browsers must not guess another type.", "nosniff"),
     ("content-encoding", "Set if the response is compressed.", "gzip"),
@@ -161,7 +162,7 @@ impl Components {
         if in_body {
             // Generated clients send a body; a required parameter can be declared in one place only.
             about.push("Parameters may also come in the query string, all of them or some.".to_owned());
-            operation["requestBody"] = self.parameters_body(&id, route.parameters);
+            operation["requestBody"] = self.parameters_body(&id, dialect, route.parameters);
         } else if route.body == BodyUse::Content && method == "PUT" {
             // No */* beside it: client generators do not support it.
             let description = "The content. Every type is taken: send the Content-Type that it is to come back with.";
@@ -185,7 +186,7 @@ impl Components {
 
     /// A body of parameters: a JSON object. A form is not listed beside it: clients that are generated for
     /// two media types of one schema send one with the header of the other.
-    fn parameters_body(&mut self, id: &str, parameters: &[ParamInfo]) -> Value {
+    fn parameters_body(&mut self, id: &str, dialect: &Dialect, parameters: &[ParamInfo]) -> Value {
         let (tags, named): (Vec<&ParamInfo>, Vec<&ParamInfo>) =
             parameters.iter().partition(|parameter| parameter.kind == ParamKind::Tag);
         let property = |parameter: &&ParamInfo| {
@@ -198,6 +199,9 @@ impl Components {
         let example: Map<_, _> =
             required.iter().map(|parameter| (parameter.name.to_owned(), example(parameter))).collect();
         let mut body = json!({"type": "object", "properties": properties});
+        if dialect.unknown_parameters == UnknownUse::Refuse {
+            body["additionalProperties"] = false.into();
+        }
         if !required.is_empty() {
             body["required"] = required.iter().map(|parameter| parameter.name).collect();
         }

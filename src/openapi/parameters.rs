@@ -3,8 +3,9 @@
 #![expect(clippy::indexing_slicing, reason = "of JSON objects that are made here")]
 
 use crate::http::param_info::{ParamInfo, ParamKind};
-use crate::http::params::{MAX_TAGS, PRINTABLE, PRINTABLE_ITEM};
+use crate::http::params::MAX_TAGS;
 use crate::http::route::{Dialect, Route};
+use crate::http::spelling::{PRINTABLE, PRINTABLE_ITEM, PRINTABLE_TRIMMED};
 use serde_json::{Value, json};
 
 /// The parameters in a route's path, in the order of the path.
@@ -90,7 +91,13 @@ pub(super) fn text_schema(parameter: &ParamInfo) -> Value {
         text["enum"] = parameter.values.into();
         return text;
     }
-    let printable = if parameter.kind == ParamKind::List { PRINTABLE_ITEM } else { PRINTABLE };
+    let printable = match parameter.kind {
+        ParamKind::List => PRINTABLE_ITEM,
+        ParamKind::Tag => PRINTABLE_TRIMMED,
+        // White space only is not given.
+        _ if parameter.required => PRINTABLE_TRIMMED,
+        _ => PRINTABLE,
+    };
     text["pattern"] = if parameter.pattern.is_empty() { printable } else { parameter.pattern }.into();
     if parameter.max_len < usize::MAX {
         text["maxLength"] = parameter.max_len.into();
@@ -112,4 +119,4 @@ pub(super) fn example(parameter: &ParamInfo) -> Value {
 }
 
 /// The names of `tag:KEY`.
-pub(super) const TAG_NAME: &str = "^tag:[^\\u0000-\\u001f\\u007f-\\u009f\\ufffd]{1,128}$";
+pub(super) const TAG_NAME: &str = "^tag:[^\\s\\u0000-\\u001f\\u007f-\\u009f\\ufffd]([^\\u0000-\\u001f\\u007f-\\u009f\\ufffd]{0,126}[^\\s\\u0000-\\u001f\\u007f-\\u009f\\ufffd])?$";

@@ -1,6 +1,5 @@
 //! `/ec2` against moto, and its input validation.
 
-use crate::support::xml::describe;
 use crate::support::{Function, HttpApiEvent, IMAGE, KEY, NO_INSTANCE, own_region};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
@@ -358,12 +357,4 @@ async fn credentials_in_a_request_are_ignored_with_a_warning_and_never_logged() 
     let body = json!({"region_name": region, "aws_secret_access_key": secret});
     let answer = function.send(HttpApiEvent::new("GET", "/ec2/list").key().json_body(&body)).await;
     assert_eq!((answer.status, answer.headers["warning"].as_str()), (200, warning));
-}
-
-#[tokio::test]
-async fn unknown_parameter_is_answered_with_a_warning() {
-    let function = Function::canned([describe([])]).await;
-    let answer = function.get("/ec2/list?region_name=us-east-1&stat=running&x%0d%0ay=1").await;
-    answer.is(200, &json!([]));
-    assert_eq!(answer.headers["warning"], "299 - \"unknown parameters are ignored: stat x??y\"");
 }

@@ -150,20 +150,15 @@ async fn key_region_action_and_instance_are_checked_in_that_order() {
 }
 
 #[tokio::test]
-async fn key_in_a_json_body_is_accepted_and_invalid_body_is_refused() {
+async fn key_in_a_json_body_is_accepted_and_invalid_body_has_none() {
     let function = Function::canned([started(A), tagged()]).await;
     let start = || HttpApiEvent::new("PUT", "/instance/us-east-1/i-abba916a/start/");
     let body = json!({"api_key": KEY}).to_string();
     assert_eq!(function.send(start().body("application/json", &body)).await.status, 204);
     assert_eq!(function.wire.requests().len(), 2);
-    for (body, title) in [
-        ("[]", "The request body is not a JSON object"),
-        ("{\"api_key\": ", "The request body is JSON that ends too early"),
-    ] {
+    for body in ["[]", "{\"api_key\": "] {
         let answer = function.send(start().body("application/json", body)).await;
         answer.is(401, &errors("api_key", "Invalid api key"));
-        let answer = function.send(start().key().body("application/json", body)).await;
-        answer.is(400, &errors("MalformedRequest", title));
     }
     function.assert_no_calls();
 }

@@ -33,6 +33,7 @@ mod metrics;
 mod names;
 mod openapi;
 mod pages;
+mod parameters;
 mod parity;
 mod permissions;
 mod policies;
