@@ -31,10 +31,12 @@ pub(crate) const KEY: &str = "local-only-key";
 /// The ID of every invocation.
 pub(crate) const REQUEST_ID: &str = "8476a536-e9f4-11e8-9739-2dfe598c3fcd";
 
-/// Longer than an answer that is in memory takes, and with the function's own second all that a wait can take.
+/// Longer than an answer that is in memory takes, and with the function's own second all that a
+/// wait can take.
 const TIME: Duration = Duration::from_millis(1_020);
 
-/// So many events, and the function is made anew: each region that is named has clients of its own, and they stay.
+/// So many events, and the function is made anew: each region that is named has clients of its own,
+/// and they stay.
 const LIFETIME: usize = 5_000;
 
 /// The function in its configurations, one set a thread.

@@ -1,4 +1,4 @@
-//! EC2 and S3 without a socket: an HTTP client that counts the calls and makes up the answers.
+//! An HTTP client in place of EC2 and S3: it counts the calls and invents the responses.
 
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
@@ -8,8 +8,8 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What AWS answers, from the first byte of an input: its low three bits say how, the next four which of several, the
-/// highest which configuration is asked.
+/// The responses of AWS, selected by the first byte of an input: its low three bits are the kind,
+/// the next four the variant, the highest the configuration of the function.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Answers {
     choice: u8,
@@ -21,7 +21,7 @@ impl Answers {
         Self { choice, bytes: bytes.get(..4096).unwrap_or(bytes).into() }
     }
 
-    /// Whether it is the function with policies that is asked.
+    /// Whether the function with policies gets the event.
     pub(crate) fn governed(&self) -> bool {
         self.choice & 0x80 != 0
     }
@@ -30,7 +30,7 @@ impl Answers {
         usize::from(self.choice >> 3 & 0xf)
     }
 
-    /// The input itself, as text that XML can hold.
+    /// The input as text that is valid in XML.
     fn text(&self) -> String {
         let mut xml = String::new();
         for c in String::from_utf8_lossy(&self.bytes).chars().take(300) {
@@ -45,7 +45,7 @@ impl Answers {
     }
 }
 
-/// AWS: what it answers, and how often it was asked since that was set.
+/// The responses of AWS, and the number of calls since they were set.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Aws(Arc<Mutex<(Answers, usize)>>);
 
@@ -72,7 +72,7 @@ impl HttpConnector for Aws {
         // What is signed with the role's credentials goes to nobody else.
         let host = request.uri().strip_prefix("https://").and_then(|it| it.split(['/', '?', '#']).next());
         let name = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b);
-        let ours = host.is_some_and(|it| it.ends_with(".amazonaws.com") && it.bytes().all(name));
+        let ours = host.is_some_and(|host| host.ends_with(".amazonaws.com") && host.bytes().all(name));
         assert!(ours, "a call to {}", request.uri());
         HttpConnectorFuture::ready(answer(&request, &answers, calls))
     }
@@ -116,7 +116,7 @@ fn answer(request: &HttpRequest, answers: &Answers, calls: usize) -> Answer {
     }
 }
 
-/// What the service would answer, with a text of the input in its fields.
+/// A successful response of the service, with a text of the input in its fields.
 fn right(request: &HttpRequest, answers: &Answers, text: &str, token: Option<&str>) -> Answer {
     let xml = |xml: String| respond(200, &[("content-type", "text/xml")], xml.into_bytes());
     let token = |name: &str| token.map(|token| format!("<{name}>{token}</{name}>")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Events of API Gateway from the text of an HTTP request.
+//! Makes events of API Gateway from the text of an HTTP request.
 
 use crate::apps::KEY;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -9,18 +9,20 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 
-/// The event of a request: a byte of flags, the method, a space, path and query, a line for each header, an empty line, the
-/// body. Says, too, whether the event has the key where it counts.
+/// Makes the event of a request: a byte of flags, the method, a space, path and query, a line for
+/// each header, an empty line, the body. Also returns whether the event has the key where the
+/// function reads it.
 ///
-/// The low bits of the flags: a REST API's; the body base64-encoded; with the key; a stage in the path; with an identity; no
-/// text of HTTP, but what [`routed`] makes one of.
+/// The flags, from the lowest bit: an event of a REST API; a base64-encoded body; with the key; a
+/// stage in the path; with an identity of IAM; not the text of a request but an input of
+/// [`routed`].
 pub(crate) fn of(data: &[u8]) -> (Value, bool) {
     let (flags, data) = data.split_first().unwrap_or((&0, data));
     let flag = |bit: u8| flags >> bit & 1 == 1;
     let (rest, in_base64, with_key, staged, known) = (flag(0), flag(1), flag(2), flag(3), flag(4));
     let data = if flag(5) { Cow::Owned(routed(data)) } else { Cow::Borrowed(data) };
 
-    let end = data.windows(2).position(|it| it == b"\n\n");
+    let end = data.windows(2).position(|pair| pair == b"\n\n");
     let (head, body) = end.map_or((&*data, &b""[..]), |end| (&data[..end], &data[end + 2..]));
     let head = String::from_utf8_lossy(head);
     let mut lines = head.split('\n');
@@ -73,9 +75,11 @@ pub(crate) fn of(data: &[u8]) -> (Value, bool) {
     (event, with_key)
 }
 
-/// The text of a request that leads to a route. A byte says to which, and in the rest of its line are the path's named
-/// segments, a space between them. Then a line for each parameter: a byte says which, the rest is its value (for a tag: its
-/// key, `=`, its value). What is empty, or required and not there, is something right. The last line is the content, if any.
+/// The text of a request to an existing route. The first byte selects the route; the rest of its
+/// line has the named segments of the path, separated by spaces. Each further line is a parameter:
+/// a byte selects it, the rest is its value (for a tag: key, `=`, value). Empty values and missing
+/// required parameters get a valid example. The last line is also the content, if the route takes
+/// any.
 fn routed(data: &[u8]) -> Vec<u8> {
     let mut lines = data.split(|b| *b == b'\n');
     let (which, segments) = lines.next().and_then(<[u8]>::split_first).unwrap_or((&0, b""));
@@ -91,9 +95,9 @@ fn routed(data: &[u8]) -> Vec<u8> {
         _ => "x".to_owned(),
     };
     let fill = |pattern| match pattern {
-        it if !str::starts_with(it, '{') => it.to_owned(),
-        it => match segments.next().unwrap_or_default() {
-            b"" => segment(it),
+        fixed if !str::starts_with(fixed, '{') => fixed.to_owned(),
+        named => match segments.next().unwrap_or_default() {
+            b"" => segment(named),
             given => percent_encode(given, NON_ALPHANUMERIC).to_string(),
         },
     };
@@ -109,8 +113,8 @@ fn routed(data: &[u8]) -> Vec<u8> {
         let name = names[usize::from(*which) / count % names.len()];
         given.push((parameter, name, if value.is_empty() { example(parameter).as_bytes() } else { value }));
     }
-    for parameter in route.parameters.iter().filter(|it| it.required) {
-        if !given.iter().any(|(it, ..)| it.name == parameter.name) {
+    for parameter in route.parameters.iter().filter(|parameter| parameter.required) {
+        if !given.iter().any(|(other, ..)| other.name == parameter.name) {
             given.push((parameter, parameter.name, example(parameter).as_bytes()));
         }
     }
@@ -139,7 +143,7 @@ fn routed(data: &[u8]) -> Vec<u8> {
     text
 }
 
-/// A value that is right.
+/// A valid value.
 fn example(parameter: &ParamInfo) -> &'static str {
     let name = parameter.name.to_ascii_lowercase();
     let has = |part| name.contains(part);

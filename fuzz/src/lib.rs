@@ -1,5 +1,5 @@
-//! What is fuzzed: one function for each target, which panics when something does not hold. `fuzz_targets/` gives them to
-//! libFuzzer, `tests/smoke.rs` runs them on fixed inputs.
+//! The fuzz targets: a function for each, which panics if a promise of the code is broken.
+//! `fuzz_targets/` runs them under libFuzzer, `tests/smoke.rs` runs them on fixed inputs.
 
 mod apps;
 mod aws;
@@ -22,11 +22,13 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// An event through the whole function: JSON as it is, anything else as an HTTP request that API Gateway hands over. The
-/// first byte says what AWS answers, if it is asked; JSON that begins with its brace gets what is right.
+/// Sends an event through the whole function: valid JSON as it is, anything else as an HTTP request
+/// in an event of API Gateway. The first byte selects the responses of AWS; an input that starts
+/// with `{` gets successful ones.
 ///
 /// # Panics
-/// The function panics, its answer or its log line is none, or AWS is called for someone who is not authenticated.
+/// The function panics, its response or its log line is invalid, or AWS is called for a caller who
+/// is not authenticated.
 pub fn invoke(data: &[u8]) {
     let (answers, rest) = match data {
         [b'{', ..] | [] => (0, data),
@@ -59,11 +61,12 @@ pub fn invoke(data: &[u8]) {
     });
 }
 
-/// Calls with the key that lead to a route: deeper than [`invoke`] gets with the same time. The first byte says what AWS
-/// answers, then whether it is an event of a REST API, and the rest is what `event::routed` reads.
+/// Sends an authenticated request to an existing route, which gets deeper than [`invoke`] in the
+/// same time. The first byte selects the responses of AWS, the second whether the event is a REST
+/// API's; `event::routed` reads the rest.
 ///
 /// # Panics
-/// The function panics, or its answer or its log line is none.
+/// The function panics, or its response or its log line is invalid.
 pub fn routes(data: &[u8]) {
     let [answers, flags, rest @ ..] = data else { return };
     let (event, _) = event::of(&[&[flags & 1 | 0x24], rest].concat());
@@ -75,7 +78,7 @@ pub fn routes(data: &[u8]) {
     });
 }
 
-/// Whether the answer is one that API Gateway takes.
+/// Checks that API Gateway would accept the response.
 fn check(answer: &Value, event: &str) {
     let context = || format!("{answer} to {event}");
     let status = answer["statusCode"].as_u64().unwrap_or_default();
@@ -108,7 +111,8 @@ fn check(answer: &Value, event: &str) {
     }
 }
 
-/// Whether an event holds the key, or what an authorizer says of an identity, anywhere at all: more than what counts.
+/// Whether the event contains the key or an authorizer's identity anywhere, even where the function
+/// does not read it.
 fn presents_something(event: &str) -> bool {
     let has = |text: &str| text.contains(KEY) || matches!(text, "userArn" | "sub" | "client_id");
     let inside = |text: &str| has(text) || texts(text).any(|text| has(&text));
@@ -118,7 +122,7 @@ fn presents_something(event: &str) -> bool {
     })
 }
 
-/// The strings of a JSON text, those of members that come twice included.
+/// The strings of a JSON text, including those of duplicate members.
 fn texts(json: &str) -> impl Iterator<Item = Cow<'_, str>> {
     let mut rest = json;
     std::iter::from_fn(move || {
@@ -135,10 +139,11 @@ fn texts(json: &str) -> impl Iterator<Item = Cow<'_, str>> {
     })
 }
 
-/// Parameters: a content type, a query string and a body, a line each (the body is all that is left).
+/// Reads parameters. The first line of the input is a content type, the second a query string, the
+/// rest a body.
 ///
 /// # Panics
-/// A reader panics, or reads something that it must refuse.
+/// Reading panics, or accepts a value that must be refused.
 pub fn params(data: &[u8]) {
     const ALL: &[ParamInfo] = &[
         Param::<String>::optional("KeyName", "").aliases(&["key_name", "MinCount"]).info,
@@ -154,7 +159,7 @@ pub fn params(data: &[u8]) {
     let mut lines = data.splitn(3, |b| *b == b'\n');
     let mut line = || lines.next().unwrap_or_default();
     let (content_type, query, body) = (String::from_utf8_lossy(line()), String::from_utf8_lossy(line()), line());
-    let content_type = Some(&*content_type).filter(|it| !it.is_empty());
+    let content_type = Some(&*content_type).filter(|text| !text.is_empty());
     let query = query.parse().unwrap_or_default();
     let content_encoding = body.starts_with(b"\x1f\x8b").then_some("gzip");
     let body = RawBody { content_type, content_encoding, bytes: body };
@@ -174,7 +179,7 @@ pub fn params(data: &[u8]) {
         }
         let _ = params.boolean(parameter);
         if let Ok(items) = params.list(parameter) {
-            assert!(items.len() <= 10 && items.iter().all(|it| !it.is_empty() && printable(it)), "{params:?}");
+            assert!(items.len() <= 10 && items.iter().all(|item| !item.is_empty() && printable(item)), "{params:?}");
             assert!((1..items.len()).all(|i| !items[..i].contains(&items[i])), "{params:?}");
         }
         if let (ParamKind::Tag, Ok(tags)) = (parameter.kind, params.tags(parameter)) {
@@ -190,11 +195,12 @@ pub fn params(data: &[u8]) {
     assert!(params.unknown(ALL).count() <= params.unknown(&[]).count());
 }
 
-/// A method, a space, a path. A route that is found is found again by its pattern with the captured segments in it, every
-/// byte of them encoded; one that takes other methods is found by each of them.
+/// Looks up the route of `METHOD /path`. The route's pattern, filled with the captured segments in
+/// percent-encoding, must lead to the same route. A path that does not allow the method must allow
+/// each of the methods that it names.
 ///
 /// # Panics
-/// That does not hold.
+/// One of these promises is broken.
 pub fn router(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let (method, path) = text.split_once(' ').unwrap_or(("GET", &text));
@@ -230,10 +236,10 @@ pub fn router(data: &[u8]) {
     }
 }
 
-/// A file of policies. One that is read can be asked.
+/// Parses a policy file and, if it is valid, evaluates two requests.
 ///
 /// # Panics
-/// Reading or asking panics.
+/// Parsing or evaluating panics, or a request is permitted without a policy that permits it.
 pub fn policy(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Ok(policies) = Policies::parse(text) else { return };

@@ -1,4 +1,4 @@
-//! The fuzz targets on inputs that are the same every time: the sample events, the seeds, and mutations of both.
+//! Runs the fuzz targets on fixed inputs: the sample events, the seeds, and mutations of both.
 
 use ec2_control_api::routes::DIALECTS;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use std::path::Path;
 
 const MUTATIONS: usize = 2_000;
 
-/// What a mutation puts in.
+/// Texts that a mutation inserts.
 const PARTS: &[&[u8]] = &[
     b"local-only-key",
     b"/ec2/list",
@@ -58,7 +58,7 @@ impl Random {
 
     fn mutate(&mut self, inputs: &[Vec<u8>]) -> Vec<u8> {
         let mut input = inputs[self.below(inputs.len())].clone();
-        // Most of what is broken anywhere in JSON is no JSON any more.
+        // A mutation of its bytes would rarely leave valid JSON.
         if let Ok(mut event) = serde_json::from_slice(&input)
             && self.below(8) > 0
         {
@@ -87,7 +87,7 @@ impl Random {
         input
     }
 
-    /// Changes one value somewhere in it, or everything below one.
+    /// Changes a value somewhere in this one, or all of it.
     fn mutate_value(&mut self, value: &mut Value) {
         let (count, stay) = (value.as_object().map_or(0, serde_json::Map::len), self.below(24) == 0);
         let part = String::from_utf8_lossy(PARTS[self.below(PARTS.len())]).into_owned();
@@ -128,7 +128,7 @@ fn inputs() -> Vec<Vec<u8>> {
         files.sort();
         inputs.extend(files.iter().map(|file| fs::read(file).unwrap()));
     }
-    // Each route, with each of its parameters: flags that say so (see src/event.rs), and bytes that choose.
+    // Each route with each of its parameters, in the form that `routed` of src/event.rs reads.
     let routes = DIALECTS.iter().flat_map(|dialect| dialect.routes);
     for (route, which) in routes.zip(0..) {
         let parameters = (0..route.parameters.len()).flat_map(|which| [b'\n', u8::try_from(which).unwrap()]);
@@ -139,14 +139,14 @@ fn inputs() -> Vec<Vec<u8>> {
     inputs
 }
 
-/// Runs a target, and says what it was given when it panics.
-fn holds(target: fn(&[u8])) {
+/// Runs a target on all inputs, and prints the input if it panics.
+fn run_on_all_inputs(target: fn(&[u8])) {
     struct Given<'a>(&'a [u8]);
 
     impl Drop for Given<'_> {
         fn drop(&mut self) {
             if std::thread::panicking() {
-                eprintln!("given: b\"{}\"", self.0.escape_ascii());
+                eprintln!("input: b\"{}\"", self.0.escape_ascii());
             }
         }
     }
@@ -161,26 +161,26 @@ fn holds(target: fn(&[u8])) {
 }
 
 #[test]
-fn whatever_an_event_is_it_gets_an_answer_and_without_authentication_never_reaches_aws() {
-    holds(ec2_control_api_fuzz::invoke);
+fn any_event_gets_a_response_and_reaches_aws_only_with_authentication() {
+    run_on_all_inputs(ec2_control_api_fuzz::invoke);
 }
 
 #[test]
-fn whatever_a_known_caller_asks_of_a_route_it_gets_an_answer() {
-    holds(ec2_control_api_fuzz::routes);
+fn any_authenticated_request_to_a_route_gets_a_response() {
+    run_on_all_inputs(ec2_control_api_fuzz::routes);
 }
 
 #[test]
-fn whatever_the_parameters_are_their_readers_keep_what_they_promise() {
-    holds(ec2_control_api_fuzz::params);
+fn any_parameters_are_read_or_refused_as_declared() {
+    run_on_all_inputs(ec2_control_api_fuzz::params);
 }
 
 #[test]
-fn whatever_leads_to_a_route_leads_there_again_with_its_segments_encoded() {
-    holds(ec2_control_api_fuzz::router);
+fn any_path_of_a_route_leads_there_again_with_its_segments_encoded() {
+    run_on_all_inputs(ec2_control_api_fuzz::router);
 }
 
 #[test]
-fn whatever_a_policy_file_is_reading_it_never_panics() {
-    holds(ec2_control_api_fuzz::policy);
+fn any_text_is_read_as_a_policy_file_without_a_panic() {
+    run_on_all_inputs(ec2_control_api_fuzz::policy);
 }
