@@ -115,7 +115,7 @@ async fn one_forbidden_instance_fails_the_whole_request_before_any_change() {
     // An instance that EC2 does not describe can't be permitted.
     let function = governed(&example("teams"), [describe([of_team(A, "blue")])]).await;
     let answer = function.stop(&format!("{A},{B}")).await;
-    answer.refuses(404, "InvalidInstanceID.NotFound", "There is no instance i-abba916b");
+    answer.refuses(404, "InvalidInstanceID.NotFound", "There is no instance i-abba916b (region eu-west-1)");
     assert_eq!(function.wire.actions(), ["DescribeInstances"]);
 }
 
