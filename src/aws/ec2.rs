@@ -5,8 +5,8 @@ use super::call_stats::CallInterceptor;
 use super::sdk::{AwsOutput, Clients, malformed_response, to_error, to_offset_date_time};
 use crate::error::Error;
 use crate::model::{
-    Attribute, Filter, Instance, InstanceId, InstanceQuery, Launch, Page, Region, Reservation, SecurityGroup, State,
-    StateChange, Tag,
+    Attribute, DeleteOnTermination, Filter, Instance, InstanceId, InstanceQuery, Launch, Page, Region, Reservation,
+    SecurityGroup, State, StateChange, Tag,
 };
 use aws_config::SdkConfig;
 use aws_sdk_ec2::config::retry::RetryConfig;
@@ -263,12 +263,20 @@ impl Ec2 {
             Attribute::EbsOptimized(value) => call.ebs_optimized(flag(value)),
             Attribute::SriovNetSupport(value) => call.sriov_net_support(text(value)),
             Attribute::EnaSupport(value) => call.ena_support(flag(value)),
+            Attribute::BlockDeviceMapping(devices) => {
+                call.set_block_device_mappings(Some(devices.iter().map(device).collect()))
+            }
         };
         let outcome = AmbiguousOutcome::default();
         let sent = call.customize().interceptor(outcome.clone()).send().await;
         let output = sent.map_err(|error| outcome.mark(to_error("ec2:ModifyInstanceAttribute", &error)))?;
         Ok(AwsOutput { request_id: output.request_id().map(str::to_owned), value: () })
     }
+}
+
+fn device(device: &DeleteOnTermination) -> sdk::InstanceBlockDeviceMappingSpecification {
+    let ebs = sdk::EbsInstanceBlockDeviceSpecification::builder().delete_on_termination(device.delete).build();
+    sdk::InstanceBlockDeviceMappingSpecification::builder().device_name(&device.device_name).ebs(ebs).build()
 }
 
 fn sdk_tag(tag: &Tag) -> sdk::Tag {
@@ -299,7 +307,7 @@ fn texts<T: Clone + Into<String>>(items: &[T]) -> Option<Vec<String>> {
     (!items.is_empty()).then(|| items.iter().cloned().map(Into::into).collect())
 }
 
-/// `None` for an empty text: EC2 either leaves a missing value out or sends it empty.
+/// `None` for an empty text: the last page's token is left out or empty.
 fn non_empty(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
@@ -345,30 +353,30 @@ fn instance(described: sdk::Instance) -> Instance {
     let tag = |tag: sdk::Tag| Tag { key: tag.key.unwrap_or_default(), value: tag.value.unwrap_or_default() };
     Instance {
         instance_id: described.instance_id.unwrap_or_default(),
-        image_id: non_empty(described.image_id),
+        image_id: described.image_id,
         instance_type: described.instance_type.map(|value| value.as_str().to_owned()),
-        key_name: non_empty(described.key_name),
+        key_name: described.key_name,
         launch_time: described.launch_time.and_then(to_offset_date_time),
-        availability_zone: non_empty(placement.availability_zone),
-        placement_group: non_empty(placement.group_name),
+        availability_zone: placement.availability_zone,
+        placement_group: placement.group_name,
         tenancy: placement.tenancy.map(|value| value.as_str().to_owned()),
         monitoring: described.monitoring.and_then(|monitoring| monitoring.state).map(|value| value.as_str().to_owned()),
         platform: described.platform.map(|value| value.as_str().to_owned()),
-        private_dns_name: non_empty(described.private_dns_name),
-        private_ip_address: non_empty(described.private_ip_address),
-        public_dns_name: non_empty(described.public_dns_name),
-        public_ip_address: non_empty(described.public_ip_address),
+        private_dns_name: described.private_dns_name,
+        private_ip_address: described.private_ip_address,
+        public_dns_name: described.public_dns_name,
+        public_ip_address: described.public_ip_address,
         state: state(described.state),
-        state_transition_reason: non_empty(described.state_transition_reason),
-        subnet_id: non_empty(described.subnet_id),
-        vpc_id: non_empty(described.vpc_id),
+        state_transition_reason: described.state_transition_reason,
+        subnet_id: described.subnet_id,
+        vpc_id: described.vpc_id,
         architecture: described.architecture.map(|value| value.as_str().to_owned()),
         ami_launch_index: described.ami_launch_index,
-        client_token: non_empty(described.client_token),
+        client_token: described.client_token,
         ebs_optimized: described.ebs_optimized,
         ena_support: described.ena_support,
         hypervisor: described.hypervisor.map(|value| value.as_str().to_owned()),
-        root_device_name: non_empty(described.root_device_name),
+        root_device_name: described.root_device_name,
         root_device_type: described.root_device_type.map(|value| value.as_str().to_owned()),
         security_groups: described.security_groups.unwrap_or_default().into_iter().map(group).collect(),
         source_dest_check: described.source_dest_check,

@@ -12,7 +12,7 @@ pub struct Reservation {
     pub instances: Vec<Instance>,
 }
 
-/// An instance as EC2 describes it. What EC2 leaves out, or leaves empty, is `None`.
+/// An instance as EC2 describes it. What EC2 leaves out is `None`; what it leaves empty is empty.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[expect(missing_docs, reason = "the names are EC2's")]
 pub struct Instance {
@@ -54,6 +54,11 @@ impl Instance {
         let tag = self.tags.iter().find(|tag| tag.key == "Name")?;
         Some(tag.value.as_str())
     }
+}
+
+/// The text; `None` if EC2 leaves it out or leaves it empty.
+pub fn non_empty(text: &Option<String>) -> Option<&str> {
+    text.as_deref().filter(|text| !text.is_empty())
 }
 
 /// A security group that an instance has.

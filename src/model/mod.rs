@@ -13,7 +13,7 @@ mod text;
 
 pub use action::{Action, Effect};
 pub use bucket::{Bucket, BucketInfo, Object, ObjectInfo, ObjectKey, ObjectPage, ObjectQuery, PresignedMethod};
-pub use change::{Attribute, StateChange};
+pub use change::{Attribute, DeleteOnTermination, StateChange};
 pub use ids::{
     ImageId, InstanceId, InstanceName, InstanceRef, InstanceType, SecurityGroupId, SecurityGroupRef, resource_id,
 };
