@@ -39,9 +39,7 @@ impl Ec2 {
         })
     }
 
-    /// Launches instances. They have IMDSv2 only: with IMDSv1, a request that an attacker makes the
-    /// instance send is enough to steal its credentials
-    /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-options.html>).
+    /// Launches instances.
     ///
     /// A repeated launch with the same `client_token` returns the same instances; the SDK's own retries
     /// repeat it
@@ -76,7 +74,7 @@ impl Ec2 {
             .set_instance_initiated_shutdown_behavior(launch.shutdown_behavior.map(|behavior| behavior.as_str().into()))
             .set_ebs_optimized(launch.ebs_optimized)
             .metadata_options(
-                sdk::InstanceMetadataOptionsRequest::builder().http_tokens(sdk::HttpTokensState::Required).build(),
+                sdk::InstanceMetadataOptionsRequest::builder().http_tokens(launch.http_tokens.as_str().into()).build(),
             )
             .set_tag_specifications(tag_specifications(&launch.tags))
             .client_token(client_token)

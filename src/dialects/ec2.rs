@@ -354,6 +354,7 @@ fn create(input: &Input<'_>) -> Decoded {
         placement: Placement::default(),
         shutdown_behavior: None,
         ebs_optimized: None,
+        http_tokens: input.config.http_tokens,
         tags: common::launch_tags(input)?,
     };
     call(RunInstances { region, launch }, |instances| one_or_array(instances.iter().map(Boto3Instance::from).collect()))

@@ -291,9 +291,10 @@ fn launch(input: &Input<'_>) -> Decoded {
         security_group_ids,
         security_groups,
         user_data,
-        placement: Placement { zone: Some(zone), group_name: input.optional(PLACEMENT_GROUP)? },
-        shutdown_behavior: Some(input.optional(SHUTDOWN_BEHAVIOR)?.unwrap_or(defaults.shutdown_behavior)),
-        ebs_optimized: Some(input.optional(EBS_OPTIMIZED)?.unwrap_or(defaults.ebs_optimized)),
+        placement: Placement { zone, group_name: input.optional(PLACEMENT_GROUP)? },
+        shutdown_behavior: input.given(SHUTDOWN_BEHAVIOR)?.or(|| defaults.shutdown_behavior),
+        ebs_optimized: input.given(EBS_OPTIMIZED)?.or(|| defaults.ebs_optimized),
+        http_tokens: input.config.http_tokens,
         tags: common::launch_tags(input)?,
     };
     call(RunInstances { region, launch }, |instances| {

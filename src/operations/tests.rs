@@ -12,7 +12,7 @@ use crate::aws::replay::{Recorded, Replay, ok, refusal};
 use crate::aws::s3::S3;
 use crate::config::Config;
 use crate::error::{Error, Kind};
-use crate::model::{ImageId, InstanceRef, InstanceType, Launch, Placement, Region};
+use crate::model::{HttpTokens, ImageId, InstanceRef, InstanceType, Launch, Placement, Region};
 use std::sync::Mutex;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -109,6 +109,7 @@ fn launch(max_count: u32) -> RunInstances {
         placement: Placement::default(),
         shutdown_behavior: None,
         ebs_optimized: None,
+        http_tokens: HttpTokens::Required,
         tags: Vec::new(),
     };
     RunInstances { region: region(), launch }

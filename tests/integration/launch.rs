@@ -49,6 +49,22 @@ async fn launch_sends_every_argument_and_the_request_id_as_client_token() {
 }
 
 #[tokio::test]
+async fn every_launch_requires_imdsv2_unless_the_deployment_says_otherwise() {
+    for (setting, sent) in [("", "required"), ("required", "required"), ("optional", "optional")] {
+        let variables = [("LAUNCH_HTTP_TOKENS", setting)];
+        let function = Function::with_variables(&variables, vec![launched([instance(A)]); 2]).await;
+        for (method, path) in [
+            ("POST", format!("{CREATE}&image_id=ami-abba916a")),
+            ("PUT", "/v1/launch?ami=ami-abba916a&instance_type=t3.micro".to_owned()),
+        ] {
+            assert_eq!(function.call(method, &path).await.status, 200);
+            let form = function.wire.only_request().form();
+            assert!(form.contains(&format!("MetadataOptions.HttpTokens={sent}")), "{form:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn run_instances_in_boto3_form_requires_the_image_only() {
     let function = Function::canned(vec![launched([instance_without_id()]); 2]).await;
     function.post(&format!("{CREATE}&image_id=ami-abba916a")).await;
