@@ -2,6 +2,7 @@
 
 use super::ambiguity::AmbiguousOutcome;
 use super::call_stats::CallInterceptor;
+use super::instance_details::details;
 use super::sdk::{AwsOutput, Clients, malformed_response, to_error, to_offset_date_time};
 use crate::error::Error;
 use crate::model::{
@@ -55,9 +56,9 @@ impl Ec2 {
         dry_run: bool,
     ) -> Result<Reservation> {
         let zone = launch.placement.zone.as_ref().map(|zone| zone.as_str().to_owned());
-        let group = launch.placement.group_name.clone();
-        let placement = (zone.is_some() || group.is_some())
-            .then(|| sdk::Placement::builder().set_availability_zone(zone).set_group_name(group).build());
+        let group_name = launch.placement.group_name.clone();
+        let placement = (zone.is_some() || group_name.is_some())
+            .then(|| sdk::Placement::builder().set_availability_zone(zone).set_group_name(group_name).build());
         let outcome = AmbiguousOutcome::default();
         let sent = self
             .client(region)
@@ -93,7 +94,13 @@ impl Ec2 {
                 reservation_id: output.reservation_id,
                 owner_id: output.owner_id,
                 requester_id: output.requester_id,
-                instances: output.instances.unwrap_or_default().into_iter().map(instance).collect(),
+                groups: output.groups.unwrap_or_default().into_iter().map(group).collect(),
+                instances: output
+                    .instances
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(|launched| instance(launched, true))
+                    .collect(),
             },
         })
     }
@@ -116,13 +123,10 @@ impl Ec2 {
             .send()
             .await;
         let output = sent.map_err(|error| to_error("ec2:DescribeInstances", &error))?;
-        Ok(AwsOutput {
-            request_id: output.request_id().map(str::to_owned),
-            value: Page {
-                reservations: output.reservations.unwrap_or_default().into_iter().map(reservation).collect(),
-                next_token: non_empty(output.next_token),
-            },
-        })
+        let request_id = output.request_id().map(str::to_owned);
+        let reservations = output.reservations.unwrap_or_default().into_iter();
+        let reservations = reservations.map(|described| reservation(described, query.details)).collect();
+        Ok(AwsOutput { request_id, value: Page { reservations, next_token: non_empty(output.next_token) } })
     }
 
     /// Lists the regions that the account has enabled.
@@ -336,18 +340,26 @@ fn state_changes(
     Ok(changes.collect())
 }
 
-fn reservation(reservation: sdk::Reservation) -> Reservation {
+fn reservation(reservation: sdk::Reservation, with_details: bool) -> Reservation {
+    let instances = reservation.instances.unwrap_or_default().into_iter();
     Reservation {
         reservation_id: reservation.reservation_id,
         owner_id: reservation.owner_id,
         requester_id: reservation.requester_id,
-        instances: reservation.instances.unwrap_or_default().into_iter().map(instance).collect(),
+        groups: reservation.groups.unwrap_or_default().into_iter().map(group).collect(),
+        instances: instances.map(|described| instance(described, with_details)).collect(),
     }
 }
 
-fn instance(described: sdk::Instance) -> Instance {
+fn group(group: sdk::GroupIdentifier) -> SecurityGroup {
+    SecurityGroup { group_id: group.group_id, group_name: group.group_name }
+}
+
+fn instance(mut described: sdk::Instance, with_details: bool) -> Instance {
+    // Every instance has an ID: a member that clients need not look for.
+    described.instance_id.get_or_insert_default();
+    let details = if with_details { details(described.clone()) } else { None };
     let placement = described.placement.unwrap_or_else(|| sdk::Placement::builder().build());
-    let group = |group: sdk::GroupIdentifier| SecurityGroup { group_id: group.group_id, group_name: group.group_name };
     let tag = |tag: sdk::Tag| Tag { key: tag.key.unwrap_or_default(), value: tag.value.unwrap_or_default() };
     Instance {
         instance_id: described.instance_id.unwrap_or_default(),
@@ -357,28 +369,17 @@ fn instance(described: sdk::Instance) -> Instance {
         launch_time: described.launch_time.and_then(to_offset_date_time),
         availability_zone: placement.availability_zone,
         placement_group: placement.group_name,
-        tenancy: placement.tenancy.map(|value| value.as_str().to_owned()),
-        monitoring: described.monitoring.and_then(|monitoring| monitoring.state).map(|value| value.as_str().to_owned()),
         platform: described.platform.map(|value| value.as_str().to_owned()),
         private_dns_name: described.private_dns_name,
         private_ip_address: described.private_ip_address,
         public_dns_name: described.public_dns_name,
         public_ip_address: described.public_ip_address,
         state: state(described.state),
-        state_transition_reason: described.state_transition_reason,
         subnet_id: described.subnet_id,
         vpc_id: described.vpc_id,
         architecture: described.architecture.map(|value| value.as_str().to_owned()),
-        ami_launch_index: described.ami_launch_index,
-        client_token: described.client_token,
-        ebs_optimized: described.ebs_optimized,
-        ena_support: described.ena_support,
-        hypervisor: described.hypervisor.map(|value| value.as_str().to_owned()),
-        root_device_name: described.root_device_name,
-        root_device_type: described.root_device_type.map(|value| value.as_str().to_owned()),
         security_groups: described.security_groups.unwrap_or_default().into_iter().map(group).collect(),
-        source_dest_check: described.source_dest_check,
         tags: described.tags.unwrap_or_default().into_iter().map(tag).collect(),
-        virtualization_type: described.virtualization_type.map(|value| value.as_str().to_owned()),
+        details,
     }
 }

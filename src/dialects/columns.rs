@@ -1,9 +1,8 @@
 //! The members of a row of `/ec2/list`.
 
-use super::boto3::rfc3339;
 use crate::http::columns::{Accessor, Column, Table, column_names, rows_schema};
 use crate::http::rows::Rows;
-use crate::model::{FromText, Instance, Reservation, non_empty};
+use crate::model::{FromText, Instance, Reservation, isoformat, non_empty};
 use schemars::{Schema, SchemaGenerator};
 
 /// The number of [`MEMBERS`] that a row of `/ec2/list` has by default: those of the document.
@@ -43,7 +42,7 @@ pub(super) const MEMBERS: [Column<Instance>; 19] = [
     Column { name: "public-ip", summary: "Its public IPv4 address.", accessor: Accessor::Text(|instance, _| non_empty(&instance.public_ip_address)) },
     Column { name: "public-dns-name", summary: "Its public DNS name.", accessor: Accessor::Text(|instance, _| non_empty(&instance.public_dns_name)) },
     Column { name: "private-dns-name", summary: "Its private DNS name.", accessor: Accessor::Text(|instance, _| non_empty(&instance.private_dns_name)) },
-    Column { name: "launch-time", summary: "When it was started last: RFC 3339.", accessor: Accessor::Time(|instance| instance.launch_time.map(rfc3339)) },
+    Column { name: "launch-time", summary: "When it was started last: RFC 3339.", accessor: Accessor::Time(|instance| instance.launch_time.map(isoformat)) },
     Column { name: "architecture", summary: "The architecture of its image.", accessor: Accessor::Text(|instance, _| non_empty(&instance.architecture)) },
     Column { name: "platform", summary: "`windows`, or nothing.", accessor: Accessor::Text(|instance, _| non_empty(&instance.platform)) },
     Column { name: "tags", summary: "All of its tags.", accessor: Accessor::Tags(|instance| &instance.tags) },

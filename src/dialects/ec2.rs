@@ -5,7 +5,7 @@
 
 use super::boto3::{
     Boto3Change, Boto3Id, Boto3Instance, Boto3Permissions, Boto3Reservation, ERROR_BODY, SAMPLE_ID, encode_error,
-    sample_state_change,
+    sample_boto3_instance, sample_state_change,
 };
 use super::columns::{DOCUMENTED_MEMBERS, MEMBERS, Member, documented_members, list_schema, table};
 use super::common::{
@@ -22,8 +22,8 @@ use crate::http::reply::Reply;
 use crate::http::route::{BodyUse, Dialect, Handler, Input, Response, Route};
 use crate::http::rows::Rows;
 use crate::model::{
-    Filter, FromText, ImageId, InstanceId, InstanceQuery, InstanceRef, InstanceType, Launch, MAX_FILTER_VALUES,
-    Placement, Region, Reservation, SecurityGroupId, SecurityGroupRef, State,
+    Filter, FromText, ImageId, Instance, InstanceId, InstanceQuery, InstanceRef, InstanceType, Launch,
+    MAX_FILTER_VALUES, Placement, Region, Reservation, SecurityGroupId, SecurityGroupRef, State,
 };
 use crate::operations::Operation as _;
 use crate::operations::change_state::{RebootInstances, StartInstances, StopInstances, TerminateInstances};
@@ -71,11 +71,9 @@ const ROUTES: &[Route] = &[
         ],
         body: BodyUse::Parameters,
         responses: &[
-            Response::json::<Boto3Instance<'_>>(200, "The instance.", || {
-                json!(Boto3Instance::from(&sample_instance()))
-            }),
-            Response::json::<Vec<Boto3Instance<'_>>>(200, "Several instances, if it was not one.", || {
-                json!([Boto3Instance::from(&sample_instance())])
+            Response::json::<Boto3Instance>(200, "The instance.", sample_boto3_instance),
+            Response::json::<Vec<Boto3Instance>>(200, "Several instances, if it was not one.", || {
+                json!([sample_boto3_instance()])
             }),
             DRY_RUN_LAUNCH_OK,
         ],
@@ -127,7 +125,8 @@ const ROUTES: &[Route] = &[
                     reservation_id: Some("r-0123456789abcdef0".to_owned()),
                     owner_id: Some("123456789012".to_owned()),
                     requester_id: None,
-                    instances: vec![sample_instance()],
+                    groups: Vec::new(),
+                    instances: vec![Instance { details: Some(sample_boto3_instance()), ..sample_instance() }],
                 })])
             },
         )
@@ -357,7 +356,9 @@ fn create(input: &Input<'_>) -> Decoded {
         http_tokens: input.config.http_tokens,
         tags: common::launch_tags(input)?,
     };
-    call(RunInstances { region, launch }, |instances| one_or_array(instances.iter().map(Boto3Instance::from).collect()))
+    call(RunInstances { region, launch }, |instances| {
+        one_or_array(instances.iter().map(|instance| instance.details.as_ref()).collect())
+    })
 }
 
 fn start(input: &Input<'_>) -> Decoded {
@@ -424,6 +425,7 @@ fn list(input: &Input<'_>) -> Decoded {
 fn reservations(input: &Input<'_>) -> Decoded {
     let region = common::region(input, REGION_NAME)?;
     let (instances, query) = query(input)?;
+    let query = InstanceQuery { details: true, ..query };
     let sink = Rows::json(|reservations: &[Reservation], _, rows| {
         for reservation in reservations {
             rows.push(&Boto3Reservation::from(reservation));
@@ -461,7 +463,7 @@ fn query(input: &Input<'_>) -> Result<(Vec<InstanceRef>, InstanceQuery), Error> 
         return Err(Error::invalid(parameter, problem));
     }
     let (max_results, next_token) = (input.optional(MAX_RESULTS)?, input.optional(NEXT_TOKEN)?);
-    Ok((instances, InstanceQuery { instance_ids: Vec::new(), filters, max_results, next_token }))
+    Ok((instances, InstanceQuery { filters, max_results, next_token, ..InstanceQuery::default() }))
 }
 
 // ---------------------------------------------------------------------------------------- encode

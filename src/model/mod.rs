@@ -21,4 +21,4 @@ pub use instance::{Instance, MAX_TAG_VALUE_LEN, Reservation, SecurityGroup, Stat
 pub use launch::{HttpTokens, Launch, Placement, ShutdownBehavior, UserData};
 pub use query::{Filter, InstanceQuery, MAX_FILTER_VALUES, Page};
 pub use region::{Partition, Region, Zone};
-pub use text::FromText;
+pub use text::{FromText, isoformat};

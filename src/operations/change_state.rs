@@ -149,6 +149,8 @@ async fn authorized_ids(
 }
 
 impl HasState for StateChange {
+    const HAS_DETAILS: bool = false;
+
     fn instance_id(&self) -> &str {
         &self.instance_id
     }

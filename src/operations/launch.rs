@@ -95,7 +95,7 @@ async fn find_launched(
 ) -> Result<Option<Completed<Vec<Instance>>>, Error> {
     const PAUSES_MS: [u64; 4] = [0, 500, 1000, 1500];
     let filters = vec![Filter { name: "client-token".to_owned(), values: vec![cx.client_token.to_owned()] }];
-    let query = InstanceQuery { filters, ..InstanceQuery::default() };
+    let query = InstanceQuery { filters, details: true, ..InstanceQuery::default() };
     // An idempotency key may have been used for an earlier, different launch.
     let same_launch = |instance: &Instance| {
         let state = instance.state.name.as_deref().unwrap_or_default();

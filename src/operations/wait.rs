@@ -8,6 +8,8 @@ use tokio::time::Instant;
 
 /// An item of an output that follows an instance while the caller waits.
 pub(super) trait HasState: Send {
+    /// Whether it has the instance's details.
+    const HAS_DETAILS: bool;
     /// The instance's ID.
     fn instance_id(&self) -> &str;
     /// The instance's state as last described.
@@ -17,6 +19,8 @@ pub(super) trait HasState: Send {
 }
 
 impl HasState for Instance {
+    const HAS_DETAILS: bool = true;
+
     fn instance_id(&self) -> &str {
         &self.instance_id
     }
@@ -59,7 +63,7 @@ pub(super) async fn wait_for<T: HasState>(
         tokio::time::sleep_until(until.min(Instant::now() + pause)).await;
         pause = (pause * 2).min(MAX_PAUSE);
         // A failed look is repeated: the change itself has happened.
-        let Ok(Ok(described)) = tokio::time::timeout_at(until, describe(cx, region, &ids)).await else {
+        let Ok(Ok(described)) = tokio::time::timeout_at(until, describe(cx, region, &ids, T::HAS_DETAILS)).await else {
             continue;
         };
         for found in described.value {
