@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(snake_case("instanceInitiatedShutdownBehavior"), "instance_initiated_shutdown_behavior");
         assert_eq!(snake_case("kernel"), "kernel");
         for (name, _) in ATTRIBUTES {
-            let capitalized = name[..1].to_uppercase() + &name[1..];
+            let capitalized = name.get(..1).unwrap().to_uppercase() + name.get(1..).unwrap();
             for spelling in [name, &capitalized, &snake_case(name)] {
                 assert!(AttributeName::from_text(spelling).is_some(), "{spelling}");
             }
