@@ -5,7 +5,9 @@
 
 use crate::auth::{ApiKeys, Authentication, Callers, parse_groups};
 use crate::authz::{InstanceTypes, Limits, Policies, ProtectedTag};
-use crate::model::{FromText as _, ImageId, InstanceType, Region, SecurityGroupRef, ShutdownBehavior, Zone};
+use crate::model::{
+    FromText as _, HttpTokens, ImageId, InstanceType, Region, SecurityGroupRef, ShutdownBehavior, Zone,
+};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -70,6 +72,8 @@ variables! {
         "What a shutdown from inside an instance of `/v1/launch` does: `stop` or `terminate`.";
     LAUNCH_EBS_OPTIMIZED = "LAUNCH_EBS_OPTIMIZED", "false",
         "Whether instances of `/v1/launch` are EBS-optimized: `true` or `false`.";
+    LAUNCH_HTTP_TOKENS = "LAUNCH_HTTP_TOKENS", "required",
+        "Whether every launch requires IMDSv2: `required`, or `optional` for images that know IMDSv1 only, which exposes the instance's credentials to server-side request forgery.";
     BUCKET_PREFIX = "BUCKET_PREFIX", "",
         "The prefix of the names of all buckets of `/s3`. Unset: `/s3` is off.";
 }
@@ -93,6 +97,8 @@ pub struct Config {
     pub default_instance_type: InstanceType,
     /// The defaults of `/v1/launch`.
     pub launch: LaunchDefaults,
+    /// Whether instances of every launch refuse IMDSv1.
+    pub http_tokens: HttpTokens,
     /// The prefix of the names of all buckets of `/s3`; `None` turns `/s3` off.
     pub bucket_prefix: Option<String>,
     /// Endpoint overrides.
@@ -296,6 +302,8 @@ impl Config {
                 ebs_optimized: (text(LAUNCH_EBS_OPTIMIZED).parse())
                     .map_err(|_| problem(LAUNCH_EBS_OPTIMIZED)("is neither true nor false"))?,
             },
+            http_tokens: HttpTokens::parse(&text(LAUNCH_HTTP_TOKENS))
+                .ok_or_else(|| problem(LAUNCH_HTTP_TOKENS)("is neither required nor optional"))?,
             bucket_prefix: match set(BUCKET_PREFIX.name) {
                 Some(prefix) if !is_bucket_prefix(&prefix) => {
                     return Err(problem(BUCKET_PREFIX)(
@@ -371,6 +379,7 @@ mod tests {
         assert_eq!(config.launch.placement.as_str(), "us-east-1b");
         assert_eq!(config.launch.shutdown_behavior, ShutdownBehavior::Terminate);
         assert!(!config.launch.ebs_optimized);
+        assert_eq!(config.http_tokens, HttpTokens::Required);
         assert_eq!(config.bucket_prefix, None);
         assert_eq!(config.endpoints.ec2, None);
         assert_eq!(config.endpoints.s3, None);
@@ -445,6 +454,7 @@ mod tests {
             ("LAUNCH_PLACEMENT", "us-east-1"),
             ("LAUNCH_SHUTDOWN_BEHAVIOR", "explode"),
             ("LAUNCH_EBS_OPTIMIZED", "yes"),
+            ("LAUNCH_HTTP_TOKENS", "v1"),
             ("BUCKET_PREFIX", "Demo-"),
             ("BUCKET_PREFIX", "-demo"),
             ("AWS_USE_FIPS_ENDPOINT", "yes"),

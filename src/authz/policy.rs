@@ -178,6 +178,7 @@ fn cedar_request(
                 ("count", RestrictedExpression::new_long(launch.max_count.into())),
                 ("keyName", text(launch.key_name.as_deref().unwrap_or_default())),
                 ("securityGroups", RestrictedExpression::new_set(groups.map(text))),
+                ("httpTokens", text(launch.http_tokens.as_str())),
             ]);
             let tags = launch.tags.iter().map(|tag| (tag.key.clone(), text(&tag.value)));
             Entity::new_with_tags(uid(&types.launch, "launch"), attributes, [region_uid], tags)?
@@ -223,7 +224,7 @@ fn attribute_map<const N: usize>(values: [(&str, RestrictedExpression); N]) -> H
 mod tests {
     use super::*;
     use crate::auth::Authentication;
-    use crate::model::{ImageId, InstanceType, Placement, State, Tag};
+    use crate::model::{HttpTokens, ImageId, InstanceType, Placement, State, Tag};
 
     const ACTIONS: [(&str, &str); 15] = [
         ("DescribeInstances", "region instance"),
@@ -273,6 +274,7 @@ mod tests {
             placement: Placement::default(),
             shutdown_behavior: None,
             ebs_optimized: None,
+            http_tokens: HttpTokens::Required,
             tags: tags(),
         }
     }

@@ -50,11 +50,16 @@ impl Intercept for AmbiguousOutcome {
     }
 }
 
-/// Whether there was no connection: it was refused, or the server's certificate was. Nothing was sent
-/// then.
+/// The message of hyper's client where it gets no connection: the host has no address, does not answer
+/// in time, or refuses the connection. The type of that error is not public here.
+pub(crate) const NO_CONNECTION: &str = "client error (Connect)";
+
+/// Whether there was no connection, or the server's certificate was refused. Nothing was sent then.
 fn never_sent(error: &(dyn std::error::Error + 'static)) -> bool {
-    error_chain(error)
-        .filter_map(|level| level.downcast_ref::<std::io::Error>())
-        .any(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
+    let refused = |level: &(dyn std::error::Error + 'static)| {
+        let error = level.downcast_ref::<std::io::Error>();
+        error.is_some_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
+    };
+    error_chain(error).any(|level| refused(level) || level.to_string() == NO_CONNECTION)
         || tls::certificate_refused(error)
 }

@@ -2,11 +2,12 @@
 
 use super::ambiguity::AmbiguousOutcome;
 use super::call_stats::CallInterceptor;
+use super::instance_details::details;
 use super::sdk::{AwsOutput, Clients, malformed_response, to_error, to_offset_date_time};
 use crate::error::Error;
 use crate::model::{
-    Attribute, Filter, Instance, InstanceId, InstanceQuery, Launch, Page, Region, Reservation, SecurityGroup, State,
-    StateChange, Tag,
+    Attribute, DeleteOnTermination, Filter, Instance, InstanceId, InstanceQuery, Launch, Page, Region, Reservation,
+    SecurityGroup, State, StateChange, Tag,
 };
 use aws_config::SdkConfig;
 use aws_sdk_ec2::config::retry::RetryConfig;
@@ -49,9 +50,7 @@ impl Ec2 {
         })
     }
 
-    /// Launches instances. They have IMDSv2 only: with IMDSv1, a request that an attacker makes the
-    /// instance send is enough to steal its credentials
-    /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-options.html>).
+    /// Launches instances.
     ///
     /// A repeated launch with the same `client_token` returns the same instances; the SDK's own retries
     /// repeat it
@@ -67,9 +66,9 @@ impl Ec2 {
         dry_run: bool,
     ) -> Result<Reservation> {
         let zone = launch.placement.zone.as_ref().map(|zone| zone.as_str().to_owned());
-        let group = launch.placement.group_name.clone();
-        let placement = (zone.is_some() || group.is_some())
-            .then(|| sdk::Placement::builder().set_availability_zone(zone).set_group_name(group).build());
+        let group_name = launch.placement.group_name.clone();
+        let placement = (zone.is_some() || group_name.is_some())
+            .then(|| sdk::Placement::builder().set_availability_zone(zone).set_group_name(group_name).build());
         let outcome = AmbiguousOutcome::default();
         let sent = self
             .client(region)
@@ -86,7 +85,7 @@ impl Ec2 {
             .set_instance_initiated_shutdown_behavior(launch.shutdown_behavior.map(|behavior| behavior.as_str().into()))
             .set_ebs_optimized(launch.ebs_optimized)
             .metadata_options(
-                sdk::InstanceMetadataOptionsRequest::builder().http_tokens(sdk::HttpTokensState::Required).build(),
+                sdk::InstanceMetadataOptionsRequest::builder().http_tokens(launch.http_tokens.as_str().into()).build(),
             )
             .set_tag_specifications(tag_specifications(&launch.tags))
             .client_token(client_token)
@@ -105,7 +104,13 @@ impl Ec2 {
                 reservation_id: output.reservation_id,
                 owner_id: output.owner_id,
                 requester_id: output.requester_id,
-                instances: output.instances.unwrap_or_default().into_iter().map(instance).collect(),
+                groups: output.groups.unwrap_or_default().into_iter().map(group).collect(),
+                instances: output
+                    .instances
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(|launched| instance(launched, true))
+                    .collect(),
             },
         })
     }
@@ -128,13 +133,10 @@ impl Ec2 {
             .send()
             .await;
         let output = sent.map_err(|error| to_error("ec2:DescribeInstances", &error))?;
-        Ok(AwsOutput {
-            request_id: output.request_id().map(str::to_owned),
-            value: Page {
-                reservations: output.reservations.unwrap_or_default().into_iter().map(reservation).collect(),
-                next_token: non_empty(output.next_token),
-            },
-        })
+        let request_id = output.request_id().map(str::to_owned);
+        let reservations = output.reservations.unwrap_or_default().into_iter();
+        let reservations = reservations.map(|described| reservation(described, query.details)).collect();
+        Ok(AwsOutput { request_id, value: Page { reservations, next_token: non_empty(output.next_token) } })
     }
 
     /// Reads the console output of an instance: with `latest` that of now, else that of the last
@@ -289,12 +291,20 @@ impl Ec2 {
             Attribute::EbsOptimized(value) => call.ebs_optimized(flag(value)),
             Attribute::SriovNetSupport(value) => call.sriov_net_support(text(value)),
             Attribute::EnaSupport(value) => call.ena_support(flag(value)),
+            Attribute::BlockDeviceMapping(devices) => {
+                call.set_block_device_mappings(Some(devices.iter().map(device).collect()))
+            }
         };
         let outcome = AmbiguousOutcome::default();
         let sent = call.customize().interceptor(outcome.clone()).send().await;
         let output = sent.map_err(|error| outcome.mark(to_error("ec2:ModifyInstanceAttribute", &error)))?;
         Ok(AwsOutput { request_id: output.request_id().map(str::to_owned), value: () })
     }
+}
+
+fn device(device: &DeleteOnTermination) -> sdk::InstanceBlockDeviceMappingSpecification {
+    let ebs = sdk::EbsInstanceBlockDeviceSpecification::builder().delete_on_termination(device.delete).build();
+    sdk::InstanceBlockDeviceMappingSpecification::builder().device_name(&device.device_name).ebs(ebs).build()
 }
 
 fn sdk_tag(tag: &Tag) -> sdk::Tag {
@@ -325,7 +335,7 @@ fn texts<T: Clone + Into<String>>(items: &[T]) -> Option<Vec<String>> {
     (!items.is_empty()).then(|| items.iter().cloned().map(Into::into).collect())
 }
 
-/// `None` for an empty text: EC2 either leaves a missing value out or sends it empty.
+/// `None` for an empty text: the last page's token is left out or empty.
 fn non_empty(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
@@ -356,49 +366,46 @@ fn state_changes(
     Ok(changes.collect())
 }
 
-fn reservation(reservation: sdk::Reservation) -> Reservation {
+fn reservation(reservation: sdk::Reservation, with_details: bool) -> Reservation {
+    let instances = reservation.instances.unwrap_or_default().into_iter();
     Reservation {
         reservation_id: reservation.reservation_id,
         owner_id: reservation.owner_id,
         requester_id: reservation.requester_id,
-        instances: reservation.instances.unwrap_or_default().into_iter().map(instance).collect(),
+        groups: reservation.groups.unwrap_or_default().into_iter().map(group).collect(),
+        instances: instances.map(|described| instance(described, with_details)).collect(),
     }
 }
 
-fn instance(described: sdk::Instance) -> Instance {
+fn group(group: sdk::GroupIdentifier) -> SecurityGroup {
+    SecurityGroup { group_id: group.group_id, group_name: group.group_name }
+}
+
+fn instance(mut described: sdk::Instance, with_details: bool) -> Instance {
+    // Every instance has an ID: a member that clients need not look for.
+    described.instance_id.get_or_insert_default();
+    let details = if with_details { details(described.clone()) } else { None };
     let placement = described.placement.unwrap_or_else(|| sdk::Placement::builder().build());
-    let group = |group: sdk::GroupIdentifier| SecurityGroup { group_id: group.group_id, group_name: group.group_name };
     let tag = |tag: sdk::Tag| Tag { key: tag.key.unwrap_or_default(), value: tag.value.unwrap_or_default() };
     Instance {
         instance_id: described.instance_id.unwrap_or_default(),
-        image_id: non_empty(described.image_id),
+        image_id: described.image_id,
         instance_type: described.instance_type.map(|value| value.as_str().to_owned()),
-        key_name: non_empty(described.key_name),
+        key_name: described.key_name,
         launch_time: described.launch_time.and_then(to_offset_date_time),
-        availability_zone: non_empty(placement.availability_zone),
-        placement_group: non_empty(placement.group_name),
-        tenancy: placement.tenancy.map(|value| value.as_str().to_owned()),
-        monitoring: described.monitoring.and_then(|monitoring| monitoring.state).map(|value| value.as_str().to_owned()),
+        availability_zone: placement.availability_zone,
+        placement_group: placement.group_name,
         platform: described.platform.map(|value| value.as_str().to_owned()),
-        private_dns_name: non_empty(described.private_dns_name),
-        private_ip_address: non_empty(described.private_ip_address),
-        public_dns_name: non_empty(described.public_dns_name),
-        public_ip_address: non_empty(described.public_ip_address),
+        private_dns_name: described.private_dns_name,
+        private_ip_address: described.private_ip_address,
+        public_dns_name: described.public_dns_name,
+        public_ip_address: described.public_ip_address,
         state: state(described.state),
-        state_transition_reason: non_empty(described.state_transition_reason),
-        subnet_id: non_empty(described.subnet_id),
-        vpc_id: non_empty(described.vpc_id),
+        subnet_id: described.subnet_id,
+        vpc_id: described.vpc_id,
         architecture: described.architecture.map(|value| value.as_str().to_owned()),
-        ami_launch_index: described.ami_launch_index,
-        client_token: non_empty(described.client_token),
-        ebs_optimized: described.ebs_optimized,
-        ena_support: described.ena_support,
-        hypervisor: described.hypervisor.map(|value| value.as_str().to_owned()),
-        root_device_name: non_empty(described.root_device_name),
-        root_device_type: described.root_device_type.map(|value| value.as_str().to_owned()),
         security_groups: described.security_groups.unwrap_or_default().into_iter().map(group).collect(),
-        source_dest_check: described.source_dest_check,
         tags: described.tags.unwrap_or_default().into_iter().map(tag).collect(),
-        virtualization_type: described.virtualization_type.map(|value| value.as_str().to_owned()),
+        details,
     }
 }

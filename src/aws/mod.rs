@@ -4,6 +4,7 @@ pub mod ambiguity;
 pub mod call_stats;
 pub mod ec2;
 pub mod errors;
+pub mod instance_details;
 #[cfg(test)]
 pub(crate) mod replay;
 pub mod s3;

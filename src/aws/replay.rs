@@ -1,6 +1,7 @@
 //! An HTTP client for unit tests: it records the requests, and answers from a list. It waits by tokio's
 //! clock, which a test can pause.
 
+use super::ambiguity::NO_CONNECTION;
 use super::ec2::Ec2;
 use super::s3::S3;
 use aws_config::retry::RetryConfig;
@@ -23,6 +24,8 @@ pub(crate) enum Recorded {
     Response(Duration, u16, String),
     /// The connection is cut.
     Cut,
+    /// There is no connection.
+    Unreachable,
     /// Nothing, ever.
     Silence,
 }
@@ -91,6 +94,7 @@ impl HttpConnector for Replay {
                     tokio::time::sleep(delay).await;
                     Ok(HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body)))
                 }
+                Recorded::Unreachable => Err(ConnectorError::io(NO_CONNECTION.into())),
                 Recorded::Cut => Err(ConnectorError::io("the connection was cut".into())),
                 Recorded::Silence => std::future::pending().await,
             }

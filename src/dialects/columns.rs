@@ -1,9 +1,8 @@
 //! The members of a row of `/ec2/list`.
 
-use super::boto3::rfc3339;
 use crate::http::columns::{Accessor, Column, Table, column_names, rows_schema};
 use crate::http::rows::Rows;
-use crate::model::{FromText, Instance, Reservation};
+use crate::model::{FromText, Instance, Reservation, isoformat, non_empty};
 use schemars::{Schema, SchemaGenerator};
 
 /// The number of [`MEMBERS`] that a row of `/ec2/list` has by default: those of the document.
@@ -29,23 +28,23 @@ pub(super) fn table(
 #[rustfmt::skip]
 pub(super) const MEMBERS: [Column<Instance>; 19] = [
     Column { name: "id", summary: "The instance's ID.", accessor: Accessor::Text(|instance, _| Some(&instance.instance_id)) },
-    Column { name: "instance-type", summary: "Its type.", accessor: Accessor::Text(|instance, _| instance.instance_type.as_deref()) },
+    Column { name: "instance-type", summary: "Its type.", accessor: Accessor::Text(|instance, _| non_empty(&instance.instance_type)) },
     Column { name: "instance-state", summary: "Its state.", accessor: Accessor::Text(|instance, _| instance.state.name.as_deref()) },
-    Column { name: "private-ip", summary: "Its private IPv4 address.", accessor: Accessor::Text(|instance, _| instance.private_ip_address.as_deref()) },
-    Column { name: "key-name", summary: "Its SSH key pair.", accessor: Accessor::Text(|instance, _| instance.key_name.as_deref()) },
-    Column { name: "image-id", summary: "Its image.", accessor: Accessor::Text(|instance, _| instance.image_id.as_deref()) },
-    Column { name: "vpc-id", summary: "Its VPC.", accessor: Accessor::Text(|instance, _| instance.vpc_id.as_deref()) },
-    Column { name: "subnet-id", summary: "Its subnet.", accessor: Accessor::Text(|instance, _| instance.subnet_id.as_deref()) },
+    Column { name: "private-ip", summary: "Its private IPv4 address.", accessor: Accessor::Text(|instance, _| non_empty(&instance.private_ip_address)) },
+    Column { name: "key-name", summary: "Its SSH key pair.", accessor: Accessor::Text(|instance, _| non_empty(&instance.key_name)) },
+    Column { name: "image-id", summary: "Its image.", accessor: Accessor::Text(|instance, _| non_empty(&instance.image_id)) },
+    Column { name: "vpc-id", summary: "Its VPC.", accessor: Accessor::Text(|instance, _| non_empty(&instance.vpc_id)) },
+    Column { name: "subnet-id", summary: "Its subnet.", accessor: Accessor::Text(|instance, _| non_empty(&instance.subnet_id)) },
     Column { name: "security-group-ids", summary: "Its security groups.", accessor: Accessor::Groups(|instance| &instance.security_groups) },
     Column { name: "name", summary: "Its name: the tag Name.", accessor: Accessor::Text(|instance, _| instance.name()) },
     Column { name: "region", summary: "Its region.", accessor: Accessor::Text(|_, region| Some(region.as_str())) },
-    Column { name: "availability-zone", summary: "Its Availability Zone.", accessor: Accessor::Text(|instance, _| instance.availability_zone.as_deref()) },
-    Column { name: "public-ip", summary: "Its public IPv4 address.", accessor: Accessor::Text(|instance, _| instance.public_ip_address.as_deref()) },
-    Column { name: "public-dns-name", summary: "Its public DNS name.", accessor: Accessor::Text(|instance, _| instance.public_dns_name.as_deref()) },
-    Column { name: "private-dns-name", summary: "Its private DNS name.", accessor: Accessor::Text(|instance, _| instance.private_dns_name.as_deref()) },
-    Column { name: "launch-time", summary: "When it was started last: RFC 3339.", accessor: Accessor::Time(|instance| instance.launch_time.map(rfc3339)) },
-    Column { name: "architecture", summary: "The architecture of its image.", accessor: Accessor::Text(|instance, _| instance.architecture.as_deref()) },
-    Column { name: "platform", summary: "`windows`, or nothing.", accessor: Accessor::Text(|instance, _| instance.platform.as_deref()) },
+    Column { name: "availability-zone", summary: "Its Availability Zone.", accessor: Accessor::Text(|instance, _| non_empty(&instance.availability_zone)) },
+    Column { name: "public-ip", summary: "Its public IPv4 address.", accessor: Accessor::Text(|instance, _| non_empty(&instance.public_ip_address)) },
+    Column { name: "public-dns-name", summary: "Its public DNS name.", accessor: Accessor::Text(|instance, _| non_empty(&instance.public_dns_name)) },
+    Column { name: "private-dns-name", summary: "Its private DNS name.", accessor: Accessor::Text(|instance, _| non_empty(&instance.private_dns_name)) },
+    Column { name: "launch-time", summary: "When it was started last: RFC 3339.", accessor: Accessor::Time(|instance| instance.launch_time.map(isoformat)) },
+    Column { name: "architecture", summary: "The architecture of its image.", accessor: Accessor::Text(|instance, _| non_empty(&instance.architecture)) },
+    Column { name: "platform", summary: "`windows`, or nothing.", accessor: Accessor::Text(|instance, _| non_empty(&instance.platform)) },
     Column { name: "tags", summary: "All of its tags.", accessor: Accessor::Tags(|instance| &instance.tags) },
 ];
 

@@ -171,8 +171,6 @@ pub(super) fn sample_instance() -> Instance {
         key_name: text("demo"),
         launch_time: sample_time(),
         availability_zone: text("us-east-1b"),
-        tenancy: text("default"),
-        monitoring: text("disabled"),
         private_dns_name: text("ip-10-0-1-23.ec2.internal"),
         private_ip_address: text("10.0.1.23"),
         public_dns_name: text("ec2-203-0-113-25.compute-1.amazonaws.com"),
@@ -181,16 +179,8 @@ pub(super) fn sample_instance() -> Instance {
         subnet_id: text("subnet-0123456789abcdef0"),
         vpc_id: text("vpc-0123456789abcdef0"),
         architecture: text("x86_64"),
-        ami_launch_index: Some(0),
-        ebs_optimized: Some(false),
-        ena_support: Some(true),
-        hypervisor: text("xen"),
-        root_device_name: text("/dev/sda1"),
-        root_device_type: text("ebs"),
         security_groups: vec![SecurityGroup { group_id: text("sg-0123456789abcdef0"), group_name: text("web") }],
-        source_dest_check: Some(true),
         tags: vec![Tag { key: "team".to_owned(), value: "blue".to_owned() }],
-        virtualization_type: text("hvm"),
         ..Instance::default()
     }
 }

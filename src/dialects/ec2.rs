@@ -5,7 +5,7 @@
 
 use super::boto3::{
     Boto3Change, Boto3Id, Boto3Instance, Boto3Permissions, Boto3Reservation, ERROR_BODY, SAMPLE_ID, encode_error,
-    rfc3339, sample_state_change,
+    sample_boto3_instance, sample_state_change,
 };
 use super::columns::{DOCUMENTED_MEMBERS, MEMBERS, documented_members, list_schema, table};
 use super::common::{
@@ -26,7 +26,10 @@ use crate::http::param_info::ParamInfo;
 use crate::http::reply::Reply;
 use crate::http::route::{BodyUse, Dialect, Handler, Input, Response, Route, UnknownUse};
 use crate::http::rows::Rows;
-use crate::model::{Filter, InstanceId, InstanceQuery, InstanceRef, Launch, MAX_FILTER_VALUES, Placement, Reservation};
+use crate::model::{
+    Filter, Instance, InstanceId, InstanceQuery, InstanceRef, Launch, MAX_FILTER_VALUES, Placement, Reservation,
+    isoformat,
+};
 use crate::operations::Operation as _;
 use crate::operations::change_state::{RebootInstances, StartInstances, StopInstances, TerminateInstances};
 use crate::operations::console_output::GetConsoleOutput;
@@ -77,11 +80,9 @@ const ROUTES: &[Route] = &[
         ],
         body: BodyUse::Parameters,
         responses: &[
-            Response::json::<Boto3Instance<'_>>(200, "The instance.", || {
-                json!(Boto3Instance::from(&sample_instance()))
-            }),
-            Response::json::<Vec<Boto3Instance<'_>>>(200, "Several instances, if it was not one.", || {
-                json!([Boto3Instance::from(&sample_instance())])
+            Response::json::<Boto3Instance>(200, "The instance.", sample_boto3_instance),
+            Response::json::<Vec<Boto3Instance>>(200, "Several instances, if it was not one.", || {
+                json!([sample_boto3_instance()])
             }),
             DRY_RUN_LAUNCH_OK,
         ],
@@ -133,7 +134,8 @@ const ROUTES: &[Route] = &[
                     reservation_id: Some("r-0123456789abcdef0".to_owned()),
                     owner_id: Some("123456789012".to_owned()),
                     requester_id: None,
-                    instances: vec![sample_instance()],
+                    groups: Vec::new(),
+                    instances: vec![Instance { details: Some(sample_boto3_instance()), ..sample_instance() }],
                 })])
             },
         )
@@ -171,7 +173,7 @@ const ROUTES: &[Route] = &[
         responses: &[Response::json::<Boto3ConsoleOutput<'_>>(200, "The console output.", || {
             json!(Boto3ConsoleOutput {
                 instance_id: SAMPLE_ID.instance_id,
-                timestamp: sample_time().map(rfc3339),
+                timestamp: sample_time().map(isoformat),
                 output: Some("[    0.000000] Linux version 6.8.0\n"),
             })
         })],
@@ -271,9 +273,12 @@ fn create(input: &Input<'_>) -> Decoded {
         placement: Placement::default(),
         shutdown_behavior: None,
         ebs_optimized: None,
+        http_tokens: input.config.http_tokens,
         tags: common::launch_tags(input)?,
     };
-    call(RunInstances { region, launch }, |instances| one_or_array(instances.iter().map(Boto3Instance::from).collect()))
+    call(RunInstances { region, launch }, |instances| {
+        one_or_array(instances.iter().map(|instance| instance.details.as_ref()).collect())
+    })
 }
 
 fn start(input: &Input<'_>) -> Decoded {
@@ -340,6 +345,7 @@ fn list(input: &Input<'_>) -> Decoded {
 fn reservations(input: &Input<'_>) -> Decoded {
     let region = common::region(input, REGION_NAME)?;
     let (instances, query) = query(input)?;
+    let query = InstanceQuery { details: true, ..query };
     let sink = Rows::json(|reservations: &[Reservation], _, rows| {
         for reservation in reservations {
             rows.push(&Boto3Reservation::from(reservation));
@@ -358,7 +364,7 @@ fn permissions(input: &Input<'_>) -> Decoded {
 fn console_output(input: &Input<'_>) -> Decoded {
     let region = common::region(input, REGION_NAME)?;
     call(GetConsoleOutput { region, instance: input.required(ONE_INSTANCE_ID)? }, |(id, output)| {
-        let timestamp = output.timestamp.map(rfc3339);
+        let timestamp = output.timestamp.map(isoformat);
         Reply::json(200, &Boto3ConsoleOutput { instance_id: id.as_str(), timestamp, output: output.text.as_deref() })
     })
 }
@@ -385,7 +391,7 @@ fn query(input: &Input<'_>) -> Result<(Vec<InstanceRef>, InstanceQuery), Error> 
         return Err(Error::invalid(parameter, problem));
     }
     let (max_results, next_token) = (input.optional(MAX_RESULTS)?, input.optional(NEXT_TOKEN)?);
-    Ok((instances, InstanceQuery { instance_ids: Vec::new(), filters, max_results, next_token }))
+    Ok((instances, InstanceQuery { filters, max_results, next_token, ..InstanceQuery::default() }))
 }
 
 // ---------------------------------------------------------------------------------------- encode

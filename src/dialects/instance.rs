@@ -7,7 +7,7 @@ use crate::http::call::{Decoded, call};
 use crate::http::param::Param;
 use crate::http::reply::Reply;
 use crate::http::route::{BodyUse, Dialect, Handler, Input, Response, Route, UnknownUse};
-use crate::model::{FromText, Instance, InstanceRef, Region, Tag};
+use crate::model::{FromText, Instance, InstanceRef, Region, Tag, non_empty};
 use crate::operations::Operation as _;
 use crate::operations::change_state::{RebootInstances, StartInstances, StopInstances, WithTag};
 use crate::operations::describe::DescribeInstance;
@@ -160,8 +160,8 @@ struct Description<'a> {
 impl<'a> From<&'a Instance> for Description<'a> {
     fn from(instance: &'a Instance) -> Self {
         Self {
-            public_dns_name: instance.public_dns_name.as_deref(),
-            public_ip_address: instance.public_ip_address.as_deref(),
+            public_dns_name: non_empty(&instance.public_dns_name),
+            public_ip_address: non_empty(&instance.public_ip_address),
             state: instance.state.name.as_deref(),
             tags: instance.tags.iter().map(|Tag { key, value }| (key.as_str(), value.as_str())).collect(),
             r#type: instance.instance_type.as_deref(),

@@ -121,7 +121,7 @@ const ROUTES: &[Route] = &[
         parameters: &[REGION.info, FILTER.info],
         body: BodyUse::Parameters,
         responses: &[Response::json::<Fields>(200, "The fields.", || {
-            fields_of(&sample_instance(), &FIELDS.iter().collect::<Vec<_>>())
+            fields_of(&sample_instance(), &documented_fields())
         })],
         handler: Handler::Authenticated { actions: &[DescribeInstance::ACTION], decode: attributes },
     },
@@ -170,34 +170,42 @@ const MIN_COUNT: Param<u32> =
     Param::optional("min_count", "Launch this many or none; 1 if not given.").range((1, MAX_INSTANCES)).example("1");
 const MAX_COUNT: Param<u32> =
     Param::optional("max_count", "Launch up to this many; 1 if not given.").range((1, MAX_INSTANCES)).example("2");
-const KEY_NAME: Param<String> = Param::optional("key_name", "The SSH key pair; the deployment's default if not given.")
-    .max_len(255)
-    .example("demo");
+const KEY_NAME: Param<String> =
+    Param::optional("key_name", "The SSH key pair; the deployment's default if not given, none if empty.")
+        .max_len(255)
+        .example("demo");
 const SECURITY_GROUPS: Param<Vec<SecurityGroupRef>> = Param::optional(
     "security_groups",
-    "Security groups: IDs (sg-...) or names; the deployment's default if not given.",
+    "Security groups: IDs (sg-...) or names; the deployment's default if not given, the VPC's if empty.",
 )
 .max_items(MAX_GROUPS);
 const USER_DATA: Param<UserData> =
     Param::optional("user_data", "What the instance reads at its first boot, as text of at most 16 KiB.");
 const PLACEMENT: Param<Zone> = Param::optional(
     "placement",
-    "The Availability Zone, which decides the region; the deployment's default if not given.",
+    "The Availability Zone, which decides the region; the deployment's default if not given, any zone of the region if empty.",
 );
 const PLACEMENT_GROUP: Param<String> =
     Param::optional("placement_group", "The placement group's name.").max_len(255).example("cluster");
 const SHUTDOWN_BEHAVIOR: Param<ShutdownBehavior> = Param::optional(
     "instance_initiated_shutdown_behavior",
-    "What a shutdown from inside does: stop or terminate; the deployment's default if not given.",
+    "What a shutdown from inside does: stop or terminate; the deployment's default if not given, EC2's if empty.",
 );
-const EBS_OPTIMIZED: Param<bool> =
-    Param::optional("ebs_optimized", "Dedicated throughput to EBS; the deployment's default if not given.");
+const EBS_OPTIMIZED: Param<bool> = Param::optional(
+    "ebs_optimized",
+    "Dedicated throughput to EBS; the deployment's default if not given, EC2's if empty.",
+);
 const REGION: Param<Region> =
-    Param::optional("region", "The region; the deployment's default if not given.").aliases(&["region_name"]);
-const FORCE: Param<bool> =
-    Param::optional("force", "Without a clean shutdown of the instance; false if not given.").example("false");
-const FILTER: Param<Vec<Field>> =
-    Param::optional("filter", "The fields to show, comma-separated; all if not given.").max_items(FIELDS.len());
+    Param::optional("region", "The region; that of the deployment's LAUNCH_PLACEMENT if not given.")
+        .aliases(&["region_name"]);
+const FORCE: Param<bool> = Param::optional(
+    "force",
+    "EC2 tries a graceful shutdown of the instance first, then forces it; false if not given.",
+)
+.example("false");
+const FILTER: Param<Vec<Field>> = Param::optional("filter", "The fields to show, comma-separated; all if not given.")
+    .max_items(2 * Field::VALUES.len())
+    .skip_empty_items();
 
 // ---------------------------------------------------------------------------------------- decode
 
@@ -207,28 +215,45 @@ fn instance(input: &Input<'_>) -> Result<InstanceRef, Error> {
     input.segment(ID).ok_or_else(malformed)
 }
 
+/// The region of the request; that of `LAUNCH_PLACEMENT` if it names none: what `launch` launches
+/// without a region is found without one.
+fn region(input: &Input<'_>) -> Result<Region, Error> {
+    if input.optional(REGION)?.is_some() {
+        return common::region(input, REGION);
+    }
+    let region = input.config.launch.placement.region();
+    match input.config.regions.allows(&region) {
+        true => Ok(region),
+        false => {
+            let problem =
+                format!("is required: this deployment does not allow {region}, the region of LAUNCH_PLACEMENT");
+            Err(Error::invalid(REGION.info.name, problem))
+        }
+    }
+}
+
 fn force(input: &Input<'_>) -> Result<bool, Error> {
     Ok(input.optional(FORCE)?.unwrap_or(false))
 }
 
 fn start(input: &Input<'_>) -> Decoded {
     let instances = vec![instance(input)?];
-    call(StartInstances { region: common::region(input, REGION)?, instances }, |_| succeeded())
+    call(StartInstances { region: region(input)?, instances }, |_| succeeded())
 }
 
 fn reboot(input: &Input<'_>) -> Decoded {
     let instances = vec![instance(input)?];
-    call(RebootInstances { region: common::region(input, REGION)?, instances }, |_| succeeded())
+    call(RebootInstances { region: region(input)?, instances }, |_| succeeded())
 }
 
 fn stop(input: &Input<'_>) -> Decoded {
     let (force, instances) = (force(input)?, vec![instance(input)?]);
-    call(StopInstances { region: common::region(input, REGION)?, instances, force }, |_| succeeded())
+    call(StopInstances { region: region(input)?, instances, force }, |_| succeeded())
 }
 
 fn terminate(input: &Input<'_>) -> Decoded {
     let (force, instances) = (force(input)?, vec![instance(input)?]);
-    call(TerminateInstances { region: common::region(input, REGION)?, instances, force }, |_| succeeded())
+    call(TerminateInstances { region: region(input)?, instances, force }, |_| succeeded())
 }
 
 fn launch(input: &Input<'_>) -> Decoded {
@@ -241,33 +266,37 @@ fn launch(input: &Input<'_>) -> Decoded {
         let problem = format!("must not be more than max_count, which is {max_count}");
         return Err(Error::invalid(MIN_COUNT.info.name, problem));
     }
-    let mut groups = input.list(SECURITY_GROUPS)?;
-    if groups.is_empty() {
-        groups.extend(defaults.security_groups.iter().cloned());
-    }
+    let groups = input.given(SECURITY_GROUPS)?.or(|| defaults.security_groups.clone()).unwrap_or_default();
     let (security_group_ids, security_groups) = split_groups(groups);
     let user_data = input.optional(USER_DATA)?;
-    let zone = input.optional(PLACEMENT)?.unwrap_or_else(|| defaults.placement.clone());
-    let region = zone.region();
-    if !input.config.regions.allows(&region) {
-        return Err(Error::invalid(PLACEMENT.info.name, "is in a region that this deployment does not allow"));
-    }
-    // It is a parameter of every other action here. Ignoring it would launch in another region.
-    if input.params.text(&REGION.info)?.is_some_and(|name| name != region.as_str()) {
-        return Err(Error::invalid(REGION.info.name, format!("must be that of placement, {region}")));
-    }
+    let zone = input.given(PLACEMENT)?.or(|| defaults.placement.clone());
+    let region = match &zone {
+        None => region(input)?,
+        Some(zone) => {
+            let region = zone.region();
+            if !input.config.regions.allows(&region) {
+                return Err(Error::invalid(PLACEMENT.info.name, "is in a region that this deployment does not allow"));
+            }
+            // It is a parameter of every other action here. Ignoring it would launch in another region.
+            if input.params.text(&REGION.info)?.is_some_and(|name| name != region.as_str()) {
+                return Err(Error::invalid(REGION.info.name, format!("must be that of placement, {region}")));
+            }
+            region
+        }
+    };
     let launch = Launch {
         image_id,
         instance_type,
         min_count,
         max_count,
-        key_name: Some(input.optional(KEY_NAME)?.unwrap_or_else(|| defaults.key_name.clone())),
+        key_name: input.given(KEY_NAME)?.or(|| defaults.key_name.clone()),
         security_group_ids,
         security_groups,
         user_data,
-        placement: Placement { zone: Some(zone), group_name: input.optional(PLACEMENT_GROUP)? },
-        shutdown_behavior: Some(input.optional(SHUTDOWN_BEHAVIOR)?.unwrap_or(defaults.shutdown_behavior)),
-        ebs_optimized: Some(input.optional(EBS_OPTIMIZED)?.unwrap_or(defaults.ebs_optimized)),
+        placement: Placement { zone, group_name: input.optional(PLACEMENT_GROUP)? },
+        shutdown_behavior: input.given(SHUTDOWN_BEHAVIOR)?.or(|| defaults.shutdown_behavior),
+        ebs_optimized: input.given(EBS_OPTIMIZED)?.or(|| defaults.ebs_optimized),
+        http_tokens: input.config.http_tokens,
         tags: common::launch_tags(input)?,
     };
     call(RunInstances { region, launch }, |instances| {
@@ -279,9 +308,10 @@ fn attributes(input: &Input<'_>) -> Decoded {
     let instance = instance(input)?;
     let chosen: Vec<_> = input.list(FILTER)?.into_iter().map(|field| field.0).collect();
     // In the document's order, whatever the order of the request.
+    let is_chosen = |field: &&Column<Instance>| chosen.iter().any(|chosen| chosen.name == field.name);
     let fields =
-        FIELDS.iter().filter(|field| chosen.is_empty() || chosen.iter().any(|chosen| chosen.name == field.name));
-    describe(input, instance, fields.collect())
+        if chosen.is_empty() { documented_fields() } else { FIELDS.iter().filter(is_chosen).collect::<Vec<_>>() };
+    describe(input, instance, fields)
 }
 
 fn single_attribute(input: &Input<'_>) -> Decoded {
@@ -292,14 +322,14 @@ fn single_attribute(input: &Input<'_>) -> Decoded {
 }
 
 fn describe(input: &Input<'_>, instance: InstanceRef, fields: Vec<&'static Column<Instance>>) -> Decoded {
-    let operation = DescribeInstance { region: common::region(input, REGION)?, instance };
+    let operation = DescribeInstance { region: region(input)?, instance };
     call(operation, move |instance| Reply::json(200, &fields_of(&instance, &fields)))
 }
 
 fn modify(input: &Input<'_>) -> Decoded {
     let instance = instance(input)?;
     let attribute = attribute(input)?;
-    let operation = ModifyInstanceAttribute { region: common::region(input, REGION)?, instance, attribute };
+    let operation = ModifyInstanceAttribute { region: region(input)?, instance, attribute };
     call(operation, |()| succeeded())
 }
 
@@ -324,6 +354,11 @@ fn fields_of(instance: &Instance, fields: &[&'static Column<Instance>]) -> Value
     }
 }
 
+/// The document's fields.
+fn documented_fields() -> Vec<&'static Column<Instance>> {
+    FIELDS.iter().filter(|field| field.name != INSTANCE_ID).collect()
+}
+
 /// The schema of such an object.
 struct Fields;
 
@@ -334,15 +369,18 @@ impl JsonSchema for Fields {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "type": "object", "description": "Fields of an instance. What EC2 does not have is null.",
+            "type": "object", "description": "Fields of an instance. What EC2 answers empty is empty, what it does not answer is null.",
             "properties": column_schemas(&FIELDS, generator), "additionalProperties": false,
         })
     }
 }
 
-/// The document's fields, in its order.
+/// Another name of the field `id`, which is answered only if it is asked for.
+const INSTANCE_ID: &str = "instance_id";
+
+/// The document's fields, in its order, and [`INSTANCE_ID`].
 #[rustfmt::skip]
-const FIELDS: [Column<Instance>; 13] = [
+const FIELDS: [Column<Instance>; 14] = [
     Column { name: "id", summary: "Instance ID.", accessor: Accessor::Text(|instance, _| Some(&instance.instance_id)) },
     Column { name: "public_dns_name", summary: "Public FQDN.", accessor: Accessor::Text(|instance, _| instance.public_dns_name.as_deref()) },
     Column { name: "private_dns_name", summary: "Private FQDN.", accessor: Accessor::Text(|instance, _| instance.private_dns_name.as_deref()) },
@@ -356,6 +394,7 @@ const FIELDS: [Column<Instance>; 13] = [
     Column { name: "placement_group", summary: "Placement group.", accessor: Accessor::Text(|instance, _| instance.placement_group.as_deref()) },
     Column { name: "private_ip_address", summary: "EC2's internal IP address.", accessor: Accessor::Text(|instance, _| instance.private_ip_address.as_deref()) },
     Column { name: "ip_address", summary: "Public IP address.", accessor: Accessor::Text(|instance, _| instance.public_ip_address.as_deref()) },
+    Column { name: INSTANCE_ID, summary: "Another name of id, shown only if it is asked for.", accessor: Accessor::Text(|instance, _| Some(&instance.instance_id)) },
 ];
 
 /// A field.

@@ -3,15 +3,18 @@
 use crate::error::Error;
 use crate::http::param::{AnyValue, Param, ParamValue};
 use crate::http::route::Input;
-use crate::model::{Attribute, FromText, InstanceType, SecurityGroupId, ShutdownBehavior, UserData, resource_id};
+use crate::model::{
+    Attribute, DeleteOnTermination, FromText, InstanceType, SecurityGroupId, ShutdownBehavior, UserData, resource_id,
+};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 /// The attribute.
 pub(super) const ATTRIBUTE: Param<AttributeName> =
-    Param::required("attribute", "The attribute, in boto's spelling (instanceType) or in snake case (instance_type).");
+    Param::required("attribute", "The attribute: instanceType as in boto, InstanceType, or instance_type.");
 
 /// Its new value.
 pub(super) const VALUE: Param<AnyValue> =
-    Param::required("value", "Its new value: text, true or false, or a list of security group IDs for groupSet.")
+    Param::required("value", "Its new value: text, true or false; base64 for userData, empty to clear it; a list of group IDs for groupSet, of /dev/sda1=false (delete on termination) for blockDeviceMapping.")
         .max_items(super::common::MAX_GROUPS)
         .example("t3.small");
 
@@ -34,17 +37,18 @@ impl FromText for AttributeName {
     const VALUES: &'static [&'static str] = &names(&ATTRIBUTES);
 
     fn from_text(text: &str) -> Option<Self> {
-        let attribute = ATTRIBUTES.iter().find(|(name, _)| *name == text || snake_case(name) == text);
+        let capitalized = |name: &str| name.eq_ignore_ascii_case(text) && name.get(1..) == text.get(1..);
+        let attribute = ATTRIBUTES.iter().find(|(name, _)| capitalized(name) || snake_case(name) == text);
         attribute.map(|(_, read)| Self { read: *read })
     }
 }
 
 /// All attributes.
-const ATTRIBUTES: [(&str, ReadAttribute); 12] = [
+const ATTRIBUTES: [(&str, ReadAttribute); 13] = [
     ("instanceType", |input| Ok(Attribute::InstanceType(value::<InstanceType>(input)?))),
     ("kernel", |input| Ok(Attribute::Kernel(value::<KernelId>(input)?.0))),
     ("ramdisk", |input| Ok(Attribute::Ramdisk(value::<RamdiskId>(input)?.0))),
-    ("userData", |input| Ok(Attribute::UserData(value::<UserData>(input)?))),
+    ("userData", |input| Ok(Attribute::UserData(user_data(input)?))),
     ("disableApiTermination", |input| Ok(Attribute::DisableApiTermination(value(input)?))),
     ("instanceInitiatedShutdownBehavior", |input| {
         Ok(Attribute::InstanceInitiatedShutdownBehavior(value::<ShutdownBehavior>(input)?))
@@ -55,11 +59,24 @@ const ATTRIBUTES: [(&str, ReadAttribute); 12] = [
     ("sriovNetSupport", |input| Ok(Attribute::SriovNetSupport(value::<SriovNetSupport>(input)?.0))),
     ("enaSupport", |input| Ok(Attribute::EnaSupport(value(input)?))),
     ("disableApiStop", |input| Ok(Attribute::DisableApiStop(value(input)?))),
+    ("blockDeviceMapping", |input| Ok(Attribute::BlockDeviceMapping(value::<Vec<DeleteOnTermination>>(input)?))),
 ];
 
 /// The new value as a `T`.
 fn value<T: ParamValue>(input: &Input<'_>) -> Result<T, Error> {
     T::read(&input.params, &VALUE.info)?.ok_or_else(|| Error::missing(VALUE.info.name))
+}
+
+/// User data in base64, as boto and EC2 have it; empty to clear it. `base64` may have broken the lines.
+fn user_data(input: &Input<'_>) -> Result<UserData, Error> {
+    let text = match input.params.raw(&VALUE.info)? {
+        Some(text) => text.replace(['\r', '\n'], ""),
+        None if input.params.is_given_empty(&VALUE.info) => String::new(),
+        None => return Err(Error::missing(VALUE.info.name)),
+    };
+    let invalid = |problem: String| Error::invalid(VALUE.info.name, problem);
+    let bytes = BASE64_STANDARD.decode(text).map_err(|_| invalid("must be base64 for userData".to_owned()))?;
+    UserData::new(&bytes).ok_or_else(|| invalid(format!("has more than {} bytes", UserData::MAX_BYTES)))
 }
 
 /// The first column of a table.
@@ -132,5 +149,13 @@ mod tests {
     fn attributes_have_names_in_snake_case_too() {
         assert_eq!(snake_case("instanceInitiatedShutdownBehavior"), "instance_initiated_shutdown_behavior");
         assert_eq!(snake_case("kernel"), "kernel");
+        for (name, _) in ATTRIBUTES {
+            let capitalized = name.get(..1).unwrap().to_uppercase() + name.get(1..).unwrap();
+            for spelling in [name, &capitalized, &snake_case(name)] {
+                assert!(AttributeName::from_text(spelling).is_some(), "{spelling}");
+            }
+            let upper = name.to_uppercase();
+            assert!(AttributeName::from_text(&upper).is_none(), "{upper}");
+        }
     }
 }

@@ -42,6 +42,7 @@ impl<T: ParamValue> Param<T> {
             pattern: T::PATTERN,
             range: (0, u32::MAX),
             max_items: usize::MAX,
+            skip_empty_items: false,
             max_len: T::MAX_LEN,
             verbatim: false,
             example: T::EXAMPLE,
@@ -67,6 +68,13 @@ impl<T: ParamValue> Param<T> {
     #[must_use]
     pub const fn max_items(mut self, max_items: usize) -> Self {
         self.info.max_items = max_items;
+        self
+    }
+
+    /// The same list, whose empty items are passed over.
+    #[must_use]
+    pub const fn skip_empty_items(mut self) -> Self {
+        self.info.skip_empty_items = true;
         self
     }
 
@@ -96,6 +104,28 @@ impl<T: ParamValue> Param<T> {
     pub const fn example(mut self, example: &'static str) -> Self {
         self.info.example = example;
         self
+    }
+}
+
+/// A parameter of which an empty value means none, and not the default.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Given<T> {
+    /// It is not given.
+    Absent,
+    /// It is given without a value.
+    Empty,
+    /// It is given with this value.
+    Value(T),
+}
+
+impl<T> Given<T> {
+    /// The value; the default if the parameter is not given, none if it is given empty.
+    pub fn or(self, default: impl FnOnce() -> T) -> Option<T> {
+        match self {
+            Self::Absent => Some(default()),
+            Self::Empty => None,
+            Self::Value(value) => Some(value),
+        }
     }
 }
 

@@ -39,6 +39,8 @@ pub struct ParamInfo {
     pub range: (u32, u32),
     /// The greatest number of items of a list.
     pub max_items: usize,
+    /// Whether empty items of a list are passed over; otherwise they are an error.
+    pub skip_empty_items: bool,
     /// The greatest length of a text, in characters.
     pub max_len: usize,
     /// Whether white space around a text belongs to it.

@@ -103,6 +103,12 @@ impl Params {
         self.given.iter().any(|given| given.name == name && !given.value.as_str().is_some_and(str::is_empty))
     }
 
+    /// Whether the parameter is given with an empty text or an empty array.
+    pub fn is_given_empty(&self, parameter: &ParamInfo) -> bool {
+        let empty = |value: &Value| value.as_str().is_some_and(str::is_empty) || *value == Value::Array(Vec::new());
+        self.given.iter().any(|given| parameter.has_name(&given.name) && empty(&given.value))
+    }
+
     /// The parameter's values in the order given. An empty text counts as not given.
     fn values<'a>(&'a self, parameter: &ParamInfo) -> impl Iterator<Item = (&'a str, &'a Value)> + use<'a> {
         let parameter = *parameter;
@@ -207,6 +213,9 @@ impl Params {
                 _ => return Err(Error::invalid(name.to_owned(), "must be a string or an array of strings")),
             };
             for text in texts {
+                if text.is_empty() && parameter.skip_empty_items {
+                    continue;
+                }
                 if text.is_empty() {
                     return Err(Error::invalid(name.to_owned(), "has an empty item"));
                 }

@@ -1,7 +1,7 @@
 //! Routes: one row for each in a dialect's table, and how a request finds its row.
 
 use super::call::Decoded;
-use super::param::{Param, ParamValue};
+use super::param::{Given, Param, ParamValue};
 use super::param_info::ParamInfo;
 use super::params::Params;
 use super::reply::{Reply, header_value};
@@ -237,6 +237,19 @@ impl Input<'_> {
         Vec<T>: ParamValue,
     {
         Ok(self.optional(param)?.unwrap_or_default())
+    }
+
+    /// The value of a parameter, or whether it is given empty.
+    ///
+    /// # Errors
+    /// The value is invalid, or the parameter is given both empty and with a value.
+    pub fn given<T: ParamValue>(&self, param: Param<T>) -> Result<Given<T>, Error> {
+        match (self.optional(param)?, self.params.is_given_empty(&param.info)) {
+            (None, false) => Ok(Given::Absent),
+            (None, true) => Ok(Given::Empty),
+            (Some(value), false) => Ok(Given::Value(value)),
+            (Some(_), true) => Err(Error::invalid(param.info.name, "is given twice, with different values")),
+        }
     }
 
     /// The value of a named segment of the path, without white space around it; `None` if it is invalid.

@@ -3,6 +3,7 @@
 use super::ids::{InstanceType, SecurityGroupId};
 use super::instance::State;
 use super::launch::{ShutdownBehavior, UserData};
+use super::text::FromText;
 
 /// An attribute of an instance with its new value, as
 /// [ModifyInstanceAttribute](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyInstanceAttribute.html)
@@ -22,6 +23,33 @@ pub enum Attribute {
     EbsOptimized(bool),
     SriovNetSupport(String),
     EnaSupport(bool),
+    BlockDeviceMapping(Vec<DeleteOnTermination>),
+}
+
+/// Whether the volume of a device is deleted with the instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeleteOnTermination {
+    /// The device's name, such as `/dev/sda1`.
+    pub device_name: String,
+    /// Whether its volume is deleted.
+    pub delete: bool,
+}
+
+impl FromText for DeleteOnTermination {
+    const PATTERN: &'static str = "";
+    const EXPECTED: &'static str = "a device with =true or =false (delete on termination), such as /dev/sda1=false";
+    const EXAMPLE: &'static str = "/dev/sda1=false";
+
+    /// boto's form. A device alone means true, as in boto.
+    fn from_text(text: &str) -> Option<Self> {
+        let (device_name, delete) = match text.split_once('=') {
+            None => (text, true),
+            Some((device_name, "true")) => (device_name, true),
+            Some((device_name, "false")) => (device_name, false),
+            Some(_) => return None,
+        };
+        (!device_name.is_empty()).then(|| Self { device_name: device_name.to_owned(), delete })
+    }
 }
 
 impl Attribute {
@@ -41,6 +69,7 @@ impl Attribute {
             Self::EbsOptimized(_) => "ebsOptimized",
             Self::SriovNetSupport(_) => "sriovNetSupport",
             Self::EnaSupport(_) => "enaSupport",
+            Self::BlockDeviceMapping(_) => "blockDeviceMapping",
         }
     }
 }

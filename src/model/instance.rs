@@ -1,5 +1,6 @@
 //! Instances as EC2 describes them.
 
+use serde_json::Value;
 use time::OffsetDateTime;
 
 /// The instances of one launch.
@@ -9,10 +10,12 @@ pub struct Reservation {
     pub reservation_id: Option<String>,
     pub owner_id: Option<String>,
     pub requester_id: Option<String>,
+    pub groups: Vec<SecurityGroup>,
     pub instances: Vec<Instance>,
 }
 
-/// An instance as EC2 describes it. What EC2 leaves out, or leaves empty, is `None`.
+/// An instance as EC2 describes it: the members that this function itself reads. What EC2 leaves out is
+/// `None`; what it leaves empty is empty.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[expect(missing_docs, reason = "the names are EC2's")]
 pub struct Instance {
@@ -23,29 +26,20 @@ pub struct Instance {
     pub launch_time: Option<OffsetDateTime>,
     pub availability_zone: Option<String>,
     pub placement_group: Option<String>,
-    pub tenancy: Option<String>,
-    pub monitoring: Option<String>,
     pub platform: Option<String>,
     pub private_dns_name: Option<String>,
     pub private_ip_address: Option<String>,
     pub public_dns_name: Option<String>,
     pub public_ip_address: Option<String>,
     pub state: State,
-    pub state_transition_reason: Option<String>,
     pub subnet_id: Option<String>,
     pub vpc_id: Option<String>,
     pub architecture: Option<String>,
-    pub ami_launch_index: Option<i32>,
-    pub client_token: Option<String>,
-    pub ebs_optimized: Option<bool>,
-    pub ena_support: Option<bool>,
-    pub hypervisor: Option<String>,
-    pub root_device_name: Option<String>,
-    pub root_device_type: Option<String>,
     pub security_groups: Vec<SecurityGroup>,
-    pub source_dest_check: Option<bool>,
     pub tags: Vec<Tag>,
-    pub virtualization_type: Option<String>,
+    /// All that EC2 answers, members that are not above included, as a JSON object with boto3's names;
+    /// only where the query asks for it ([`super::InstanceQuery::details`]).
+    pub details: Option<Value>,
 }
 
 impl Instance {
@@ -54,6 +48,11 @@ impl Instance {
         let tag = self.tags.iter().find(|tag| tag.key == "Name")?;
         Some(tag.value.as_str())
     }
+}
+
+/// The text; `None` if EC2 leaves it out or leaves it empty.
+pub fn non_empty(text: &Option<String>) -> Option<&str> {
+    text.as_deref().filter(|text| !text.is_empty())
 }
 
 /// A security group that an instance has.

@@ -31,6 +31,8 @@ pub struct Launch {
     pub shutdown_behavior: Option<ShutdownBehavior>,
     /// Dedicated throughput to EBS.
     pub ebs_optimized: Option<bool>,
+    /// Whether the instance metadata service refuses requests of IMDSv1.
+    pub http_tokens: HttpTokens,
     /// The tags of the instances and their volumes.
     pub tags: Vec<Tag>,
 }
@@ -82,6 +84,36 @@ impl FromText for ShutdownBehavior {
 
     fn from_text(text: &str) -> Option<Self> {
         Self::parse(text)
+    }
+}
+
+/// Whether requests to the instance metadata service need a session token
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html>).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HttpTokens {
+    /// They do: IMDSv2 only. With IMDSv1, a request that an attacker makes the instance send is enough
+    /// to steal its credentials.
+    Required,
+    /// They do not: IMDSv1 and IMDSv2.
+    Optional,
+}
+
+impl HttpTokens {
+    /// Parses EC2's word.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "required" => Some(Self::Required),
+            "optional" => Some(Self::Optional),
+            _ => None,
+        }
+    }
+
+    /// EC2's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::Optional => "optional",
+        }
     }
 }
 

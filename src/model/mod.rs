@@ -13,12 +13,12 @@ mod text;
 
 pub use action::{Action, Effect};
 pub use bucket::{Bucket, BucketInfo, Object, ObjectInfo, ObjectKey, ObjectPage, ObjectQuery, PresignedMethod};
-pub use change::{Attribute, StateChange};
+pub use change::{Attribute, DeleteOnTermination, StateChange};
 pub use ids::{
     ImageId, InstanceId, InstanceName, InstanceRef, InstanceType, SecurityGroupId, SecurityGroupRef, resource_id,
 };
-pub use instance::{Instance, MAX_TAG_VALUE_LEN, Reservation, SecurityGroup, State, Tag};
-pub use launch::{Launch, Placement, ShutdownBehavior, UserData};
+pub use instance::{Instance, MAX_TAG_VALUE_LEN, Reservation, SecurityGroup, State, Tag, non_empty};
+pub use launch::{HttpTokens, Launch, Placement, ShutdownBehavior, UserData};
 pub use query::{Filter, InstanceQuery, MAX_FILTER_VALUES, Page};
 pub use region::{Partition, Region, Zone};
-pub use text::FromText;
+pub use text::{FromText, isoformat};

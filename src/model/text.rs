@@ -1,4 +1,17 @@
-//! Types that callers write as text.
+//! Text: types that callers write as text, and times as Python writes them.
+
+use time::macros::format_description;
+use time::{OffsetDateTime, UtcOffset};
+
+/// ISO 8601 in UTC with an offset, as Python's `isoformat()` writes boto3's times: with microseconds
+/// only if there are any. Formatting fails for years above 9999 only, which AWS does not send.
+pub fn isoformat(time: OffsetDateTime) -> String {
+    let seconds = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]+00:00");
+    let micros = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]+00:00");
+    let time = time.to_offset(UtcOffset::UTC);
+    let formatted = if time.microsecond() == 0 { time.format(seconds) } else { time.format(micros) };
+    formatted.unwrap_or_default()
+}
 
 /// A type that callers write as text. Its pattern, its expected form and its example are said here
 /// and nowhere else: error messages and the OpenAPI document take them from the type.
@@ -47,3 +60,16 @@ macro_rules! text_type {
 }
 
 pub(super) use text_type;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_is_that_of_pythons_isoformat() {
+        let time = OffsetDateTime::from_unix_timestamp(1_455_645_849).unwrap();
+        assert_eq!(isoformat(time), "2016-02-16T18:04:09+00:00");
+        assert_eq!(isoformat(time.to_offset(UtcOffset::from_hms(2, 0, 0).unwrap())), "2016-02-16T18:04:09+00:00");
+        assert_eq!(isoformat(time + time::Duration::milliseconds(120)), "2016-02-16T18:04:09.120000+00:00");
+    }
+}

@@ -4,7 +4,7 @@ use super::resolve::{authorize_instances, resolve_instances};
 use super::wait::{HasState, wait_for};
 use super::{Completed, Context, Operation, Outcome, Target, dry_run_outcome};
 use crate::error::{Error, Kind};
-use crate::model::{Action, Effect, InstanceId, InstanceRef, Region, State, StateChange, Tag};
+use crate::model::{Action, Effect, Instance, InstanceId, InstanceRef, Region, State, StateChange, Tag};
 
 /// Starts instances.
 #[derive(Debug)]
@@ -149,12 +149,18 @@ async fn authorized_ids(
 }
 
 impl HasState for StateChange {
+    const HAS_DETAILS: bool = false;
+
     fn instance_id(&self) -> &str {
         &self.instance_id
     }
 
-    fn state(&mut self) -> &mut State {
-        &mut self.current
+    fn state(&self) -> &State {
+        &self.current
+    }
+
+    fn update(&mut self, described: Instance) {
+        self.current = described.state;
     }
 }
 

@@ -26,7 +26,7 @@ impl Operation for DescribeInstance {
     async fn run(&self, cx: &Context<'_>) -> Result<Outcome<Instance>, Error> {
         let authorizer = cx.authorizer(Self::ACTION, &self.region);
         let id = resolve_instance(cx, &authorizer, &self.instance).await?;
-        let described = describe(cx, &self.region, std::slice::from_ref(&id)).await?;
+        let described = describe(cx, &self.region, std::slice::from_ref(&id), false).await?;
         let instance = described.value.into_iter().next().ok_or_else(|| instance_not_found(&id))?;
         cx.decide(|decision| authorizer.instance(&instance, None, decision))?;
         Ok(Outcome::done(instance, described.request_id))

@@ -6,7 +6,7 @@ use crate::auth::Caller;
 use crate::authz::OWNER_TAG;
 use crate::error::Error;
 use crate::model::{
-    Action, Effect, Filter, Instance, InstanceId, InstanceQuery, Launch, MAX_TAG_VALUE_LEN, Region, Tag,
+    Action, Effect, Filter, Instance, InstanceId, InstanceQuery, Launch, MAX_TAG_VALUE_LEN, Region, Tag, non_empty,
 };
 use std::time::Duration;
 use tokio::time::Instant;
@@ -95,12 +95,12 @@ async fn find_launched(
 ) -> Result<Option<Completed<Vec<Instance>>>, Error> {
     const PAUSES_MS: [u64; 4] = [0, 500, 1000, 1500];
     let filters = vec![Filter { name: "client-token".to_owned(), values: vec![cx.client_token.to_owned()] }];
-    let query = InstanceQuery { filters, ..InstanceQuery::default() };
+    let query = InstanceQuery { filters, details: true, ..InstanceQuery::default() };
     // An idempotency key may have been used for an earlier, different launch.
     let same_launch = |instance: &Instance| {
         let state = instance.state.name.as_deref().unwrap_or_default();
         instance.instance_type.as_deref().is_none_or(|name| name == launch.instance_type.as_str())
-            && instance.key_name.as_ref().is_none_or(|name| Some(name) == launch.key_name.as_ref())
+            && non_empty(&instance.key_name).is_none_or(|name| Some(name) == launch.key_name.as_deref())
             && !["shutting-down", "terminated"].contains(&state)
     };
     let mut previous_count = 0;

@@ -182,7 +182,11 @@ impl<T> Outcome<T> {
 /// Those of [`Operation::run`].
 pub async fn execute<O: Operation>(operation: &O, cx: &Context<'_>) -> Result<Outcome<O::Output>, Error> {
     // On the heap: these futures are large, and are moved several times.
-    let mut outcome = match cx.within_deadline(Box::pin(operation.run(cx))).await {
+    let outcome = match cx.within_deadline(Box::pin(operation.run(cx))).await {
+        Err(error) => Err(explain_region(error, operation.target().region, cx).await),
+        outcome => outcome,
+    };
+    let mut outcome = match outcome {
         Err(error) if cx.dry_run => return Err(explain_dry_run_failure(error)),
         Err(error) if error.outcome_unknown && O::ACTION.writes() => {
             let hint = operation.recovery_hint(cx).map(|hint| format!(". {hint}")).unwrap_or_default();
@@ -195,6 +199,28 @@ pub async fn execute<O: Operation>(operation: &O, cx: &Context<'_>) -> Result<Ou
         Box::pin(operation.follow_up(cx, completed)).await;
     }
     Ok(outcome)
+}
+
+/// Says in which region an instance was not found, or that there is no such region.
+///
+/// A region that does not exist has no host that could say so. So a region that can't be reached is
+/// looked up in the list of regions, and only then: most requests name one that exists.
+async fn explain_region(error: Error, region: Option<String>, cx: &Context<'_>) -> Error {
+    let Some(region) = region.and_then(|region| Region::parse(&region)) else { return error };
+    if error.code == "InvalidInstanceID.NotFound" {
+        return Error { message: format!("{} (region {region})", error.message), ..error };
+    }
+    let default = &cx.config.regions.default;
+    if error.code != "EndpointUnreachable" || error.outcome_unknown || region == *default {
+        return error;
+    }
+    match cx.within_deadline(Box::pin(cx.ec2.describe_regions(default))).await {
+        Ok(regions) if !regions.value.contains(&region) => {
+            let problem = format!("must be a region that exists and is enabled; EC2 does not list {region}");
+            Error { cause: error.cause, aws_request_id: regions.request_id, ..Error::invalid("region", problem) }
+        }
+        _ => error,
+    }
 }
 
 /// The outcome of a change that was sent to EC2, or of its dry run: EC2 answers a dry run with an error

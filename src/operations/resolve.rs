@@ -136,7 +136,7 @@ pub(super) async fn authorize_instances(
         cx.decide(|decision| decision.permitted = Some(true));
         return Ok(());
     }
-    let described = cx.within_deadline(describe(cx, authorizer.region, ids)).await;
+    let described = cx.within_deadline(describe(cx, authorizer.region, ids, false)).await;
     // Nothing has been changed yet.
     let described = described.map_err(|error| Error { outcome_unknown: false, ..error })?.value;
     for id in ids {
@@ -147,7 +147,7 @@ pub(super) async fn authorize_instances(
     Ok(())
 }
 
-/// Describes instances by their IDs.
+/// Describes instances by their IDs, with all that EC2 answers if `details`.
 ///
 /// # Errors
 /// One of them does not exist, or no usable response.
@@ -155,8 +155,9 @@ pub(super) async fn describe(
     cx: &Context<'_>,
     region: &Region,
     ids: &[InstanceId],
+    details: bool,
 ) -> Result<AwsOutput<Vec<Instance>>, Error> {
-    let query = InstanceQuery { instance_ids: ids.to_vec(), ..InstanceQuery::default() };
+    let query = InstanceQuery { instance_ids: ids.to_vec(), details, ..InstanceQuery::default() };
     let page = cx.ec2.describe_instances(region, &query).await?;
     let instances = page.value.reservations.into_iter().flat_map(|reservation| reservation.instances).collect();
     Ok(AwsOutput { value: instances, request_id: page.request_id })

@@ -12,7 +12,7 @@ use crate::aws::replay::{Recorded, Replay, ok, refusal};
 use crate::aws::s3::S3;
 use crate::config::Config;
 use crate::error::{Error, Kind};
-use crate::model::{ImageId, InstanceRef, InstanceType, Launch, Placement, Region};
+use crate::model::{HttpTokens, ImageId, InstanceRef, InstanceType, Launch, Placement, Region};
 use std::sync::Mutex;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -109,6 +109,7 @@ fn launch(max_count: u32) -> RunInstances {
         placement: Placement::default(),
         shutdown_behavior: None,
         ebs_optimized: None,
+        http_tokens: HttpTokens::Required,
         tags: Vec::new(),
     };
     RunInstances { region: region(), launch }
@@ -171,13 +172,18 @@ async fn ambiguous_or_unknown_name_is_an_error_and_nothing_is_changed() {
             "AmbiguousInstanceName",
             "2 instances are named web: i-abba916a (running), i-abba916b (stopped). Give an ID instead",
         ),
-        (described(&[]), Kind::NotFound, "InvalidInstanceID.NotFound", "There is no instance named web"),
+        (
+            described(&[]),
+            Kind::NotFound,
+            "InvalidInstanceID.NotFound",
+            "There is no instance named web (region eu-west-1)",
+        ),
         // EC2 ignores case where a filter has wildcards.
         (
             described(&[(A, "running", "Web")]),
             Kind::NotFound,
             "InvalidInstanceID.NotFound",
-            "There is no instance named web",
+            "There is no instance named web (region eu-west-1)",
         ),
     ] {
         let bench = Bench::new([found]);
@@ -320,7 +326,7 @@ async fn dry_run_says_who_would_refuse_the_change() {
     );
     let bench = Bench::new([described(&[])]);
     let error = bench.dry_run(start(&["web"])).await.unwrap_err();
-    assert_eq!(error.message, "Dry run: this would fail. There is no instance named web");
+    assert_eq!(error.message, "Dry run: this would fail. There is no instance named web (region eu-west-1)");
 }
 
 #[tokio::test]
@@ -341,4 +347,33 @@ async fn refused_termination_of_several_instances_may_have_happened_in_other_zon
     assert_eq!((error.kind, error.outcome_unknown), (Kind::Conflict, true));
     let bench = Bench::new([refusal(400, "OperationNotPermitted")]);
     assert!(!bench.run(terminate(&[A])).await.unwrap_err().outcome_unknown);
+}
+
+#[tokio::test]
+async fn region_that_has_no_host_is_looked_up_and_refused_if_ec2_does_not_list_it() {
+    let listed = |names: &[&str]| {
+        let names: String = names.iter().map(|name| format!("<item><regionName>{name}</regionName></item>")).collect();
+        ok(format!("<DescribeRegionsResponse><regionInfo>{names}</regionInfo></DescribeRegionsResponse>"))
+    };
+    // A change, too: without a connection nothing was sent.
+    let bench = Bench::new([Recorded::Unreachable, listed(&["us-east-1"])]);
+    let error = bench.run(start(&[A])).await.unwrap_err();
+    assert_eq!((error.kind, error.parameter.as_deref(), error.by_aws), (Kind::Invalid, Some("region"), false));
+    assert_eq!(error.message, "region must be a region that exists and is enabled; EC2 does not list eu-west-1");
+    assert!(error.cause.is_some());
+    assert_eq!(bench.replay.actions(), ["StartInstances", "DescribeRegions"]);
+
+    // EC2 lists it, or can't be asked: the region is not what is wrong.
+    for answer in [listed(&["eu-west-1", "us-east-1"]), refusal(403, "UnauthorizedOperation"), Recorded::Unreachable] {
+        let bench = Bench::new([Recorded::Unreachable, answer]);
+        let error = bench.run(start(&[A])).await.unwrap_err();
+        assert_eq!((error.kind, &*error.code), (Kind::Unreachable, "EndpointUnreachable"));
+        assert_eq!(error.message, "AWS could not be reached for ec2:StartInstances");
+        assert_eq!(bench.replay.actions(), ["StartInstances", "DescribeRegions"]);
+    }
+
+    // A connection that is cut was one: there is such a region, and the change may have happened.
+    let bench = Bench::new([Recorded::Cut]);
+    bench.run(start(&[A])).await.unwrap_err();
+    assert_eq!(bench.replay.actions(), ["StartInstances"]);
 }

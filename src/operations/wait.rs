@@ -6,21 +6,32 @@ use crate::model::{Instance, InstanceId, Region, State};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// An item of an output with the state of an instance.
+/// An item of an output that follows an instance while the caller waits.
 pub(super) trait HasState: Send {
+    /// Whether it has the instance's details.
+    const HAS_DETAILS: bool;
     /// The instance's ID.
     fn instance_id(&self) -> &str;
-    /// Its state, which is updated while the caller waits.
-    fn state(&mut self) -> &mut State;
+    /// The instance's state as last described.
+    fn state(&self) -> &State;
+    /// Takes over all that the item says of the instance from a later description.
+    fn update(&mut self, described: Instance);
 }
 
 impl HasState for Instance {
+    const HAS_DETAILS: bool = true;
+
     fn instance_id(&self) -> &str {
         &self.instance_id
     }
 
-    fn state(&mut self) -> &mut State {
-        &mut self.state
+    fn state(&self) -> &State {
+        &self.state
+    }
+
+    fn update(&mut self, described: Instance) {
+        // The whole instance: an address belongs to the state that it was described with.
+        *self = described;
     }
 }
 
@@ -48,25 +59,25 @@ pub(super) async fn wait_for<T: HasState>(
     // `terminated` is final.
     let settled = |state: &State| state.name.as_deref().is_some_and(|name| name == goal || name == "terminated");
     let mut pause = FIRST_PAUSE;
-    while Instant::now() < until && !items.iter_mut().all(|item| settled(item.state())) {
+    while Instant::now() < until && !items.iter().all(|item| settled(item.state())) {
         tokio::time::sleep_until(until.min(Instant::now() + pause)).await;
         pause = (pause * 2).min(MAX_PAUSE);
         // A failed look is repeated: the change itself has happened.
-        let Ok(Ok(described)) = tokio::time::timeout_at(until, describe(cx, region, &ids)).await else {
+        let Ok(Ok(described)) = tokio::time::timeout_at(until, describe(cx, region, &ids, T::HAS_DETAILS)).await else {
             continue;
         };
-        for item in items.iter_mut() {
-            if let Some(found) = described.value.iter().find(|found| found.instance_id == item.instance_id()) {
-                item.state().clone_from(&found.state);
+        for found in described.value {
+            if let Some(item) = items.iter_mut().find(|item| item.instance_id() == found.instance_id) {
+                item.update(found);
             }
         }
     }
     let total = items.len();
     let mut elsewhere = Vec::new();
-    for item in items.iter_mut() {
-        let state = item.state().name.clone();
-        if state.as_deref() != Some(goal) {
-            elsewhere.push(format!("{} {}", item.instance_id(), state.as_deref().unwrap_or("unknown")));
+    for item in items.iter() {
+        let state = item.state().name.as_deref();
+        if state != Some(goal) {
+            elsewhere.push(format!("{} {}", item.instance_id(), state.unwrap_or("unknown")));
         }
     }
     if !elsewhere.is_empty() {

@@ -172,7 +172,7 @@ async fn errors_of_ec2_keep_their_codes() {
     let region = own_region();
     let group = function.prepare(region).await;
     let path = format!("/ec2/start?region_name={region}&instance_id={NO_INSTANCE}");
-    let message = format!("The instance ID '{NO_INSTANCE}' does not exist");
+    let message = format!("The instance ID '{NO_INSTANCE}' does not exist (region {region})");
     function.post(&path).await.refuses(404, "InvalidInstanceID.NotFound", &message);
     let line = function.log_line();
     assert_eq!(line["instance_ids"], json!([NO_INSTANCE]));

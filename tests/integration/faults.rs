@@ -164,6 +164,10 @@ async fn permanent_fault_is_reported_in_time_and_truthfully_by_every_operation()
         assert_eq!(answer.headers.contains_key("retry-after"), failure.status == 429, "{cell}");
         let unknown = "what was asked for may have happened or not";
         assert_eq!(answer.body.contains(unknown), failure.ambiguous && !effect.is_read(), "{cell}: {answer:?}");
+        // A region that can't be reached is looked up, unless a change may have reached it.
+        let (regions, requests): (Vec<_>, Vec<_>) =
+            requests.into_iter().partition(|request| request.action() == "DescribeRegions");
+        assert_eq!(!regions.is_empty(), effect.is_read() && failure.code == "EndpointUnreachable", "{cell}");
         let (lookups, tries): (Vec<_>, Vec<_>) =
             requests.iter().partition(|request| *effect == Launch && request.action() == "DescribeInstances");
         let attempts = if *effect == UnretriedChange { 1 } else { failure.attempts };

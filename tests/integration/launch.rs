@@ -1,8 +1,10 @@
 //! Launches on the wire: the exact form of RunInstances, its defaults and tags, and the answer.
 
-use crate::support::xml::{instance, instance_without_id, launched, refusal};
+use crate::support::xml::{
+    Instance, describe, describe_reservation, instance, instance_without_id, launched, refusal, response,
+};
 use crate::support::{A, AWS_REQUEST_ID, B, Function, REQUEST_ID};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const CREATE: &str = "/ec2/create?region_name=eu-west-1";
 
@@ -46,6 +48,22 @@ async fn launch_sends_every_argument_and_the_request_id_as_client_token() {
             "Version=2016-11-15",
         ]
     );
+}
+
+#[tokio::test]
+async fn every_launch_requires_imdsv2_unless_the_deployment_says_otherwise() {
+    for (setting, sent) in [("", "required"), ("required", "required"), ("optional", "optional")] {
+        let variables = [("LAUNCH_HTTP_TOKENS", setting)];
+        let function = Function::with_variables(&variables, vec![launched([instance(A)]); 2]).await;
+        for (method, path) in [
+            ("POST", format!("{CREATE}&image_id=ami-abba916a")),
+            ("PUT", "/v1/launch?ami=ami-abba916a&instance_type=t3.micro".to_owned()),
+        ] {
+            assert_eq!(function.call(method, &path).await.status, 200);
+            let form = function.wire.only_request().form();
+            assert!(form.contains(&format!("MetadataOptions.HttpTokens={sent}")), "{form:?}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -132,6 +150,167 @@ async fn launched_instance_has_the_form_of_boto3() {
     let lines = function.log_lines();
     assert!(lines[1].contains(r#""instance_ids":["i-abba916a","i-abba916b"]"#), "{lines:?}");
     assert!(lines[1].contains(AWS_REQUEST_ID), "{lines:?}");
+}
+
+/// An instance of which EC2 says much, and the same in boto3's form.
+fn whole_instance() -> (Instance, Value) {
+    let item = |content: &str| format!("<item>{content}</item>");
+    let time = "2016-02-16T18:04:09.000Z";
+    let association = "<publicIp>203.0.113.25</publicIp><publicDnsName/><ipOwnerId>amazon</ipOwnerId>";
+    let interface = format!(
+        "<networkInterfaceId>eni-1</networkInterfaceId><subnetId>subnet-1</subnetId><vpcId>vpc-1</vpcId><description/>\
+         <ownerId>123456789012</ownerId><status>in-use</status><macAddress>02:00:00:00:00:01</macAddress>\
+         <privateIpAddress>10.0.0.1</privateIpAddress><sourceDestCheck>true</sourceDestCheck>\
+         <groupSet><item><groupId>sg-1</groupId><groupName>web</groupName></item></groupSet>\
+         <attachment><attachmentId>eni-attach-1</attachmentId><deviceIndex>0</deviceIndex><status>attaching</status>\
+         <attachTime>{time}</attachTime><deleteOnTermination>true</deleteOnTermination>\
+         <networkCardIndex>0</networkCardIndex></attachment><association>{association}</association>\
+         <privateIpAddressesSet><item><privateIpAddress>10.0.0.1</privateIpAddress><primary>true</primary></item>\
+         </privateIpAddressesSet><ipv6AddressesSet><item><ipv6Address>2001:db8::1</ipv6Address>\
+         <isPrimaryIpv6>false</isPrimaryIpv6></item></ipv6AddressesSet><interfaceType>interface</interfaceType>"
+    );
+    let volume = format!(
+        "<deviceName>/dev/sda1</deviceName><ebs><volumeId>vol-1</volumeId><status>attaching</status>\
+         <attachTime>{time}</attachTime><deleteOnTermination>true</deleteOnTermination></ebs>"
+    );
+    let placement = "<availabilityZone>eu-west-1a</availabilityZone><availabilityZoneId>euw1-az1</availabilityZoneId>\
+         <groupName/><tenancy>host</tenancy><hostId>h-1</hostId><affinity>default</affinity>\
+         <partitionNumber>2</partitionNumber>";
+    let options = "<enableResourceNameDnsARecord>true</enableResourceNameDnsARecord>\
+         <enableResourceNameDnsAAAARecord>false</enableResourceNameDnsAAAARecord><hostnameType>ip-name</hostnameType>";
+    let metadata = "<state>pending</state><httpTokens>required</httpTokens><httpPutResponseHopLimit>2</httpPutResponseHopLimit>\
+         <httpEndpoint>enabled</httpEndpoint><httpProtocolIpv6>disabled</httpProtocolIpv6>\
+         <instanceMetadataTags>disabled</instanceMetadataTags>";
+    let reservation = "<capacityReservationPreference>open</capacityReservationPreference>";
+    let instance = instance(A)
+        .state_with_code(272, "running")
+        .with("reason", "")
+        .with("dnsName", "")
+        .with("launchTime", time)
+        .with("usageOperationUpdateTime", "2016-02-16T18:04:09.120Z")
+        .with("stateReason", "<code>pending</code><message>pending</message>")
+        .with("productCodes", item("<productCode>abc</productCode><type>marketplace</type>"))
+        .with("placement", placement)
+        .with("blockDeviceMapping", item(&volume))
+        .with("networkInterfaceSet", item(&interface))
+        .with("iamInstanceProfile", "<arn>arn:aws:iam::123456789012:instance-profile/web</arn><id>AIPA1</id>")
+        .with("instanceLifecycle", "spot")
+        .with("spotInstanceRequestId", "sir-1")
+        .with("elasticGpuAssociationSet", item("<elasticGpuId>egpu-1</elasticGpuId>"))
+        .with("sriovNetSupport", "simple")
+        .with("kernelId", "aki-1")
+        .with("ramdiskId", "ari-1")
+        .with("outpostArn", "arn:aws:outposts:eu-west-1:123456789012:outpost/op-1")
+        .with("platform", "windows")
+        .with("platformDetails", "Windows")
+        .with("usageOperation", "RunInstances:0002")
+        .with("bootMode", "uefi")
+        .with("currentInstanceBootMode", "uefi")
+        .with("ipv6Address", "2001:db8::1")
+        .with("tpmSupport", "v2.0")
+        .with("operator", "<managed>true</managed><principal>eks.amazonaws.com</principal>")
+        .with("cpuOptions", "<coreCount>1</coreCount><threadsPerCore>2</threadsPerCore><amdSevSnp>enabled</amdSevSnp>")
+        .with("capacityReservationId", "cr-1")
+        .with("capacityReservationSpecification", reservation)
+        .with("hibernationOptions", "<configured>false</configured>")
+        .with("enclaveOptions", "<enabled>false</enabled>")
+        .with("licenseSet", item("<licenseConfigurationArn>arn:aws:license-manager:1</licenseConfigurationArn>"))
+        .with("metadataOptions", metadata)
+        .with("maintenanceOptions", "<autoRecovery>default</autoRecovery><rebootMigration>default</rebootMigration>")
+        .with("privateDnsNameOptions", options)
+        .with("networkPerformanceOptions", "<bandwidthWeighting>default</bandwidthWeighting>")
+        // A word that no SDK knows yet.
+        .with("architecture", "quantum");
+    let at = "2016-02-16T18:04:09+00:00";
+    let described = json!({
+        "InstanceId": A, "State": {"Code": 16, "Name": "running"}, "StateTransitionReason": "", "PublicDnsName": "",
+        "LaunchTime": at, "UsageOperationUpdateTime": "2016-02-16T18:04:09.120000+00:00",
+        "StateReason": {"Code": "pending", "Message": "pending"},
+        "ProductCodes": [{"ProductCodeId": "abc", "ProductCodeType": "marketplace"}],
+        "Placement": {
+            "AvailabilityZone": "eu-west-1a", "AvailabilityZoneId": "euw1-az1", "GroupName": "", "Tenancy": "host",
+            "HostId": "h-1", "Affinity": "default", "PartitionNumber": 2,
+        },
+        "BlockDeviceMappings": [{
+            "DeviceName": "/dev/sda1",
+            "Ebs": {"VolumeId": "vol-1", "Status": "attaching", "AttachTime": at, "DeleteOnTermination": true},
+        }],
+        "NetworkInterfaces": [{
+            "NetworkInterfaceId": "eni-1", "SubnetId": "subnet-1", "VpcId": "vpc-1", "Description": "",
+            "OwnerId": "123456789012", "Status": "in-use", "MacAddress": "02:00:00:00:00:01",
+            "PrivateIpAddress": "10.0.0.1", "SourceDestCheck": true, "InterfaceType": "interface",
+            "Groups": [{"GroupId": "sg-1", "GroupName": "web"}],
+            "Attachment": {
+                "AttachmentId": "eni-attach-1", "DeviceIndex": 0, "Status": "attaching", "AttachTime": at,
+                "DeleteOnTermination": true, "NetworkCardIndex": 0,
+            },
+            "Association": {"PublicIp": "203.0.113.25", "PublicDnsName": "", "IpOwnerId": "amazon"},
+            "PrivateIpAddresses": [{"PrivateIpAddress": "10.0.0.1", "Primary": true}],
+            "Ipv6Addresses": [{"Ipv6Address": "2001:db8::1", "IsPrimaryIpv6": false}],
+        }],
+        "IamInstanceProfile": {"Arn": "arn:aws:iam::123456789012:instance-profile/web", "Id": "AIPA1"},
+        "InstanceLifecycle": "spot", "SpotInstanceRequestId": "sir-1",
+        "ElasticGpuAssociations": [{"ElasticGpuId": "egpu-1"}], "SriovNetSupport": "simple", "KernelId": "aki-1",
+        "RamdiskId": "ari-1", "OutpostArn": "arn:aws:outposts:eu-west-1:123456789012:outpost/op-1",
+        "Platform": "windows", "PlatformDetails": "Windows", "UsageOperation": "RunInstances:0002",
+        "BootMode": "uefi", "CurrentInstanceBootMode": "uefi", "Ipv6Address": "2001:db8::1", "TpmSupport": "v2.0",
+        "Operator": {"Managed": true, "Principal": "eks.amazonaws.com"},
+        "CpuOptions": {"CoreCount": 1, "ThreadsPerCore": 2, "AmdSevSnp": "enabled"}, "CapacityReservationId": "cr-1",
+        "CapacityReservationSpecification": {"CapacityReservationPreference": "open"},
+        "HibernationOptions": {"Configured": false}, "EnclaveOptions": {"Enabled": false},
+        "Licenses": [{"LicenseConfigurationArn": "arn:aws:license-manager:1"}],
+        "MetadataOptions": {
+            "State": "pending", "HttpTokens": "required", "HttpPutResponseHopLimit": 2, "HttpEndpoint": "enabled",
+            "HttpProtocolIpv6": "disabled", "InstanceMetadataTags": "disabled",
+        },
+        "MaintenanceOptions": {"AutoRecovery": "default", "RebootMigration": "default"},
+        "PrivateDnsNameOptions": {
+            "EnableResourceNameDnsARecord": true, "EnableResourceNameDnsAAAARecord": false, "HostnameType": "ip-name",
+        },
+        "NetworkPerformanceOptions": {"BandwidthWeighting": "default"}, "Architecture": "quantum",
+    });
+    (instance, described)
+}
+
+#[tokio::test]
+async fn every_member_that_ec2_answers_is_there_in_the_form_of_boto3() {
+    let (instance, described) = whole_instance();
+    let function = Function::canned([launched([instance.clone()]), describe_reservation([instance])]).await;
+    function.post(&format!("{CREATE}&image_id=ami-abba916a")).await.is(200, &described);
+    let reservation = json!([{"ReservationId": "r-1", "Groups": [], "Instances": [described]}]);
+    function.get("/ec2/reservations?region_name=eu-west-1").await.is(200, &reservation);
+}
+
+#[tokio::test]
+async fn launch_that_waits_or_was_lost_answers_every_member() {
+    let (instance, described) = whole_instance();
+    let pending = crate::support::xml::instance(A).state("pending");
+    let function = Function::canned([launched([pending]), describe([instance.clone()])]).await;
+    function.post(&format!("{CREATE}&image_id=ami-abba916a&wait=5")).await.is(200, &described);
+    let lost = response(200, "");
+    let function = Function::canned([lost, describe([instance])]).await;
+    let answer = function.post(&format!("{CREATE}&image_id=ami-abba916a")).await;
+    answer.is(200, &described);
+}
+
+#[tokio::test]
+async fn what_ec2_leaves_empty_is_empty_and_what_it_leaves_out_is_left_out() {
+    let bare = instance(A)
+        .with("keyName", "")
+        .with("dnsName", "")
+        .with("privateDnsName", "")
+        .with("blockDeviceMapping", "")
+        .with("productCodes", "")
+        .with("groupSet", "")
+        .with("placement", "<groupName/>");
+    let described = json!({
+        "InstanceId": A, "KeyName": "", "PublicDnsName": "", "PrivateDnsName": "", "BlockDeviceMappings": [],
+        "ProductCodes": [], "SecurityGroups": [], "Placement": {"GroupName": ""},
+    });
+    let function = Function::canned([launched([bare.clone()]), describe_reservation([bare])]).await;
+    function.post(&format!("{CREATE}&image_id=ami-abba916a")).await.is(200, &described);
+    let answer = function.get("/ec2/reservations?region_name=eu-west-1").await;
+    answer.is(200, &json!([{"ReservationId": "r-1", "Groups": [], "Instances": [described]}]));
 }
 
 #[tokio::test]

@@ -49,7 +49,7 @@ async fn protected_instance_is_never_stopped_terminated_or_modified_in_any_diale
         ("POST", format!("/instance/us-east-1/{A}/stop"), "StopInstances"),
         ("PUT", format!("/v1/{A}/stop?force=true"), "StopInstances"),
         ("PUT", format!("/v1/{A}/terminate"), "TerminateInstances"),
-        ("PUT", format!("/v1/{A}/modify?attribute=userData&value=x"), "ModifyInstanceAttribute"),
+        ("PUT", format!("/v1/{A}/modify?attribute=userData&value=eA=="), "ModifyInstanceAttribute"),
     ] {
         for tag in ["env", "env=production"] {
             let function = Function::with_variables(&[("PROTECTED_TAG", tag)], [protected.clone()]).await;

@@ -100,7 +100,7 @@ async fn lookup_of_a_very_common_name_stops_early() {
 #[tokio::test]
 async fn dry_run_by_name_resolves_the_name_and_does_not_blame_aws() {
     let function = Function::canned([describe([])]).await;
-    let message = "Dry run: this would fail. There is no instance named web";
+    let message = "Dry run: this would fail. There is no instance named web (region eu-west-1)";
     function.stop("web&dry_run").await.refuses(404, "InvalidInstanceID.NotFound", message);
     let permitted = refusal("DryRunOperation", "Request would have succeeded, but DryRun flag is set.").status(412);
     let function = Function::canned([describe([named(A, "stopped", "web")]), permitted]).await;
@@ -112,7 +112,11 @@ async fn dry_run_by_name_resolves_the_name_and_does_not_blame_aws() {
 #[tokio::test]
 async fn unknown_name_is_404() {
     let function = Function::canned([describe([])]).await;
-    function.stop("web").await.refuses(404, "InvalidInstanceID.NotFound", "There is no instance named web");
+    function.stop("web").await.refuses(
+        404,
+        "InvalidInstanceID.NotFound",
+        "There is no instance named web (region eu-west-1)",
+    );
     assert_eq!(function.wire.only_request().action(), "DescribeInstances");
     // EC2 ignores case in a filter with wildcards; this function compares exactly.
     let function = Function::canned([describe([named(A, "running", "Web")])]).await;
@@ -139,7 +143,11 @@ async fn name_lookup_considers_visible_instances_only() {
     let function = Function::with_policies(policies, &[], [found, again, started()]).await;
     assert_eq!(function.start("web").await.json()["InstanceId"], A);
     let function = Function::with_policies(policies, &[], [describe([named(B, "running", "web")])]).await;
-    function.start("web").await.refuses(404, "InvalidInstanceID.NotFound", "There is no instance named web");
+    function.start("web").await.refuses(
+        404,
+        "InvalidInstanceID.NotFound",
+        "There is no instance named web (region eu-west-1)",
+    );
 }
 
 #[tokio::test]

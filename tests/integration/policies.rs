@@ -103,6 +103,19 @@ async fn example_small_launches_limits_type_count_and_region() {
 }
 
 #[tokio::test]
+async fn policy_sees_whether_a_launch_requires_imdsv2() {
+    let policy =
+        "permit (principal, action, resource) when { resource is Launch && resource.httpTokens == \"required\" };";
+    let path = "/ec2/create?region_name=eu-west-1&image_id=ami-abba916a";
+    for (setting, status, calls) in [("required", 200, 1), ("optional", 403, 0)] {
+        let variables = [("LAUNCH_HTTP_TOKENS", setting)];
+        let function = Function::with_policies(policy, &variables, [launched([instance(A)])]).await;
+        assert_eq!(function.post(path).await.status, status, "{setting}");
+        assert_eq!(function.wire.requests().len(), calls);
+    }
+}
+
+#[tokio::test]
 async fn one_forbidden_instance_fails_the_whole_request_before_any_change() {
     let both = describe([of_team(A, "blue"), of_team(B, "red")]);
     for ids in [format!("{A},{B}"), format!("{B},{A}")] {
@@ -115,7 +128,7 @@ async fn one_forbidden_instance_fails_the_whole_request_before_any_change() {
     // An instance that EC2 does not describe can't be permitted.
     let function = governed(&example("teams"), [describe([of_team(A, "blue")])]).await;
     let answer = function.stop(&format!("{A},{B}")).await;
-    answer.refuses(404, "InvalidInstanceID.NotFound", "There is no instance i-abba916b");
+    answer.refuses(404, "InvalidInstanceID.NotFound", "There is no instance i-abba916b (region eu-west-1)");
     assert_eq!(function.wire.actions(), ["DescribeInstances"]);
 }
 

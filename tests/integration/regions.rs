@@ -1,7 +1,7 @@
 //! All regions at once: `GET /regions`, and lists with `region_name=all`.
 
 use crate::support::xml::{Instance, describe, instance, refusal, regions};
-use crate::support::{A, B, Function, Response, Wire};
+use crate::support::{A, B, Fault, Function, Response, Wire};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,42 @@ async fn regions_lists_the_instances_of_each_allowed_region() {
     answer.is(200, &json!([{"name": "eu-west-1", "instances": counts}, {"name": "us-east-1", "instances": counts}]));
     let line = function.log_line();
     assert_eq!((&line["region"], &line["action"]), (&json!("all"), &json!("DescribeInstances")), "{line}");
+}
+
+#[tokio::test]
+async fn region_that_does_not_exist_is_invalid_in_every_dialect() {
+    let problem = "region must be a region that exists and is enabled; EC2 does not list us-east-9";
+    for (path, status, body) in [
+        (
+            "/ec2/list?region_name=us-east-9".to_owned(),
+            400,
+            json!({"Message": problem, "Error": "InvalidParameterValue"}),
+        ),
+        (format!("/instance/us-east-9/{A}"), 422, json!({"errors": [{"id": "region", "title": "Invalid region"}]})),
+        (
+            format!("/v1/{A}/attributes?region=us-east-9"),
+            400,
+            json!(format!("Required arguments not provided: {problem}")),
+        ),
+        ("/s3?region_name=us-east-9".to_owned(), 400, json!({"Message": problem, "Error": "InvalidParameterValue"})),
+    ] {
+        // All attempts of the SDK are cut, as by a network without such a host.
+        let function = Function::new(Wire::faulty(Fault::Cut, 3).await, &[]).await;
+        function.get(&path).await.is(status, &body);
+        let requests = function.wire.requests();
+        assert_eq!(requests.len(), 4, "{path}");
+        assert_eq!((requests[3].action().as_str(), requests[3].region()), ("DescribeRegions", "us-east-1"));
+    }
+}
+
+#[tokio::test]
+async fn change_that_finds_no_host_has_not_happened() {
+    // No server listens there, and the name resolves nowhere (RFC 6761).
+    for url in ["http://127.0.0.1:1", "http://nowhere.invalid"] {
+        let function = Function::with_variables(&[("AWS_ENDPOINT_URL", url)], []).await;
+        let answer = function.start(A).await;
+        answer.refuses(504, "EndpointUnreachable", "AWS could not be reached for ec2:StartInstances");
+    }
 }
 
 #[tokio::test]

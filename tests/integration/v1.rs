@@ -1,6 +1,6 @@
 //! `/v1`: documented defaults, statuses and texts, the 13 fields and every attribute.
 
-use crate::support::xml::{change, changed, describe, instance, launched, modified, refusal, throttled};
+use crate::support::xml::{change, changed, describe, instance, launched, modified, rebooted, refusal, throttled};
 use crate::support::{A, B, Function, HttpApiEvent, IMAGE, NO_INSTANCE, own_region};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
@@ -166,13 +166,14 @@ async fn stop_and_terminate_accept_force_and_use_the_default_region() {
 }
 
 #[tokio::test]
-async fn every_attribute_is_modified_in_both_spellings() {
+async fn every_attribute_is_modified_in_every_spelling() {
     let script = BASE64_STANDARD.encode("#!/bin/sh\n");
+    let devices = ["/dev/sda1=false", "xvdf=true", "/dev/sdb"];
     for (camel, snake, value, sent) in [
         ("instanceType", "instance_type", json!("t3.small"), vec!["InstanceType.Value=t3.small".to_owned()]),
         ("kernel", "kernel", json!("aki-abba916a"), vec!["Kernel.Value=aki-abba916a".to_owned()]),
         ("ramdisk", "ramdisk", json!("ari-abba916a"), vec!["Ramdisk.Value=ari-abba916a".to_owned()]),
-        ("userData", "user_data", json!("#!/bin/sh\n"), vec![format!("UserData.Value={script}")]),
+        ("userData", "user_data", json!(script), vec![format!("UserData.Value={script}")]),
         (
             "disableApiTermination",
             "disable_api_termination",
@@ -196,9 +197,22 @@ async fn every_attribute_is_modified_in_both_spellings() {
         ("ebsOptimized", "ebs_optimized", json!("True"), vec!["EbsOptimized.Value=true".to_owned()]),
         ("sriovNetSupport", "sriov_net_support", json!("simple"), vec!["SriovNetSupport.Value=simple".to_owned()]),
         ("enaSupport", "ena_support", json!(true), vec!["EnaSupport.Value=true".to_owned()]),
+        (
+            "blockDeviceMapping",
+            "block_device_mapping",
+            json!(devices),
+            [("1", "/dev/sda1", false), ("2", "xvdf", true), ("3", "/dev/sdb", true)]
+                .iter()
+                .flat_map(|(n, name, delete)| {
+                    let member = format!("BlockDeviceMapping.{n}");
+                    [format!("{member}.DeviceName={name}"), format!("{member}.Ebs.DeleteOnTermination={delete}")]
+                })
+                .collect(),
+        ),
     ] {
-        let function = Function::canned([modified(), modified()]).await;
-        for attribute in [camel, snake] {
+        let function = Function::canned([modified(), modified(), modified()]).await;
+        let capitalized = camel[..1].to_uppercase() + &camel[1..];
+        for attribute in [camel, snake, &capitalized] {
             let body = json!({"attribute": attribute, "value": value});
             function.put_json("/v1/i-abba916a/modify", &body).await.is(200, &json!(DONE));
             let mut expected = vec!["Action=ModifyInstanceAttribute".to_owned(), "InstanceId=i-abba916a".to_owned()];
@@ -237,11 +251,141 @@ async fn attributes_are_the_documented_fields_and_missing_values_are_null() {
     function.get("/v1/i-abba916a/attributes").await.is(
         200,
         &json!({
-            "id": "i-abba916a", "public_dns_name": null, "private_dns_name": null, "state": null, "state_code": null,
+            "id": "i-abba916a", "public_dns_name": "", "private_dns_name": null, "state": null, "state_code": null,
             "key_name": null, "instance_type": null, "launch_time": null, "image_id": null, "placement": null,
-            "placement_group": null, "private_ip_address": null, "ip_address": null,
+            "placement_group": "", "private_ip_address": null, "ip_address": null,
         }),
     );
+}
+
+#[tokio::test]
+async fn instance_id_is_another_name_of_the_field_id() {
+    let function = Function::canned(vec![describe([instance(A).state("running")]); 6]).await;
+    let attributes = format!("/v1/{A}/attributes");
+    function.get(&format!("{attributes}/instance_id")).await.is(200, &json!({"instance_id": A}));
+    for (filter, expected) in [
+        ("instance_id,state", json!({"instance_id": A, "state": "running"})),
+        ("state,,id,", json!({"id": A, "state": "running"})),
+        (",instance_id", json!({"instance_id": A})),
+    ] {
+        function.get(&format!("{attributes}?filter={filter}")).await.is(200, &expected);
+    }
+    for filter in [",", ""] {
+        let shown = function.get(&format!("{attributes}?filter={filter}")).await.json();
+        let shown = shown.as_object().unwrap();
+        assert_eq!((shown.len(), shown.contains_key("instance_id")), (13, false), "{filter:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_action_works_in_the_region_of_launches_unless_another_is_given() {
+    let variables = [("DEFAULT_REGION", "us-west-2"), ("LAUNCH_PLACEMENT", "eu-west-1c")];
+    let described = || describe([instance(A).state("running")]);
+    for (method, path, response) in [
+        ("PUT", "start".to_owned(), changed("StartInstances", [change(A)])),
+        ("PUT", "stop".to_owned(), changed("StopInstances", [change(A)])),
+        ("PUT", "terminate".to_owned(), changed("TerminateInstances", [change(A)])),
+        ("PUT", "reboot".to_owned(), rebooted()),
+        ("PUT", "modify?attribute=ebsOptimized&value=true".to_owned(), modified()),
+        ("GET", "attributes".to_owned(), described()),
+        ("GET", "attributes/state".to_owned(), described()),
+    ] {
+        let function = Function::with_variables(&variables, [response.clone(), response]).await;
+        let separator = if path.contains('?') { '&' } else { '?' };
+        for (query, region) in [(String::new(), "eu-west-1"), (format!("{separator}region=ap-south-1"), "ap-south-1")] {
+            let answer = function.call(method, &format!("/v1/{A}/{path}{query}")).await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+            assert_eq!(function.wire.only_request().region(), region, "{path}");
+        }
+    }
+    let variables = [("ALLOWED_REGIONS", "us-east-1"), ("LAUNCH_PLACEMENT", "eu-west-1c")];
+    let function = Function::without_aws(&variables).await;
+    let detail = "region is required: this deployment does not allow eu-west-1, the region of LAUNCH_PLACEMENT";
+    for path in [format!("{A}/stop"), "launch?ami=ami-abba916a&instance_type=t3.micro&placement=".to_owned()] {
+        let answer = function.put(&format!("/v1/{path}")).await;
+        answer.is(400, &json!(format!("Required arguments not provided: {detail}")));
+    }
+    function.assert_no_calls();
+}
+
+#[tokio::test]
+async fn launch_without_a_zone_is_in_the_region_of_launches_or_the_given_one() {
+    let function =
+        Function::with_variables(&[("LAUNCH_PLACEMENT", "eu-west-1c")], vec![launched([instance(A)]); 2]).await;
+    let launch = "/v1/launch?ami=ami-abba916a&instance_type=t3.micro&placement=";
+    for (query, region) in [("", "eu-west-1"), ("&region=us-west-2", "us-west-2")] {
+        function.put(&format!("{launch}{query}")).await.is(200, &json!([A]));
+        let request = function.wire.only_request();
+        assert_eq!(request.region(), region);
+        let form = request.form();
+        assert!(!form.iter().any(|line| line.starts_with("Placement.")), "{form:?}");
+    }
+}
+
+#[tokio::test]
+async fn empty_parameter_of_a_launch_means_none_and_not_the_default() {
+    let none = [
+        "Action=RunInstances",
+        "ImageId=ami-abba916a",
+        "InstanceType=t1.micro",
+        "MaxCount=1",
+        "MinCount=1",
+        "Version=2016-11-15",
+    ];
+    let names = ["key_name", "security_groups", "placement", "instance_initiated_shutdown_behavior", "ebs_optimized"];
+    let query: String = names.iter().map(|name| format!("&{name}=")).collect();
+    let function = Function::canned(vec![launched([instance(A)]); 3]).await;
+    let launch = "/v1/launch?ami=ami-abba916a&instance_type=t1.micro";
+    function.put(&format!("{launch}{query}")).await.is(200, &json!([A]));
+    assert_eq!(function.wire.only_request().launch(), none);
+    let mut body = json!({"ami": "ami-abba916a", "instance_type": "t1.micro"});
+    for name in names {
+        body[name] = json!("");
+    }
+    body["security_groups"] = json!([]);
+    function.put_json("/v1/launch", &body).await.is(200, &json!([A]));
+    assert_eq!(function.wire.only_request().launch(), none);
+    // Null is "not given".
+    let body = json!({"ami": "ami-abba916a", "instance_type": "t1.micro", "key_name": null});
+    function.put_json("/v1/launch", &body).await.is(200, &json!([A]));
+    assert!(function.wire.only_request().launch().contains(&"KeyName=scalacity_dev1".to_owned()));
+    let answer = function.put(&format!("{launch}&key_name=&key_name=demo")).await;
+    answer.is(400, &json!("Required arguments not provided: key_name is given twice, with different values"));
+    function.assert_no_calls();
+}
+
+#[tokio::test]
+async fn user_data_is_modified_in_base64_and_cleared_by_an_empty_value() {
+    let function = Function::canned(vec![modified(); 4]).await;
+    let path = format!("/v1/{A}/modify?attribute=userData&value=");
+    let wrapped = "aGVs%0D%0AbG8=%0A";
+    for (value, sent) in [("aGVsbG8=", "aGVsbG8="), (wrapped, "aGVsbG8="), ("AP8%2B", "AP8+"), ("", "")] {
+        function.put(&format!("{path}{value}")).await.is(200, &json!(DONE));
+        let form = function.wire.only_request().form();
+        assert!(form.contains(&format!("UserData.Value={sent}")), "{value}: {form:?}");
+    }
+    // A plus sign of a query is a space: the value would be another one.
+    for value in ["hello", "#!/bin/sh", "aGVsbG8", "AP8+", "%20"] {
+        let answer = function.put(&format!("{path}{}", value.replace('#', "%23"))).await;
+        answer.is(400, &json!("Required arguments not provided: value must be base64 for userData"));
+    }
+    let answer = function.put(&format!("/v1/{A}/modify?attribute=userData")).await;
+    answer.is(400, &json!("Required arguments not provided: value is required"));
+    function.assert_no_calls();
+}
+
+#[tokio::test]
+async fn missing_instance_is_404_and_names_the_region() {
+    let refused = || refusal("InvalidInstanceID.NotFound", "The instance ID 'i-abba916a' does not exist");
+    let function = Function::with_variables(&[("LAUNCH_PLACEMENT", "eu-west-1c")], vec![refused(); 2]).await;
+    for (query, region) in [("", "eu-west-1"), ("?region=us-west-2", "us-west-2")] {
+        let answer = function.put(&format!("/v1/{A}/start{query}")).await;
+        let text = format!("Instance ID not found: The instance ID 'i-abba916a' does not exist (region {region})");
+        answer.is(404, &json!(text));
+    }
+    let function = Function::canned([describe([])]).await;
+    let answer = function.get("/v1/web/attributes").await;
+    answer.is(404, &json!("Instance ID not found: There is no instance named web (region us-east-1)"));
 }
 
 #[tokio::test]
@@ -249,7 +393,7 @@ async fn invalid_input_is_400_with_the_documented_text_without_a_call_to_aws() {
     let function = Function::without_aws(&[("ALLOWED_REGIONS", "us-east-1,us-west-2")]).await;
     let launch = "ami=ami-abba916a&instance_type=t3.micro";
     let fields = "must be of id, public_dns_name, private_dns_name, state, state_code, key_name, instance_type, launch_time, \
-        image_id, placement, placement_group, private_ip_address, ip_address";
+        image_id, placement, placement_group, private_ip_address, ip_address, instance_id";
     let large = "x".repeat(16 * 1024 + 1);
     let modify = |attribute: &str, value: &str| format!("i-abba916a/modify?attribute={attribute}&value={value}");
     for (method, path, detail) in [
@@ -303,7 +447,6 @@ async fn invalid_input_is_400_with_the_documented_text_without_a_call_to_aws() {
             "region must be a region that this deployment allows",
         ),
         ("PUT", "i-abba916a/stop?force=maybe".to_owned(), "force must be true or false"),
-        ("GET", "i-abba916a/attributes?filter=,,".to_owned(), "filter has an empty item"),
         ("GET", "i-abba916a/attributes?filter=id,colour".to_owned(), &format!("filter {fields}")),
         ("GET", "i-abba916a/attributes/colour".to_owned(), &format!("field {fields}")),
         ("PUT", "i-abba916a/modify?value=x".to_owned(), "attribute is required"),
@@ -314,13 +457,13 @@ async fn invalid_input_is_400_with_the_documented_text_without_a_call_to_aws() {
             "PUT",
             modify("colour", "red"),
             "attribute must be one of instanceType, kernel, ramdisk, userData, disableApiTermination, \
-            instanceInitiatedShutdownBehavior, sourceDestCheck, groupSet, ebsOptimized, sriovNetSupport, enaSupport, disableApiStop",
+            instanceInitiatedShutdownBehavior, sourceDestCheck, groupSet, ebsOptimized, sriovNetSupport, enaSupport, disableApiStop, blockDeviceMapping",
         ),
         (
             "PUT",
-            modify("InstanceType", "t3.micro"),
+            modify("INSTANCETYPE", "t3.micro"),
             "attribute must be one of instanceType, kernel, ramdisk, userData, disableApiTermination, \
-            instanceInitiatedShutdownBehavior, sourceDestCheck, groupSet, ebsOptimized, sriovNetSupport, enaSupport, disableApiStop",
+            instanceInitiatedShutdownBehavior, sourceDestCheck, groupSet, ebsOptimized, sriovNetSupport, enaSupport, disableApiStop, blockDeviceMapping",
         ),
         ("PUT", modify("instanceType", "huge"), "value must be an instance type such as t3.micro"),
         ("PUT", modify("sourceDestCheck", "maybe"), "value must be true or false"),
@@ -332,7 +475,17 @@ async fn invalid_input_is_400_with_the_documented_text_without_a_call_to_aws() {
         ("PUT", modify("kernel", "aki-xyz"), "value must be a kernel's ID (aki-...)"),
         ("PUT", modify("ramdisk", "x"), "value must be a RAM disk's ID (ari-...)"),
         ("PUT", modify("sriovNetSupport", "complex"), "value must be simple"),
-        ("PUT", modify("userData", &large), "value has more than 16384 bytes"),
+        ("PUT", modify("userData", &BASE64_STANDARD.encode(&large)), "value has more than 16384 bytes"),
+        (
+            "PUT",
+            modify("blockDeviceMapping", "/dev/sda1=no"),
+            "value must be a device with =true or =false (delete on termination), such as /dev/sda1=false",
+        ),
+        (
+            "PUT",
+            modify("blockDeviceMapping", "=false"),
+            "value must be a device with =true or =false (delete on termination), such as /dev/sda1=false",
+        ),
         ("PUT", modify("instanceInitiatedShutdownBehavior", "Stop"), "value must be stop or terminate"),
     ] {
         let answer = function.call(method, &format!("/v1/{path}")).await;
@@ -383,7 +536,7 @@ async fn error_of_ec2_is_404_for_an_unknown_instance_and_408_otherwise() {
             400,
             "InvalidInstanceID.NotFound",
             "The instance ID does not exist",
-            (404, "Instance ID not found: The instance ID does not exist".to_owned()),
+            (404, "Instance ID not found: The instance ID does not exist (region us-east-1)".to_owned()),
         ),
         (start, 400, "IncorrectInstanceState", "no", (408, format!("{modifying}: no"))),
         (start, 400, "InvalidParameterValue", "no", (408, format!("{modifying}: no"))),

@@ -1,7 +1,7 @@
 //! `wait=SECONDS`: responses that wait for the state that a change leads to.
 
 use crate::support::xml::{Instance, change, changed, describe, instance, launched, no_response, refusal, tagged};
-use crate::support::{A, Function, HttpApiEvent, Response};
+use crate::support::{A, B, Function, HttpApiEvent, Response};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -54,6 +54,53 @@ async fn launch_waits_for_running_instances_in_every_dialect() {
     let function = Function::canned([stopping(), tagged(), describe([in_state("stopped")])]).await;
     let answer = function.post(&format!("/instance/eu-west-1/{A}/stop?wait=5")).await;
     assert_eq!((answer.status, answer.headers.get("warning")), (204, None));
+}
+
+#[tokio::test]
+async fn launch_that_waits_answers_with_the_last_description_only() {
+    let launching = |id| instance(id).state("pending").with("dnsName", "").with("privateIpAddress", "10.0.0.5");
+    let described = |id, address: &str| {
+        instance(id)
+            .state("running")
+            .instance_type("t3.micro")
+            .with("privateIpAddress", "10.0.0.6")
+            .with("ipAddress", address)
+            .with("dnsName", format!("ec2-{}.compute-1.amazonaws.com", address.replace('.', "-")))
+            .tag("Name", "web")
+    };
+    let function = Function::canned([
+        launched([launching(A), launching(B)]),
+        describe([described(B, "203.0.113.26"), launching(A)]),
+        describe([described(A, "203.0.113.25"), described(B, "203.0.113.27")]),
+    ])
+    .await;
+    let answer = function.post(&format!("{CREATE}&MaxCount=2&wait=12")).await;
+    assert_eq!((answer.status, answer.headers.get("warning")), (200, None));
+    let instances = answer.json();
+    for (n, id, address, name) in [
+        (0, A, "203.0.113.25", "ec2-203-0-113-25.compute-1.amazonaws.com"),
+        (1, B, "203.0.113.27", "ec2-203-0-113-27.compute-1.amazonaws.com"),
+    ] {
+        let instance = &instances[n];
+        assert_eq!(instance["InstanceId"], id);
+        assert_eq!(instance["State"], json!({"Code": 16, "Name": "running"}));
+        assert_eq!(instance["PublicIpAddress"], address);
+        assert_eq!(instance["PublicDnsName"], name);
+        assert_eq!(instance["PrivateIpAddress"], "10.0.0.6");
+        assert_eq!(instance["Tags"], json!([{"Key": "Name", "Value": "web"}]));
+    }
+    assert_eq!(function.wire.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn launch_whose_wait_expires_answers_with_the_last_description() {
+    let described = instance(A).state("pending").with("privateIpAddress", "10.0.0.6");
+    let launching = instance(A).state("pending").with("keyName", "demo");
+    let function =
+        Function::canned([launched([launching]), describe([described.clone()]), describe([described])]).await;
+    let answer = function.post(&format!("{CREATE}&wait=1")).await;
+    assert_eq!((answer.status, &answer.json()["PrivateIpAddress"]), (200, &json!("10.0.0.6")));
+    assert_eq!(answer.headers["warning"], format!("299 - \"1 of 1 not running: {A} pending\""));
 }
 
 #[tokio::test]

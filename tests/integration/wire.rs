@@ -60,7 +60,7 @@ async fn each_error_code_of_ec2_has_its_status() {
             "InvalidInstanceID.NotFound",
             "The instance ID 'i-1' does not exist",
             404,
-            "The instance ID 'i-1' does not exist".to_owned(),
+            "The instance ID 'i-1' does not exist (region eu-west-1)".to_owned(),
         ),
         (
             400,
