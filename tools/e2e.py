@@ -17,6 +17,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -268,11 +269,23 @@ class Docker:
         return child, f"{url}/2015-03-31/functions/Ec2ControlApi/invocations"
 
 
+def qemu(architecture):
+    """The command that runs a binary of another architecture: qemu-user, with its C library."""
+    machine = {"arm64": "aarch64", "x86_64": "x86_64"}[architecture]
+    command, libraries = shutil.which(f"qemu-{machine}"), Path(f"/usr/{machine}-linux-gnu")
+    if not command or not libraries.is_dir():
+        sys.exit(f"{architecture} needs qemu-{machine} and a C library in {libraries} (Debian: qemu-user, libc6-arm64-cross)")
+    return [command, "-L", libraries]
+
+
 class Emulator:
     """Lambda's Runtime Interface Emulator alone, as it comes with SAM."""
 
     name = "Lambda's Runtime Interface Emulator, without a container"
     host = "127.0.0.1"
+
+    def __init__(self, runner=()):
+        self.runner = runner  # the command that runs the function's binary
 
     def moto_host(self):
         return self.host
@@ -287,7 +300,7 @@ class Emulator:
         }
         child = programs.start(
             [emulator, "--runtime-interface-emulator-address", f"{self.host}:{port}",
-             "--runtime-api-address", f"{self.host}:{runtime_port}", BUILT / "bootstrap"],
+             "--runtime-api-address", f"{self.host}:{runtime_port}", *self.runner, BUILT / "bootstrap"],
             "emulator", cwd=BUILT, env=environment,
         )
         wait_for(self.host, port, child)
@@ -352,6 +365,7 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--image", default="", help="image of the container; without: the one that SAM pulls")
     arguments.add_argument("--without-docker", action="store_true", help="use the emulator even where Docker is")
+    arguments.add_argument("--architecture", default=ARCHITECTURE, help="of the built function (default: this machine's)")
     asked = arguments.parse_args()
     if not (BUILT / "bootstrap").exists():
         sys.exit("There is no built function: make build-local")
@@ -359,8 +373,11 @@ def main():
     if untold:
         sys.exit(f"events/ and the story differ: {', '.join(sorted(untold))}")
 
-    missing = "--without-docker was given" if asked.without_docker else Docker.missing(asked.image)
-    way = Emulator() if missing else Docker(asked.image)
+    if asked.architecture != ARCHITECTURE:
+        missing, way = f"{asked.architecture} under qemu-user", Emulator(qemu(asked.architecture))
+    else:
+        missing = "--without-docker was given" if asked.without_docker else Docker.missing(asked.image)
+        way = Emulator() if missing else Docker(asked.image)
     banner = f"{way.name}" + (f" - NOT in a container: {missing}" if missing else "")
     print(f"=== end to end in {banner}", flush=True)
     tally, values = Tally(), {"image": IMAGE}
