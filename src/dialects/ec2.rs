@@ -1,7 +1,6 @@
 //! `/ec2/*`: the dialect of python-boto3-api (Flask and boto3), and the EC2 part of boto's tutorial.
 //!
-//! Parameters come from the query string, a JSON object or a form. Instances are described as boto3
-//! does it.
+//! Parameters come from the query string or the body. Instances are described as boto3 does it.
 
 use super::boto3::{
     Boto3Change, Boto3Id, Boto3Instance, Boto3Permissions, Boto3Reservation, ERROR_BODY, SAMPLE_ID, encode_error,

@@ -28,7 +28,9 @@ pub fn normalize(name: String, value: Value) -> Result<Option<(String, Value)>, 
         // Null is neither true nor false.
         return Ok(Some((DRY_RUN.to_owned(), value)));
     }
-    if name.split(['[', ']', '.']).any(is_dry_run) || !name.starts_with("tag:") && has_dry_run(&value) {
+    // The key of a tag is the caller's choice.
+    let in_name = !name.starts_with("tag:") && name.split(['[', ']', '.']).any(is_dry_run);
+    if in_name || has_dry_run(&value) {
         let message = format!("{name} holds dry_run, which must be a parameter of its own");
         return Err(Error::new(Kind::Invalid, "UnknownParameter", message));
     }
@@ -78,6 +80,12 @@ pub const PRINTABLE_ITEM: &str = r"^[^,\s\u0000-\u0008\u000b\u000e-\u001f\u007f-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ok_a_tag_may_have_any_key() {
+        let name = "tag:app.dry_run".to_owned();
+        assert_eq!(normalize(name.clone(), "x".into()).unwrap(), Some((name, "x".into())));
+    }
 
     #[test]
     fn a_name_that_means_dry_run_is_one_in_every_spelling() {
