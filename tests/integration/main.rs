@@ -18,6 +18,7 @@ mod csv;
 mod drift;
 mod dry_run;
 mod ec2;
+mod error_codes;
 mod events;
 mod faults;
 mod generated;
