@@ -9,7 +9,7 @@ use super::boto3::{
 };
 use super::columns::{DOCUMENTED_MEMBERS, MEMBERS, Member, documented_members, list_schema, table};
 use super::common::{
-    self, DRY_RUN, DRY_RUN_LAUNCH_OK, DRY_RUN_OK, LAUNCH_TAG, LIST_HEADERS, MAX_GROUPS, MAX_INSTANCES, WAIT,
+    self, DRY_RUN, DRY_RUN_LAUNCH_OK, DRY_RUN_OK, LAUNCH_TAG, LIST_HEADERS, MAX_GROUPS, MAX_INSTANCES, PageToken, WAIT,
     encode_dry_run, encode_list, sample_instance, split_groups,
 };
 use crate::error::Error;
@@ -282,7 +282,7 @@ const MAX_RESULTS: Param<u32> =
     Param::optional("max_results", "One page of at most this many, 5 to 1000, instead of all that fits.")
         .range(INSTANCE_PAGE_SIZES)
         .example("100");
-const NEXT_TOKEN: Param<String> =
+const NEXT_TOKEN: Param<PageToken> =
     Param::optional("next_token", "Go on where an earlier answer's header x-next-token says.");
 
 /// A region, or all that the deployment allows.
@@ -459,7 +459,8 @@ fn query(input: &Input<'_>) -> Result<(Vec<InstanceRef>, InstanceQuery), Error> 
         let problem = format!("and the other filters have more than {MAX_FILTER_VALUES} values together");
         return Err(Error::invalid(parameter, problem));
     }
-    let (max_results, next_token) = (input.optional(MAX_RESULTS)?, input.optional(NEXT_TOKEN)?);
+    let max_results = input.optional(MAX_RESULTS)?;
+    let next_token = input.optional(NEXT_TOKEN)?.map(|token| token.0);
     Ok((instances, InstanceQuery { instance_ids: Vec::new(), filters, max_results, next_token }))
 }
 

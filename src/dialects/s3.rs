@@ -3,7 +3,7 @@
 
 use super::boto3::{ERROR_BODY, encode_error};
 use super::common::{
-    self, DRY_RUN, DryRunBody, LIST_HEADERS, dry_run_response, encode_dry_run, encode_list, encode_rows,
+    self, DRY_RUN, DryRunBody, LIST_HEADERS, PageToken, dry_run_response, encode_dry_run, encode_list, encode_rows,
     rfc3339_milliseconds, sample_time,
 };
 use crate::aws::s3::PRESIGNED_FOR;
@@ -153,7 +153,7 @@ const MAX_RESULTS: Param<u32> =
     Param::optional("max_results", "One page of at most this many, 1 to 1000, instead of all that fits.")
         .range(OBJECT_PAGE_SIZES)
         .example("100");
-const NEXT_TOKEN: Param<String> =
+const NEXT_TOKEN: Param<PageToken> =
     Param::optional("next_token", "Go on where an earlier answer's header x-next-token says.");
 const PRESIGN: Param<bool> =
     Param::optional("presign", "1 to get a URL for the bytes, which then do not pass through the function.");
@@ -228,7 +228,7 @@ fn list_objects(input: &Input<'_>) -> Decoded {
         bucket: bucket(input)?,
         prefix: input.optional(PREFIX)?,
         max_results: input.optional(MAX_RESULTS)?,
-        next_token: input.optional(NEXT_TOKEN)?,
+        next_token: input.optional(NEXT_TOKEN)?.map(|token| token.0),
     };
     let csv = prefers_csv(input.headers);
     let sink = Table::new(&OBJECT_COLUMNS, csv).rows(std::slice::from_ref);

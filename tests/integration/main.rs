@@ -41,6 +41,7 @@ mod s3;
 mod secrets;
 mod start;
 mod support;
+mod tokens;
 mod trace;
 mod v1;
 mod wait;
