@@ -4,9 +4,11 @@ pub mod ambiguity;
 pub mod call_stats;
 pub mod ec2;
 pub mod errors;
+mod header_relay;
 #[cfg(test)]
 pub(crate) mod replay;
 pub mod s3;
+mod s3_errors;
 pub mod sdk;
 pub mod tls;
 pub(crate) mod warm_up_client;

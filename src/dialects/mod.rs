@@ -8,5 +8,6 @@ pub mod ec2;
 pub mod instance;
 pub mod regions;
 pub mod s3;
+mod s3_headers;
 pub mod v1;
 mod v1_attributes;

@@ -38,6 +38,7 @@ mod permissions;
 mod policies;
 mod regions;
 mod s3;
+mod s3_headers;
 mod secrets;
 mod start;
 mod support;
