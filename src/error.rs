@@ -26,12 +26,16 @@ pub enum Kind {
     MethodNotAllowed,
     /// The request is fine, but the resource's state does not allow it.
     Conflict,
-    /// Idempotency key reused with different parameters.
-    IdempotencyMismatch,
+    /// A condition of the request, such as `If-Match`, does not hold.
+    PreconditionFailed,
     /// The body is larger than the route takes.
     TooLarge,
     /// The body has a type or an encoding that the route does not take.
     UnsupportedMediaType,
+    /// The object has no bytes in the range of the request.
+    RangeNotSatisfiable,
+    /// Idempotency key reused with different parameters.
+    IdempotencyMismatch,
     /// AWS asks to slow down.
     Throttled,
     /// A bug in this function.

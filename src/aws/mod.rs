@@ -4,10 +4,12 @@ pub mod ambiguity;
 pub mod call_stats;
 pub mod ec2;
 pub mod errors;
+mod header_relay;
 pub mod instance_details;
 #[cfg(test)]
 pub(crate) mod replay;
 pub mod s3;
+mod s3_errors;
 pub mod sdk;
 pub mod tls;
 pub(crate) mod warm_up_client;

@@ -2,13 +2,18 @@
 
 use super::ambiguity::AmbiguousOutcome;
 use super::call_stats::{CallInterceptor, start_timer};
-use super::sdk::{AwsOutput, Clients, to_error, to_offset_date_time};
+use super::header_relay::HeaderRelay;
+use super::s3_errors::to_s3_error;
+use super::sdk::{AwsOutput, Clients, to_offset_date_time};
 use crate::error::{Error, Kind};
 use crate::model::{
-    Bucket, BucketInfo, Object, ObjectInfo, ObjectKey, ObjectPage, ObjectQuery, PresignedMethod, Region,
+    Bucket, BucketInfo, CHECKSUM_HEADERS, Object, ObjectHeaders, ObjectInfo, ObjectKey, ObjectPage, ObjectQuery,
+    ObjectResponse, PresignedMethod, Region,
 };
 use aws_config::SdkConfig;
+use aws_sdk_s3::config::RequestChecksumCalculation;
 use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::RequestId;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
@@ -32,8 +37,10 @@ type Result<T> = std::result::Result<AwsOutput<T>, Error>;
 
 /// The result of a download.
 pub enum Download {
-    /// The object.
-    Object(Object),
+    /// The object, or the range of it that was asked for.
+    Object(ObjectResponse),
+    /// The caller has it already, by a condition of the request.
+    NotModified(ObjectHeaders),
     /// The object is larger than the given limit; it was not read.
     TooLarge,
 }
@@ -64,7 +71,7 @@ impl S3 {
         let (mut buckets, mut token) = (Vec::new(), None);
         loop {
             let sent = client.list_buckets().prefix(prefix).set_continuation_token(token).send().await;
-            let output = sent.map_err(|error| to_error("s3:ListAllMyBuckets", &error))?;
+            let output = sent.map_err(|error| to_s3_error("s3:ListAllMyBuckets", region, &error))?;
             let request_id = output.request_id().map(str::to_owned);
             for bucket in output.buckets.unwrap_or_default() {
                 let name = bucket.name.unwrap_or_default();
@@ -102,7 +109,7 @@ impl S3 {
         }
         let outcome = AmbiguousOutcome::default();
         let sent = call.customize().interceptor(outcome.clone()).config_override(once()).send().await;
-        let output = sent.map_err(|error| outcome.mark(to_error("s3:CreateBucket", &error)))?;
+        let output = sent.map_err(|error| outcome.mark(to_s3_error("s3:CreateBucket", region, &error)))?;
         Ok(AwsOutput { request_id: output.request_id().map(str::to_owned), value: () })
     }
 
@@ -114,7 +121,7 @@ impl S3 {
         let call = self.client(region).delete_bucket().bucket(bucket.as_str());
         let outcome = AmbiguousOutcome::default();
         let sent = call.customize().interceptor(outcome.clone()).config_override(once()).send().await;
-        let output = sent.map_err(|error| outcome.mark(to_error("s3:DeleteBucket", &error)))?;
+        let output = sent.map_err(|error| outcome.mark(to_s3_error("s3:DeleteBucket", region, &error)))?;
         Ok(AwsOutput { request_id: output.request_id().map(str::to_owned), value: () })
     }
 
@@ -132,7 +139,7 @@ impl S3 {
             .set_continuation_token(query.next_token.clone())
             .send()
             .await;
-        let output = sent.map_err(|error| to_error("s3:ListBucket", &error))?;
+        let output = sent.map_err(|error| to_s3_error("s3:ListBucket", region, &error))?;
         let request_id = output.request_id().map(str::to_owned);
         let object = |object: aws_sdk_s3::types::Object| ObjectInfo {
             key: object.key.unwrap_or_default(),
@@ -140,15 +147,28 @@ impl S3 {
             last_modified: object.last_modified.and_then(to_offset_date_time),
         };
         let objects = output.contents.unwrap_or_default().into_iter().map(object).collect();
-        Ok(AwsOutput { value: ObjectPage { objects, next_token: output.next_continuation_token }, request_id })
+        let next_token = output.next_continuation_token.filter(|token| !token.is_empty());
+        Ok(AwsOutput { value: ObjectPage { objects, next_token }, request_id })
     }
 
-    /// Stores an object, over an object of the same key.
+    /// Stores an object, over an object of the same key unless a condition forbids it. Returns the
+    /// headers of the response.
     ///
     /// # Errors
     /// S3's refusal, or no usable response.
-    pub async fn put_object(&self, region: &Region, bucket: &Bucket, key: &ObjectKey, object: &Object) -> Result<()> {
-        let outcome = AmbiguousOutcome::default();
+    pub async fn put_object(
+        &self,
+        region: &Region,
+        bucket: &Bucket,
+        key: &ObjectKey,
+        object: &Object,
+    ) -> Result<ObjectHeaders> {
+        let (outcome, relay) = (AmbiguousOutcome::default(), HeaderRelay::new(object.headers.clone()));
+        let mut config = aws_sdk_s3::config::Builder::new();
+        if object.headers.iter().any(|(name, _)| CHECKSUM_HEADERS.contains(name)) {
+            // S3 takes one checksum: the caller's instead of the SDK's.
+            config = config.request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
+        }
         let sent = self
             .client(region)
             .put_object()
@@ -157,14 +177,16 @@ impl S3 {
             .set_content_type(object.content_type.clone())
             .body(ByteStream::from(object.content.clone()))
             .customize()
+            .config_override(config)
             .interceptor(outcome.clone())
+            .interceptor(relay.clone())
             .send()
             .await;
-        let output = sent.map_err(|error| outcome.mark(to_error("s3:PutObject", &error)))?;
-        Ok(AwsOutput { request_id: output.request_id().map(str::to_owned), value: () })
+        let output = sent.map_err(|error| outcome.mark(to_s3_error("s3:PutObject", region, &error)))?;
+        Ok(AwsOutput { request_id: output.request_id().map(str::to_owned), value: relay.received().1 })
     }
 
-    /// Reads an object of at most `max_size` bytes.
+    /// Reads an object of at most `max_size` bytes. `headers` are conditions and a range.
     ///
     /// # Errors
     /// S3's refusal, or no usable response.
@@ -173,11 +195,21 @@ impl S3 {
         region: &Region,
         bucket: &Bucket,
         key: &ObjectKey,
+        headers: &ObjectHeaders,
         max_size: usize,
     ) -> Result<Download> {
         let action = "s3:GetObject";
-        let sent = self.client(region).get_object().bucket(bucket.as_str()).key(key.as_str()).send().await;
-        let output = sent.map_err(|error| to_error(action, &error))?;
+        let relay = HeaderRelay::new(headers.clone());
+        let call = self.client(region).get_object().bucket(bucket.as_str()).key(key.as_str());
+        let sent = call.customize().interceptor(relay.clone()).send().await;
+        let (status, headers) = relay.received();
+        let output = match sent {
+            Err(error) if is_not_modified(&error) => {
+                let request_id = error.request_id().map(str::to_owned);
+                return Ok(AwsOutput { value: Download::NotModified(headers), request_id });
+            }
+            sent => sent.map_err(|error| to_s3_error(action, region, &error))?,
+        };
         let request_id = output.request_id().map(str::to_owned);
         let length = output.content_length.and_then(|length| usize::try_from(length).ok());
         if length.is_none_or(|length| length > max_size) {
@@ -189,23 +221,59 @@ impl S3 {
             let error = Error::new(Kind::Unreachable, "IncompleteAnswer", message).caused_by(error.to_string());
             Error { by_aws: true, aws_request_id: request_id.clone(), ..error }
         })?;
-        let object = Object { content: content.to_vec(), content_type: output.content_type, etag: output.e_tag };
+        let object = ObjectResponse { status, headers, content: content.to_vec() };
         Ok(AwsOutput { value: Download::Object(object), request_id })
     }
 
-    /// Deletes an object. Succeeds if the object does not exist.
+    /// Reads the headers of an object, of any size. `headers` are conditions and a range.
     ///
     /// # Errors
     /// S3's refusal, or no usable response.
-    pub async fn delete_object(&self, region: &Region, bucket: &Bucket, key: &ObjectKey) -> Result<()> {
-        let outcome = AmbiguousOutcome::default();
+    pub async fn head_object(
+        &self,
+        region: &Region,
+        bucket: &Bucket,
+        key: &ObjectKey,
+        headers: &ObjectHeaders,
+    ) -> Result<Download> {
+        let relay = HeaderRelay::new(headers.clone());
+        let call = self.client(region).head_object().bucket(bucket.as_str()).key(key.as_str());
+        let sent = call.customize().interceptor(relay.clone()).send().await;
+        let (status, headers) = relay.received();
+        match sent {
+            Err(error) if is_not_modified(&error) => {
+                let request_id = error.request_id().map(str::to_owned);
+                Ok(AwsOutput { value: Download::NotModified(headers), request_id })
+            }
+            Err(error) => Err(to_s3_error("s3:GetObject", region, &error)),
+            Ok(output) => {
+                let object = ObjectResponse { status, headers, content: Vec::new() };
+                let request_id = output.request_id().map(str::to_owned);
+                Ok(AwsOutput { value: Download::Object(object), request_id })
+            }
+        }
+    }
+
+    /// Deletes an object, if the conditions in `headers` hold. Succeeds if the object does not exist.
+    ///
+    /// # Errors
+    /// S3's refusal, or no usable response.
+    pub async fn delete_object(
+        &self,
+        region: &Region,
+        bucket: &Bucket,
+        key: &ObjectKey,
+        headers: &ObjectHeaders,
+    ) -> Result<()> {
+        let (outcome, relay) = (AmbiguousOutcome::default(), HeaderRelay::new(headers.clone()));
         let call = self.client(region).delete_object().bucket(bucket.as_str()).key(key.as_str());
-        let sent = call.customize().interceptor(outcome.clone()).send().await;
-        let output = sent.map_err(|error| outcome.mark(to_error("s3:DeleteObject", &error)))?;
+        let sent = call.customize().interceptor(outcome.clone()).interceptor(relay).send().await;
+        let output = sent.map_err(|error| outcome.mark(to_s3_error("s3:DeleteObject", region, &error)))?;
         Ok(AwsOutput { request_id: output.request_id().map(str::to_owned), value: () })
     }
 
-    /// Presigns a URL whose holder may put or get the object for [`PRESIGNED_FOR`]. Calls nothing.
+    /// Presigns a URL whose holder may put or get the object for [`PRESIGNED_FOR`]. The headers are part
+    /// of the signature: who uses the URL has to send them. Calls nothing.
     ///
     /// # Errors
     /// There are no credentials.
@@ -215,21 +283,30 @@ impl S3 {
         method: PresignedMethod,
         bucket: &Bucket,
         key: &ObjectKey,
+        headers: &ObjectHeaders,
     ) -> std::result::Result<String, Error> {
         let client = self.client(region);
+        let relay = HeaderRelay::new(headers.clone());
         let expiry = PresigningConfig::expires_in(PRESIGNED_FOR).map_err(|error| Error::internal(error.to_string()))?;
         let request = match method {
             PresignedMethod::Get => {
                 let call = client.get_object().bucket(bucket.as_str()).key(key.as_str());
-                call.presigned(expiry).await.map_err(|error| to_error("s3:GetObject", &error))?
+                let presigned = call.customize().interceptor(relay).presigned(expiry).await;
+                presigned.map_err(|error| to_s3_error("s3:GetObject", region, &error))?
             }
             PresignedMethod::Put => {
                 let call = client.put_object().bucket(bucket.as_str()).key(key.as_str());
-                call.presigned(expiry).await.map_err(|error| to_error("s3:PutObject", &error))?
+                let presigned = call.customize().interceptor(relay).presigned(expiry).await;
+                presigned.map_err(|error| to_s3_error("s3:PutObject", region, &error))?
             }
         };
         Ok(request.uri().to_owned())
     }
+}
+
+/// Whether S3 answered 304: to the SDK that is an error.
+fn is_not_modified<E>(error: &SdkError<E>) -> bool {
+    error.raw_response().is_some_and(|response| response.status().as_u16() == 304)
 }
 
 /// One attempt only. After a lost response, a second attempt to create a bucket would find it taken,

@@ -6,13 +6,14 @@ use crate::http::reply::Reply;
 use crate::http::route::{Input, Response};
 use crate::http::rows::Rows;
 use crate::model::{
-    Action, Instance, MAX_TAG_VALUE_LEN, Region, SecurityGroup, SecurityGroupId, SecurityGroupRef, State, Tag,
+    Action, FromText, Instance, MAX_TAG_VALUE_LEN, Region, SecurityGroup, SecurityGroupId, SecurityGroupRef, State, Tag,
 };
 use crate::operations::DryRun;
 use crate::operations::Operation as _;
 use crate::operations::change_state::StopInstances;
 use crate::operations::launch::{OWN_TAGS, RunInstances};
 use crate::operations::paging::List;
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -137,11 +138,40 @@ pub(super) const fn dry_run_response(example: fn() -> Value) -> Response {
     Response::json::<DryRunBody>(200, "A dry run: it would be permitted, and nothing was done.", example)
 }
 
+/// A token of AWS, in characters that a URL takes as they are. Most of AWS's tokens have others, such
+/// as `+`, which a query turns into a blank.
+pub(super) struct PageToken(pub(super) String);
+
+impl PageToken {
+    /// What an encoded token begins with. No token of AWS does.
+    const ENCODED: char = '~';
+
+    fn encode(token: &str) -> String {
+        let unreserved = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+        if token.bytes().all(unreserved) {
+            return token.to_owned();
+        }
+        format!("{}{}", Self::ENCODED, BASE64_URL_SAFE_NO_PAD.encode(token))
+    }
+}
+
+impl FromText for PageToken {
+    const PATTERN: &'static str = "";
+    const EXPECTED: &'static str = "what an earlier answer's header x-next-token says";
+    const EXAMPLE: &'static str = "";
+
+    /// Decodes a token. One that is not encoded is AWS's own, as answers had it in earlier versions.
+    fn from_text(text: &str) -> Option<Self> {
+        let Some(encoded) = text.strip_prefix(Self::ENCODED) else { return Some(Self(text.replace(' ', "+"))) };
+        String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(encoded).ok()?).ok().map(Self)
+    }
+}
+
 /// Encodes a list, with the token of its rest in a header.
 pub(super) fn encode_list<T>(csv: bool) -> impl FnOnce(List<Rows<T>>) -> Reply + Send + 'static {
     move |list| {
         let reply = encode_rows(list.sink.finish(), csv);
-        list.next_token.into_iter().fold(reply, |reply, token| reply.with("x-next-token", token))
+        list.next_token.into_iter().fold(reply, |reply, token| reply.with("x-next-token", PageToken::encode(&token)))
     }
 }
 
@@ -191,4 +221,29 @@ pub(super) fn sample_time() -> Option<OffsetDateTime> {
 
 pub(super) fn sample_state(code: u8, name: &str) -> State {
     State { code: Some(code), name: Some(name.to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_have_url_safe_characters_and_lead_back_to_those_of_aws() {
+        for token in ["more", "1oDMtg+plck/9z==", "eu-west-1:a:b=", "~x", "é %2B", "a b", ""] {
+            let encoded = PageToken::encode(token);
+            assert!(encoded.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b)), "{encoded}");
+            assert_eq!(PageToken::from_text(&encoded).unwrap().0, token);
+        }
+        assert_eq!(PageToken::encode("eyJ2IjoiMiIs"), "eyJ2IjoiMiIs");
+    }
+
+    #[test]
+    fn tokens_of_earlier_versions_are_taken_and_damaged_ones_are_not() {
+        for (text, token) in [("a+b/c==", "a+b/c=="), ("a b/c==", "a+b/c=="), ("eu-west-1:x", "eu-west-1:x")] {
+            assert_eq!(PageToken::from_text(text).unwrap().0, token);
+        }
+        for text in ["~%", "~a", "~_w"] {
+            assert!(PageToken::from_text(text).is_none(), "{text}");
+        }
+    }
 }

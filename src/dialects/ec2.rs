@@ -389,7 +389,7 @@ fn query(input: &Input<'_>) -> Result<(Vec<InstanceRef>, InstanceQuery), Error> 
         let problem = format!("and the other filters have more than {MAX_FILTER_VALUES} values together");
         return Err(Error::invalid(parameter, problem));
     }
-    let (max_results, next_token) = (input.optional(MAX_RESULTS)?, input.optional(NEXT_TOKEN)?);
+    let (max_results, next_token) = (input.optional(MAX_RESULTS)?, input.optional(NEXT_TOKEN)?.map(|token| token.0));
     Ok((instances, InstanceQuery { filters, max_results, next_token, ..InstanceQuery::default() }))
 }
 

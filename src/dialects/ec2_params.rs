@@ -1,7 +1,7 @@
 //! The parameters of `/ec2`.
 
 use super::columns::{MEMBERS, Member};
-use super::common::{MAX_GROUPS, MAX_INSTANCES};
+use super::common::{MAX_GROUPS, MAX_INSTANCES, PageToken};
 use crate::http::param::{Param, Tags};
 use crate::model::{
     FromText, ImageId, InstanceRef, InstanceType, MAX_FILTER_VALUES, Region, SecurityGroupId, SecurityGroupRef, State,
@@ -76,7 +76,7 @@ pub(super) const MAX_RESULTS: Param<u32> =
     Param::optional("max_results", "One page of at most this many, 5 to 1000, instead of all that fits.")
         .range(INSTANCE_PAGE_SIZES)
         .example("100");
-pub(super) const NEXT_TOKEN: Param<String> =
+pub(super) const NEXT_TOKEN: Param<PageToken> =
     Param::optional("next_token", "Go on where an earlier answer's header x-next-token says.");
 
 /// A region, or all that the deployment allows.

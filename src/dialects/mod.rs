@@ -9,5 +9,6 @@ mod ec2_params;
 pub mod instance;
 pub mod regions;
 pub mod s3;
+mod s3_headers;
 pub mod v1;
 mod v1_attributes;

@@ -3,9 +3,10 @@
 
 use super::boto3::{ERROR_BODY, encode_error};
 use super::common::{
-    self, DRY_RUN, DryRunBody, LIST_HEADERS, dry_run_response, encode_dry_run, encode_list, encode_rows,
+    self, DRY_RUN, DryRunBody, LIST_HEADERS, PageToken, dry_run_response, encode_dry_run, encode_list, encode_rows,
     rfc3339_milliseconds, sample_time,
 };
+use super::s3_headers::{Purpose, correct_encoding, relayed_headers};
 use crate::aws::s3::PRESIGNED_FOR;
 use crate::error::Error;
 use crate::http::call::{Decoded, call};
@@ -15,12 +16,15 @@ use crate::http::param::Param;
 use crate::http::reply::Reply;
 use crate::http::route::{BodyUse, Content, Dialect, Handler, Input, Response, Route, UnknownUse};
 use crate::http::rows::{MAX_OBJECT_BYTES, Rows};
-use crate::model::{Bucket, BucketInfo, FromText, Object, ObjectInfo, ObjectKey, ObjectQuery, PresignedMethod, Region};
+use crate::model::{
+    Bucket, BucketInfo, FromText, Object, ObjectHeaders, ObjectInfo, ObjectKey, ObjectQuery, ObjectResponse,
+    PresignedMethod, Region,
+};
 use crate::operations::Operation as _;
 use crate::operations::buckets::{CreateBucket, DeleteBucket, ListBuckets};
 use crate::operations::list::ListObjects;
 use crate::operations::objects::{
-    DeleteObject, GetObject, ObjectName, ObjectOrUrl, PresignGetObject, PresignPutObject, PutObject,
+    DeleteObject, GetObject, HeadObject, ObjectName, ObjectOrUrl, PresignGetObject, PresignPutObject, PutObject,
 };
 use crate::operations::paging::OBJECT_PAGE_SIZES;
 use lambda_http::Body;
@@ -28,6 +32,7 @@ use lambda_http::http::header::CONTENT_TYPE;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 // ---------------------------------------------------------------------------------------- routes
 
@@ -105,11 +110,27 @@ const ROUTES: &[Route] = &[
         parameters: &[REGION_NAME.info, PRESIGN.info, DRY_RUN.info],
         body: BodyUse::Content,
         responses: &[
-            Response::json::<Name<'_>>(201, "The object is stored.", || json!(Name { name: "hello.txt" })),
+            Response::json::<Name<'_>>(201, "The object is stored.", || json!(Name { name: "hello.txt" }))
+                .with(STORED_HEADERS),
             Response::json::<Presigned<'_>>(200, "With `presign`: where to put it.", || sample_url("PUT")),
             DRY_RUN_OK,
         ],
         handler: Handler::Authenticated { actions: &[PutObject::ACTION], decode: put_object },
+    },
+    Route {
+        // Before GET, which includes HEAD.
+        methods: &["HEAD"],
+        path: "/s3/{bucket}/{key...}",
+        name: "head-object",
+        summary: "Answers with the headers of an object of any size, its length among them.",
+        parameters: &[REGION_NAME.info, PRESIGN.info],
+        body: BodyUse::Content,
+        responses: &[
+            Response::empty(200, "The object is there.").with(OBJECT_HEADERS),
+            Response::empty(206, "A range of it is there.").with(OBJECT_HEADERS),
+            NOT_MODIFIED,
+        ],
+        handler: Handler::Authenticated { actions: &[HeadObject::ACTION], decode: head_object },
     },
     Route {
         methods: &["GET"],
@@ -123,8 +144,15 @@ const ROUTES: &[Route] = &[
                 status: 200,
                 summary: "The object's bytes, with the Content-Type that they were stored with.",
                 body: Content::Bytes,
-                headers: &["etag", "content-security-policy"],
+                headers: OBJECT_HEADERS,
             },
+            Response {
+                status: 206,
+                summary: "The range of bytes that `Range` asks for.",
+                body: Content::Bytes,
+                headers: OBJECT_HEADERS,
+            },
+            NOT_MODIFIED,
             Response::json::<Presigned<'_>>(200, "With `presign`: where to get it.", || sample_url("GET")),
             Response::empty(307, "They are too many for an answer: where to get them.").with(&["location"]),
         ],
@@ -142,6 +170,47 @@ const ROUTES: &[Route] = &[
     },
 ];
 
+/// The headers that an object may come with.
+const OBJECT_HEADERS: &[&str] = &[
+    "accept-ranges",
+    "content-disposition",
+    "content-language",
+    "content-length",
+    "content-range",
+    "content-security-policy",
+    "etag",
+    "last-modified",
+    "x-amz-checksum-crc32",
+    "x-amz-checksum-crc32c",
+    "x-amz-checksum-crc64nvme",
+    "x-amz-checksum-md5",
+    "x-amz-checksum-sha1",
+    "x-amz-checksum-sha256",
+    "x-amz-checksum-sha512",
+    "x-amz-checksum-type",
+    "x-amz-checksum-xxhash128",
+    "x-amz-checksum-xxhash3",
+    "x-amz-checksum-xxhash64",
+];
+
+/// The headers of an object that was stored.
+const STORED_HEADERS: &[&str] = &[
+    "etag",
+    "x-amz-checksum-crc32",
+    "x-amz-checksum-crc32c",
+    "x-amz-checksum-crc64nvme",
+    "x-amz-checksum-md5",
+    "x-amz-checksum-sha1",
+    "x-amz-checksum-sha256",
+    "x-amz-checksum-sha512",
+    "x-amz-checksum-type",
+    "x-amz-checksum-xxhash128",
+    "x-amz-checksum-xxhash3",
+    "x-amz-checksum-xxhash64",
+];
+
+const NOT_MODIFIED: Response = Response::empty(304, "The caller has it already.").with(OBJECT_HEADERS);
+
 /// The response to a dry run. S3 has no dry runs.
 const DRY_RUN_OK: Response = dry_run_response(|| json!(DryRunBody::new(PutObject::ACTION, false)));
 
@@ -156,7 +225,7 @@ const MAX_RESULTS: Param<u32> =
     Param::optional("max_results", "One page of at most this many, 1 to 1000, instead of all that fits.")
         .range(OBJECT_PAGE_SIZES)
         .example("100");
-const NEXT_TOKEN: Param<String> =
+const NEXT_TOKEN: Param<PageToken> =
     Param::optional("next_token", "Go on where an earlier answer's header x-next-token says.");
 const PRESIGN: Param<bool> =
     Param::optional("presign", "1 to get a URL for the bytes, which then do not pass through the function.");
@@ -206,7 +275,13 @@ fn object_name(input: &Input<'_>) -> Result<ObjectName, Error> {
     Ok(ObjectName { region, bucket, key })
 }
 
+/// The headers to pass on to S3.
+fn headers(input: &Input<'_>, purpose: Purpose) -> Result<ObjectHeaders, Error> {
+    relayed_headers(input.headers, purpose)
+}
+
 fn list_buckets(input: &Input<'_>) -> Decoded {
+    headers(input, Purpose::Other)?;
     let csv = prefers_csv(input.headers);
     let region = common::region(input, REGION_NAME)?;
     let prefix = bucket_prefix(input).to_owned();
@@ -216,22 +291,25 @@ fn list_buckets(input: &Input<'_>) -> Decoded {
 }
 
 fn create_bucket(input: &Input<'_>) -> Decoded {
+    headers(input, Purpose::Other)?;
     let (region, bucket) = (common::region(input, REGION_NAME)?, bucket(input)?);
     let name = bucket.to_string();
     call(CreateBucket { region, bucket }, move |()| Reply::json(201, &Name { name: &name }))
 }
 
 fn delete_bucket(input: &Input<'_>) -> Decoded {
+    headers(input, Purpose::Other)?;
     let (region, bucket) = (common::region(input, REGION_NAME)?, bucket(input)?);
     call(DeleteBucket { region, bucket }, |()| Reply::empty(204))
 }
 
 fn list_objects(input: &Input<'_>) -> Decoded {
+    headers(input, Purpose::Other)?;
     let query = ObjectQuery {
         bucket: bucket(input)?,
         prefix: input.optional(PREFIX)?,
         max_results: input.optional(MAX_RESULTS)?,
-        next_token: input.optional(NEXT_TOKEN)?,
+        next_token: input.optional(NEXT_TOKEN)?.map(|token| token.0),
     };
     let csv = prefers_csv(input.headers);
     let sink = Table::new(&OBJECT_COLUMNS, csv).rows(std::slice::from_ref);
@@ -243,47 +321,90 @@ fn presign(input: &Input<'_>) -> Result<bool, Error> {
 }
 
 fn put_object(input: &Input<'_>) -> Decoded {
-    let name = object_name(input)?;
+    let (name, mut headers) = (object_name(input)?, headers(input, Purpose::Store)?);
     if presign(input)? {
-        return call(PresignPutObject { name }, |url| encode_url(&url, PresignedMethod::Put));
+        let signed = headers.clone();
+        return call(PresignPutObject { name, headers }, move |url| encode_url(&url, PresignedMethod::Put, &signed));
     }
+    correct_encoding(&mut headers, input.body)?;
     let content_type = input.header(&CONTENT_TYPE).map(str::to_owned);
-    let object = Object { content: input.body.to_vec(), content_type, etag: None };
+    let object = Object { content: input.body.to_vec(), content_type, headers };
     let key = name.key.clone();
-    call(PutObject { name, object }, move |()| Reply::json(201, &Name { name: key.as_str() }))
+    call(PutObject { name, object }, move |headers| encode_stored(&key, headers))
 }
 
 fn get_object(input: &Input<'_>) -> Decoded {
-    let name = object_name(input)?;
     if presign(input)? {
-        return call(PresignGetObject { name }, |url| encode_url(&url, PresignedMethod::Get));
+        return presign_get_object(input);
     }
-    call(GetObject { name, max_size: MAX_OBJECT_BYTES }, encode_object)
+    let (name, headers) = (object_name(input)?, headers(input, Purpose::Read)?);
+    call(GetObject { name, headers, max_size: MAX_OBJECT_BYTES }, encode_object)
+}
+
+fn head_object(input: &Input<'_>) -> Decoded {
+    if presign(input)? {
+        return presign_get_object(input);
+    }
+    let (name, headers) = (object_name(input)?, headers(input, Purpose::Read)?);
+    call(HeadObject { name, headers }, encode_object_headers)
+}
+
+fn presign_get_object(input: &Input<'_>) -> Decoded {
+    let (name, headers) = (object_name(input)?, headers(input, Purpose::Read)?);
+    let signed = headers.clone();
+    call(PresignGetObject { name, headers }, move |url| encode_url(&url, PresignedMethod::Get, &signed))
 }
 
 fn delete_object(input: &Input<'_>) -> Decoded {
-    call(DeleteObject { name: object_name(input)? }, |()| Reply::empty(204))
+    let (name, headers) = (object_name(input)?, headers(input, Purpose::Delete)?);
+    call(DeleteObject { name, headers }, |()| Reply::empty(204))
 }
 
 // ---------------------------------------------------------------------------------------- encode
 
 fn encode_object(output: ObjectOrUrl) -> Reply {
-    match output {
-        ObjectOrUrl::Url(url) => Reply::empty(307).with("location", url),
-        ObjectOrUrl::Object(object) => {
-            // API Gateway gets the bytes in base64 and answers with the bytes. Objects that callers have
-            // stored must not run as pages of this origin.
-            let content_type = object.content_type.unwrap_or_else(|| "application/octet-stream".to_owned());
-            let reply = Reply { status: 200, headers: Vec::new(), body: Body::Binary(object.content) }
-                .with("content-type", content_type)
-                .with("content-security-policy", "sandbox");
-            object.etag.into_iter().fold(reply, |reply, etag| reply.with("etag", etag))
-        }
-    }
+    encode_object_with_length(output, false)
 }
 
-fn encode_url(url: &str, method: PresignedMethod) -> Reply {
-    Reply::json(200, &Presigned { url, method: method.as_str(), expires_in: PRESIGNED_FOR.as_secs() })
+/// As [`encode_object`], without the body. Its length is said by a header.
+fn encode_object_headers(output: ObjectOrUrl) -> Reply {
+    Reply { body: Body::Empty, ..encode_object_with_length(output, true) }
+}
+
+fn encode_object_with_length(output: ObjectOrUrl, with_length: bool) -> Reply {
+    let (status, headers, content) = match output {
+        ObjectOrUrl::Url(url) => return Reply::empty(307).with("location", url),
+        ObjectOrUrl::NotModified(headers) => {
+            let headers = headers.into_iter().filter(|(name, _)| !matches!(*name, "content-length" | "content-type"));
+            return Reply { status: 304, headers: headers.collect(), body: Body::Empty };
+        }
+        ObjectOrUrl::Object(ObjectResponse { status, headers, content }) => (status, headers, content),
+    };
+    // API Gateway gets the bytes in base64 and answers with the bytes, whose length it knows. Objects
+    // that callers have stored must not run as pages of this origin.
+    let mut reply = Reply { status, headers: Vec::new(), body: Body::Binary(content) };
+    if !headers.iter().any(|(name, _)| *name == "content-type") {
+        reply = reply.with("content-type", "application/octet-stream");
+    }
+    if headers.iter().any(|(name, _)| *name == "cache-control") {
+        // What a cache keeps for one caller is not for others.
+        reply = reply.with("vary", "authorization, cookie, x-api-key, api_key");
+    }
+    let passed_on = |(name, _): &(&str, String)| with_length || *name != "content-length";
+    reply.headers.extend(headers.into_iter().filter(passed_on));
+    reply.with("content-security-policy", "sandbox")
+}
+
+fn encode_stored(key: &ObjectKey, headers: ObjectHeaders) -> Reply {
+    let mut reply = Reply::json(201, &Name { name: key.as_str() });
+    reply.headers.extend(headers.into_iter().filter(|(name, _)| STORED_HEADERS.contains(name)));
+    reply
+}
+
+fn encode_url(url: &str, method: PresignedMethod, headers: &ObjectHeaders) -> Reply {
+    let headers = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let method = method.as_str();
+    Reply::json(200, &Presigned { url, method, expires_in: PRESIGNED_FOR.as_secs(), headers })
 }
 
 /// The columns of a list of buckets.
@@ -333,11 +454,15 @@ struct Presigned<'a> {
     method: &'a str,
     /// For how many seconds it works.
     expires_in: u64,
+    /// Headers to send along, which are part of the signature: conditions, checksums and the like of
+    /// the request. Left out if there are none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    headers: BTreeMap<&'static str, &'a str>,
 }
 
 fn sample_url(method: &str) -> Value {
     let url = "https://demo-notes.s3.us-east-1.amazonaws.com/hello.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-...";
-    json!(Presigned { url, method, expires_in: PRESIGNED_FOR.as_secs() })
+    json!(Presigned { url, method, expires_in: PRESIGNED_FOR.as_secs(), headers: BTreeMap::new() })
 }
 
 // ----------------------------------------------------------------------------------------- tests
@@ -348,7 +473,7 @@ mod tests {
 
     #[test]
     fn an_object_without_a_type_is_served_as_bytes_and_sandboxed() {
-        let object = Object { content: b"<script>".to_vec(), content_type: None, etag: None };
+        let object = ObjectResponse { status: 200, headers: Vec::new(), content: b"<script>".to_vec() };
         let reply = encode_object(ObjectOrUrl::Object(object));
         assert_eq!(reply.status, 200);
         assert!(matches!(&reply.body, Body::Binary(bytes) if bytes == b"<script>"));

@@ -67,7 +67,7 @@ pub enum UnknownUse {
 
 /// A row of a dialect's route table: all that code, tests and documentation need to know of a route.
 pub struct Route {
-    /// The methods. `GET` includes `HEAD`.
+    /// The methods. `GET` includes `HEAD`, unless a route of `HEAD` comes before.
     pub methods: &'static [&'static str],
     /// The path: `{name}` is one segment, a final `{name...}` is the rest with its slashes.
     pub path: &'static str,
@@ -286,11 +286,12 @@ pub fn find(dialects: &'static [&'static Dialect], config: &Config, method: &Met
     }) else {
         return RouteMatch::NotFound(None);
     };
-    let method = if method == Method::HEAD { "GET" } else { method.as_str() };
+    let method = method.as_str();
+    let includes_method = |methods: &[&str]| methods.contains(&method) || method == "HEAD" && methods.contains(&"GET");
     let mut others = Vec::new();
     for route in dialect.routes {
         let Some(segments) = capture(route.path, path) else { continue };
-        if route.methods.contains(&method) {
+        if includes_method(route.methods) {
             return RouteMatch::Found(dialect, route, segments);
         }
         others.extend_from_slice(route.methods);

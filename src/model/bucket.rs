@@ -122,13 +122,43 @@ pub struct ObjectQuery {
     pub next_token: Option<String>,
 }
 
-/// An object.
+/// Headers of a request for an object that go to S3 as they came, or of S3's response. The names are
+/// in lower case.
+pub type ObjectHeaders = Vec<(&'static str, String)>;
+
+/// The headers with a checksum of an object
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html>).
+pub const CHECKSUM_HEADERS: [&str; 10] = [
+    "x-amz-checksum-crc32",
+    "x-amz-checksum-crc32c",
+    "x-amz-checksum-crc64nvme",
+    "x-amz-checksum-md5",
+    "x-amz-checksum-sha1",
+    "x-amz-checksum-sha256",
+    "x-amz-checksum-sha512",
+    "x-amz-checksum-xxhash128",
+    "x-amz-checksum-xxhash3",
+    "x-amz-checksum-xxhash64",
+];
+
+/// An object to store.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(missing_docs, reason = "the names are S3's")]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Object {
     pub content: Vec<u8>,
     pub content_type: Option<String>,
-    pub etag: Option<String>,
+    pub headers: ObjectHeaders,
+}
+
+/// S3's response for an object.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ObjectResponse {
+    /// 200, or 206 for a range.
+    pub status: u16,
+    /// Its headers, as far as they are passed on.
+    pub headers: ObjectHeaders,
+    /// The object's bytes; empty if only the headers were asked for.
+    pub content: Vec<u8>,
 }
 
 /// The HTTP method of a presigned URL.

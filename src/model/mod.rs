@@ -12,7 +12,10 @@ mod region;
 mod text;
 
 pub use action::{Action, Effect};
-pub use bucket::{Bucket, BucketInfo, Object, ObjectInfo, ObjectKey, ObjectPage, ObjectQuery, PresignedMethod};
+pub use bucket::{
+    Bucket, BucketInfo, CHECKSUM_HEADERS, Object, ObjectHeaders, ObjectInfo, ObjectKey, ObjectPage, ObjectQuery,
+    ObjectResponse, PresignedMethod,
+};
 pub use change::{Attribute, DeleteOnTermination, StateChange};
 pub use ids::{
     ImageId, InstanceId, InstanceName, InstanceRef, InstanceType, SecurityGroupId, SecurityGroupRef, resource_id,

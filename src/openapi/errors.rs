@@ -15,8 +15,10 @@ pub(super) fn meaning(kind: Kind) -> &'static str {
         Kind::NotFound => "What the request names does not exist.",
         Kind::MethodNotAllowed => "The path takes other methods.",
         Kind::Conflict => "The state of what the request names does not allow it, or several instances have the name.",
+        Kind::PreconditionFailed => "A condition of the request does not hold; nothing has happened.",
         Kind::TooLarge => "The body is too large.",
         Kind::UnsupportedMediaType => "The body has a type or an encoding that is not taken.",
+        Kind::RangeNotSatisfiable => "The object has no bytes in that range.",
         Kind::IdempotencyMismatch => "Another launch was sent under the same `Idempotency-Key`.",
         Kind::Throttled => "AWS asks to slow down.",
         Kind::Internal => "The function failed.",
@@ -50,11 +52,15 @@ const BEFORE_AWS: &[(Rule, Kind, &str, &str)] = &[
 #[rustfmt::skip]
 const BY_AWS: &[(Rule, Kind, &str, &str)] = &[
     (|_| true, Kind::Invalid, "InvalidParameterCombination", "The parameter can't be used together with another one"),
+    (launches, Kind::Invalid, "OptInRequired", "In order to use this AWS Marketplace product you need to accept terms and subscribe. To do so please visit https://aws.amazon.com/marketplace/pp?sku=..."),
+    (in_s3, Kind::Invalid, "PermanentRedirect", "The bucket is in the region eu-west-1: give region_name=eu-west-1"),
     (in_s3, Kind::NotFound, "NoSuchBucket", "The specified bucket does not exist"),
     (launches, Kind::NotFound, "InvalidKeyPair.NotFound", "The key pair 'demo' does not exist"),
     (|route| !in_s3(route) && changes(route), Kind::Conflict, "IncorrectInstanceState", "The instance 'i-0123456789abcdef0' is not in a state for this"),
     (|route| in_s3(route) && changes(route), Kind::Conflict, "OperationAborted", "A conflicting operation is in progress on this resource"),
     (|route| calls(route, "s3:GetObject"), Kind::Conflict, "InvalidObjectState", "The operation is not valid for the object's storage class"),
+    (of_object, Kind::PreconditionFailed, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold"),
+    (|route| calls(route, "s3:GetObject"), Kind::RangeNotSatisfiable, "InvalidRange", "The requested range is not satisfiable: the object has 12 bytes"),
     (|route| calls(route, "s3:PutObject"), Kind::TooLarge, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed object size"),
     (launches, Kind::IdempotencyMismatch, "IdempotentParameterMismatch", "The same client token was used for another launch"),
     (|_| true, Kind::Throttled, "RequestLimitExceeded", "Request limit exceeded"),
@@ -70,6 +76,10 @@ fn calls(route: &Route, action: &str) -> bool {
 
 pub(super) fn launches(route: &Route) -> bool {
     calls(route, "ec2:RunInstances")
+}
+
+fn of_object(route: &Route) -> bool {
+    ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"].iter().any(|action| calls(route, action))
 }
 
 fn in_s3(route: &Route) -> bool {

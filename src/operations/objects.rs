@@ -4,7 +4,7 @@ use super::buckets::authorize_bucket;
 use super::{Context, Operation, Outcome, Target};
 use crate::aws::s3::Download;
 use crate::error::Error;
-use crate::model::{Action, Bucket, Effect, Object, ObjectKey, PresignedMethod, Region};
+use crate::model::{Action, Bucket, Effect, Object, ObjectHeaders, ObjectKey, ObjectResponse, PresignedMethod, Region};
 
 /// The bucket and the key of an object.
 #[derive(Clone, Debug)]
@@ -25,6 +25,23 @@ impl ObjectName {
             ..Target::region(&self.region)
         }
     }
+
+    /// What was downloaded, or a URL to it if it is too large. The conditions are part of the URL.
+    async fn or_url(
+        &self,
+        cx: &Context<'_>,
+        download: Download,
+        headers: &ObjectHeaders,
+    ) -> Result<ObjectOrUrl, Error> {
+        Ok(match download {
+            Download::Object(object) => ObjectOrUrl::Object(object),
+            Download::NotModified(headers) => ObjectOrUrl::NotModified(headers),
+            Download::TooLarge => {
+                let Self { region, bucket, key } = self;
+                ObjectOrUrl::Url(cx.s3.presign(region, PresignedMethod::Get, bucket, key, headers).await?)
+            }
+        })
+    }
 }
 
 /// Stores an object.
@@ -41,8 +58,19 @@ pub struct PutObject {
 pub struct GetObject {
     /// Its name.
     pub name: ObjectName,
+    /// Conditions and a range.
+    pub headers: ObjectHeaders,
     /// The greatest size that is read, in bytes. A larger object gets a URL.
     pub max_size: usize,
+}
+
+/// Reads the headers of an object.
+#[derive(Debug)]
+pub struct HeadObject {
+    /// Its name.
+    pub name: ObjectName,
+    /// Conditions and a range.
+    pub headers: ObjectHeaders,
 }
 
 /// Deletes an object. Succeeds if the object does not exist.
@@ -50,6 +78,8 @@ pub struct GetObject {
 pub struct DeleteObject {
     /// Its name.
     pub name: ObjectName,
+    /// Conditions.
+    pub headers: ObjectHeaders,
 }
 
 /// Presigns a URL to get an object.
@@ -57,6 +87,8 @@ pub struct DeleteObject {
 pub struct PresignGetObject {
     /// Its name.
     pub name: ObjectName,
+    /// Headers that the holder of the URL has to send.
+    pub headers: ObjectHeaders,
 }
 
 /// Presigns a URL to put an object.
@@ -64,13 +96,17 @@ pub struct PresignGetObject {
 pub struct PresignPutObject {
     /// Its name.
     pub name: ObjectName,
+    /// Headers that the holder of the URL has to send.
+    pub headers: ObjectHeaders,
 }
 
 /// An object that was read, or where to read it.
 #[derive(Debug)]
 pub enum ObjectOrUrl {
-    /// The object.
-    Object(Object),
+    /// The object, or its headers.
+    Object(ObjectResponse),
+    /// The caller has it already: the headers of that response.
+    NotModified(ObjectHeaders),
     /// It is too large; a presigned URL.
     Url(String),
 }
@@ -80,19 +116,19 @@ const GET_OBJECT: Action = Action { name: "GetObject", effect: Effect::Read, iam
 
 impl Operation for PutObject {
     const ACTION: Action = PUT_OBJECT;
-    type Output = ();
+    type Output = ObjectHeaders;
 
     fn target(&self) -> Target {
         self.name.target()
     }
 
-    async fn run(&self, cx: &Context<'_>) -> Result<Outcome<()>, Error> {
+    async fn run(&self, cx: &Context<'_>) -> Result<Outcome<ObjectHeaders>, Error> {
         let ObjectName { region, bucket, key } = &self.name;
         if let Some(dry_run) = authorize_bucket(Self::ACTION, cx, region, bucket)? {
             return Ok(Outcome::DryRun(dry_run));
         }
         let stored = cx.s3.put_object(region, bucket, key, &self.object).await?;
-        Ok(Outcome::done((), stored.request_id))
+        Ok(Outcome::done(stored.value, stored.request_id))
     }
 }
 
@@ -107,12 +143,24 @@ impl Operation for GetObject {
     async fn run(&self, cx: &Context<'_>) -> Result<Outcome<ObjectOrUrl>, Error> {
         let ObjectName { region, bucket, key } = &self.name;
         authorize_bucket(Self::ACTION, cx, region, bucket)?;
-        let download = cx.s3.get_object(region, bucket, key, self.max_size).await?;
-        let output = match download.value {
-            Download::Object(object) => ObjectOrUrl::Object(object),
-            Download::TooLarge => ObjectOrUrl::Url(cx.s3.presign(region, PresignedMethod::Get, bucket, key).await?),
-        };
-        Ok(Outcome::done(output, download.request_id))
+        let download = cx.s3.get_object(region, bucket, key, &self.headers, self.max_size).await?;
+        Ok(Outcome::done(self.name.or_url(cx, download.value, &self.headers).await?, download.request_id))
+    }
+}
+
+impl Operation for HeadObject {
+    const ACTION: Action = GET_OBJECT;
+    type Output = ObjectOrUrl;
+
+    fn target(&self) -> Target {
+        self.name.target()
+    }
+
+    async fn run(&self, cx: &Context<'_>) -> Result<Outcome<ObjectOrUrl>, Error> {
+        let ObjectName { region, bucket, key } = &self.name;
+        authorize_bucket(Self::ACTION, cx, region, bucket)?;
+        let download = cx.s3.head_object(region, bucket, key, &self.headers).await?;
+        Ok(Outcome::done(self.name.or_url(cx, download.value, &self.headers).await?, download.request_id))
     }
 }
 
@@ -129,7 +177,7 @@ impl Operation for DeleteObject {
         if let Some(dry_run) = authorize_bucket(Self::ACTION, cx, region, bucket)? {
             return Ok(Outcome::DryRun(dry_run));
         }
-        let deleted = cx.s3.delete_object(region, bucket, key).await?;
+        let deleted = cx.s3.delete_object(region, bucket, key, &self.headers).await?;
         Ok(Outcome::done((), deleted.request_id))
     }
 }
@@ -145,7 +193,7 @@ impl Operation for PresignGetObject {
     async fn run(&self, cx: &Context<'_>) -> Result<Outcome<String>, Error> {
         let ObjectName { region, bucket, key } = &self.name;
         authorize_bucket(Self::ACTION, cx, region, bucket)?;
-        Ok(Outcome::done(cx.s3.presign(region, PresignedMethod::Get, bucket, key).await?, None))
+        Ok(Outcome::done(cx.s3.presign(region, PresignedMethod::Get, bucket, key, &self.headers).await?, None))
     }
 }
 
@@ -162,6 +210,6 @@ impl Operation for PresignPutObject {
         if let Some(dry_run) = authorize_bucket(Self::ACTION, cx, region, bucket)? {
             return Ok(Outcome::DryRun(dry_run));
         }
-        Ok(Outcome::done(cx.s3.presign(region, PresignedMethod::Put, bucket, key).await?, None))
+        Ok(Outcome::done(cx.s3.presign(region, PresignedMethod::Put, bucket, key, &self.headers).await?, None))
     }
 }

@@ -60,7 +60,9 @@ pub fn check(config: &Config, event: &Value, answer: &Answer) {
     let Ok(method) = Method::from_bytes(method.as_bytes()) else { return };
     let RouteMatch::Found(_, route, _) = find(DIALECTS, config, &method, path) else { return };
 
-    let verb = if method == Method::HEAD { "get".to_owned() } else { method.as_str().to_ascii_lowercase() };
+    // `GET` includes `HEAD`, unless there is a route of its own.
+    let of_get = method == Method::HEAD && !route.methods.contains(&"HEAD");
+    let verb = if of_get { "get".to_owned() } else { method.as_str().to_ascii_lowercase() };
     let operation = &WHOLE["paths"][route.path.replace("...}", "}")][&verb];
     let context = format!("{verb} {} answered {}", route.path, answer.status);
     let response = resolved(&WHOLE, &operation["responses"][answer.status.to_string()]);

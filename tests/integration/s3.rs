@@ -206,7 +206,7 @@ async fn objects_are_listed_by_prefix_and_by_page() {
     assert_eq!(names(&function.get(&path).await), ["a/1", "a/2", "a/3", "b/1"]);
     let first = function.get(&format!("{path}?prefix=a/&max_results=2")).await;
     assert_eq!(names(&first), ["a/1", "a/2"]);
-    let token = utf8_percent_encode(&first.headers["x-next-token"], NON_ALPHANUMERIC).to_string();
+    let token = &first.headers["x-next-token"];
     let second = function.get(&format!("{path}?prefix=a/&max_results=2&next_token={token}")).await;
     assert_eq!(names(&second), ["a/3"]);
     assert_eq!(second.headers.get("x-next-token"), None);

@@ -89,7 +89,7 @@ async fn each_error_code_of_ec2_has_its_status() {
             "AuthFailure",
             "AWS was not able to validate the provided access credentials",
             502,
-            format!("{refused} (AuthFailure)"),
+            "AWS did not accept this function's credentials for ec2:StartInstances (AuthFailure)".to_owned(),
         ),
     ] {
         let function = Function::canned([refusal(code, message).status(status)]).await;

@@ -15,7 +15,7 @@ pub use ec2_control_api::openapi::VERSION as OPENAPI_VERSION;
 pub use event::HttpApiEvent;
 pub use function::{Function, policy_file};
 pub use moto::{IMAGE, own_region};
-pub use routes::routes;
+pub use routes::{Route, routes};
 use sha2::{Digest as _, Sha256};
 use std::path::Path;
 pub use wire::{Fault, RecordedRequest, Wire};

@@ -209,7 +209,7 @@ async fn serve(mut stream: TcpStream, behavior: Behavior, log: Arc<Mutex<Vec<Rec
             }
             _ => None,
         };
-        let Response { status, body } = match (&behavior, fault) {
+        let Response { status, headers, body } = match (&behavior, fault) {
             (Behavior::Canned(responses, each), _) => {
                 let response = responses.lock().unwrap().pop_front()?;
                 tokio::time::sleep(*each).await;
@@ -248,10 +248,19 @@ async fn serve(mut stream: TcpStream, behavior: Behavior, log: Arc<Mutex<Vec<Rec
         if status == 0 {
             return std::future::pending().await;
         }
-        let length = body.len();
-        let answer = format!(
-            "HTTP/1.1 {status} X\r\ncontent-type: text/xml\r\nx-amzn-requestid: {AWS_REQUEST_ID}\r\ncontent-length: {length}\r\n\r\n{body}"
-        );
+        let own = |name: &str| headers.iter().any(|(own, _)| *own == name);
+        let mut head = format!("HTTP/1.1 {status} X\r\nx-amzn-requestid: {AWS_REQUEST_ID}\r\n");
+        for (name, value) in &headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        if !own("content-type") {
+            head += "content-type: text/xml\r\n";
+        }
+        // The response to HEAD says the length of a body that does not follow.
+        if !own("content-length") {
+            head += &format!("content-length: {}\r\n", body.len());
+        }
+        let answer = format!("{head}\r\n{body}");
         stream.write_all(answer.as_bytes()).await.ok()?;
     }
 }

@@ -7,6 +7,7 @@ use std::fmt::{self, Display};
 #[derive(Clone, Debug)]
 pub struct Response {
     pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
     pub body: String,
 }
 
@@ -14,6 +15,12 @@ impl Response {
     /// The same response with another status.
     pub fn status(self, status: u16) -> Self {
         Self { status, ..self }
+    }
+
+    /// The same response with one more header.
+    pub fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
+        self
     }
 
     /// The same list with the token of its next page.
@@ -26,7 +33,7 @@ impl Response {
 
 /// A response with any body.
 pub fn response(status: u16, body: impl Into<String>) -> Response {
-    Response { status, body: body.into() }
+    Response { status, headers: Vec::new(), body: body.into() }
 }
 
 /// A request that is never answered.
