@@ -47,7 +47,7 @@ Parameters that a route does not know are ignored, and logged. AWS credentials (
 are ignored, and the header `warning` says so.
 
 **Paths.** A trailing slash is optional. `HEAD` answers as `GET`, without the body. An unknown path is 404; a known path with \
-another method is 405, and the header `allow` says which it takes.
+another method is 405, and the header `allow` says which it takes. `OPTIONS` of a known path is 204 with `allow`, without a key.
 
 **Errors.** They have the form of their dialect. API Gateway answers some requests by itself (`{\"message\": \"...\"}`): what it \
 does not authenticate, what is too large for it, or too much at once.";
@@ -64,6 +64,12 @@ const HEADERS: &[(&str, &str, &str)] = &[
     ("x-content-type-options", "That the body is of no other type than it says.", "nosniff"),
     ("content-encoding", "That the answer is compressed: it is long, and `Accept-Encoding` takes that.", "gzip"),
     ("vary", "Which headers of the request choose the form of the answer.", "accept, accept-encoding"),
+    (
+        "access-control-allow-origin",
+        "The origin whose pages may read it, if the deployment names that origin.",
+        "https://app.example.com",
+    ),
+    ("access-control-expose-headers", "The headers that those pages may read.", "x-next-token, x-request-id"),
     (
         "x-next-token",
         "Where the rest of the list begins, if there is more: the next request's `next_token`.",
@@ -85,8 +91,16 @@ const HEADERS: &[(&str, &str, &str)] = &[
 ];
 
 /// The headers of every response.
-const COMMON_HEADERS: [&str; 6] =
-    ["x-request-id", "warning", "cache-control", "x-content-type-options", "content-encoding", "vary"];
+const COMMON_HEADERS: [&str; 8] = [
+    "x-request-id",
+    "warning",
+    "cache-control",
+    "x-content-type-options",
+    "content-encoding",
+    "vary",
+    "access-control-allow-origin",
+    "access-control-expose-headers",
+];
 
 /// The document.
 fn document(api: &Api, config: &Config) -> Value {
@@ -357,6 +371,7 @@ fn security_schemes(only: Option<Authentication>) -> Map<String, Value> {
         let about = "An API key of this deployment. A JSON body of `POST` and `PUT` may hold it as `api_key`; no query string may.";
         scheme("api-key", key("header", "x-api-key", about));
         scheme("api-key-underscore", key("header", "api_key", "An API key of this deployment."));
+        scheme("api-key-hyphen", key("header", "api-key", "An API key of this deployment."));
         scheme(
             "api-key-cookie",
             key("cookie", "api_key", "An API key of this deployment. Not from the pages of other sites."),

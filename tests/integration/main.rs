@@ -14,12 +14,14 @@
 mod ambiguity;
 mod common;
 mod compression;
+mod cors;
 mod csv;
 mod drift;
 mod dry_run;
 mod ec2;
 mod events;
 mod faults;
+mod gateway;
 mod generated;
 mod idempotency;
 mod instance;
