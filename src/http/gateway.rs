@@ -127,7 +127,10 @@ mod tests {
         assert_eq!(other("/ping1/ec2/list", "/ec2/list", json!({})), "/ec2/list");
         let parameters = json!({"region": "us-east-1", "id": "i-0123456789abcdef0"});
         let path = "/x/instance/us-east-1/i-0123456789abcdef0/start";
-        assert_eq!(other(path, "/instance/{region}/{id}/start", parameters), &path[2..]);
+        assert_eq!(
+            other(path, "/instance/{region}/{id}/start", parameters),
+            "/instance/us-east-1/i-0123456789abcdef0/start"
+        );
         assert_eq!(other("/x/ec2/list", "/{proxy+}", json!({"proxy": ["ec2/list"]})), "/x/ec2/list");
     }
 }
