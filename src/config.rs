@@ -6,7 +6,7 @@
 use crate::auth::{ApiKeys, Authentication, Callers, parse_groups};
 use crate::authz::{InstanceTypes, Limits, Policies, ProtectedTag};
 use crate::model::{
-    FromText as _, HttpTokens, ImageId, InstanceType, Region, SecurityGroupRef, ShutdownBehavior, Zone,
+    FromText as _, HttpTokens, ImageId, InstanceType, Origin, Region, SecurityGroupRef, ShutdownBehavior, Zone,
 };
 use std::fmt;
 use std::net::SocketAddr;
@@ -76,6 +76,10 @@ variables! {
         "Whether every launch requires IMDSv2: `required`, or `optional` for images that know IMDSv1 only, which exposes the instance's credentials to server-side request forgery.";
     BUCKET_PREFIX = "BUCKET_PREFIX", "",
         "The prefix of the names of all buckets of `/s3`. Unset: `/s3` is off.";
+    BASE_PATH = "BASE_PATH", "",
+        "The base path of a custom domain's mapping to an HTTP API, such as `/api`: it is removed from paths. A REST API needs none.";
+    CORS_ORIGINS = "CORS_ORIGINS", "",
+        "Comma-separated origins whose pages may read responses, such as `https://app.example.com`. Unset: none (no CORS).";
 }
 
 /// The configuration.
@@ -101,6 +105,10 @@ pub struct Config {
     pub http_tokens: HttpTokens,
     /// The prefix of the names of all buckets of `/s3`; `None` turns `/s3` off.
     pub bucket_prefix: Option<String>,
+    /// The base path of a custom domain: `/` and segments, without a slash at the end.
+    pub base_path: Option<String>,
+    /// The origins whose pages may read responses.
+    pub cors_origins: Vec<Origin>,
     /// Endpoint overrides.
     pub endpoints: Endpoints,
     /// The trust store for calls to AWS.
@@ -312,6 +320,20 @@ impl Config {
                 }
                 prefix => prefix,
             },
+            base_path: match set(BASE_PATH.name) {
+                Some(path) if !is_base_path(&path) => {
+                    return Err(problem(BASE_PATH)("is not one path such as /api, without a slash at its end"));
+                }
+                path => path,
+            },
+            cors_origins: match set(CORS_ORIGINS.name) {
+                Some(list) => {
+                    (list.split(',').map(|item| Origin::parse(item.trim())).collect::<Option<_>>()).ok_or_else(
+                        invalid(CORS_ORIGINS, "is not origins such as https://app.example.com, comma-separated"),
+                    )?
+                }
+                None => Vec::new(),
+            },
             endpoints: Endpoints {
                 ec2: endpoint("AWS_ENDPOINT_URL_EC2")?,
                 s3: endpoint("AWS_ENDPOINT_URL_S3")?,
@@ -349,6 +371,15 @@ fn list_items(list: &str) -> impl Iterator<Item = &str> {
 fn is_bucket_prefix(text: &str) -> bool {
     let valid = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.';
     text.len() <= 60 && text.bytes().all(valid) && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+}
+
+/// Whether this is the base path of a custom domain: `/` and segments.
+fn is_base_path(text: &str) -> bool {
+    let segment = |segment: &str| {
+        let valid = |b: u8| b.is_ascii_alphanumeric() || b"-_.~$!'()*+;:@".contains(&b);
+        !segment.is_empty() && segment != "." && segment != ".." && segment.bytes().all(valid)
+    };
+    text.strip_prefix('/').is_some_and(|rest| rest.split('/').all(segment))
 }
 
 #[cfg(test)]
@@ -457,6 +488,20 @@ mod tests {
             ("LAUNCH_HTTP_TOKENS", "v1"),
             ("BUCKET_PREFIX", "Demo-"),
             ("BUCKET_PREFIX", "-demo"),
+            ("BASE_PATH", "/"),
+            ("BASE_PATH", "api"),
+            ("BASE_PATH", "/api/"),
+            ("BASE_PATH", "/a//b"),
+            ("BASE_PATH", "/a,/b"),
+            ("BASE_PATH", "/.."),
+            ("CORS_ORIGINS", "*"),
+            ("CORS_ORIGINS", "null"),
+            ("CORS_ORIGINS", "https://a.example,"),
+            ("CORS_ORIGINS", "https://a.example,,https://b.example"),
+            ("CORS_ORIGINS", "https://a.example,*"),
+            ("CORS_ORIGINS", "https://a.example/"),
+            ("CORS_ORIGINS", "https://*.example"),
+            ("CORS_ORIGINS", "https://a.example https://b.example"),
             ("AWS_USE_FIPS_ENDPOINT", "yes"),
             ("AWS_USE_DUALSTACK_ENDPOINT", "1"),
             ("SSL_CERT_FILE", ""),

@@ -10,7 +10,8 @@ use crate::error::{Error, Kind};
 use crate::http::authenticate::authenticate;
 use crate::http::body::{BodyParams, RawBody};
 use crate::http::compress::compress;
-use crate::http::gateway::{paths, source_ip};
+use crate::http::cors::{add_cors_headers, options_reply};
+use crate::http::gateway::{Gateway, paths};
 use crate::http::idempotency::client_token;
 use crate::http::params::Params;
 use crate::http::reply::{Reply, header_value};
@@ -23,7 +24,6 @@ use crate::operations::{Completed, Context, Outcome};
 use crate::request_log::RequestLog;
 use lambda_http::http::Method;
 use lambda_http::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt, Response};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -40,12 +40,13 @@ pub async fn handle(app: &App, request: Request) -> Response<Body> {
     let started = Instant::now();
     let context = request.lambda_context_ref();
     let request_id = context.map_or("", |context| context.request_id.as_str());
-    let gateway = request.request_context_ref();
+    let unknown = Gateway::default();
+    let gateway = request.extensions().get().unwrap_or(&unknown);
     let service = context.map(|context| context.env_config.function_name.as_str()).filter(|name| !name.is_empty());
     let mut log = RequestLog {
         service: service.unwrap_or(metrics::NAMESPACE),
         request_id,
-        source_ip: gateway.and_then(source_ip),
+        source_ip: gateway.source_ip.as_deref(),
         method: request.method().as_str(),
         dialect: metrics::NONE,
         operation: metrics::NONE,
@@ -65,7 +66,8 @@ pub async fn handle(app: &App, request: Request) -> Response<Body> {
     log.metrics = Metrics::new((app.clock)(), log.kind, reply.status, started.elapsed(), &calls, &app.cold_start);
     (app.log)(&serde_json::to_string(&log).unwrap_or_default());
     let warnings = std::mem::take(&mut log.warnings);
-    let reply = compress(reply, request.headers(), gateway);
+    let reply = add_cors_headers(reply, &app.config.cors_origins, request.headers());
+    let reply = compress(reply, request.headers(), gateway.payload);
     let mut response = add_common_headers(reply, request_id, &warnings);
     if request.method() == Method::HEAD {
         // The headers are those of GET.
@@ -75,14 +77,14 @@ pub async fn handle(app: &App, request: Request) -> Response<Body> {
 }
 
 /// Finds the route and dispatches to it. An error becomes a reply.
-async fn respond_to(app: &App, request: &Request, gateway: Option<&RequestContext>, log: &mut RequestLog<'_>) -> Reply {
+async fn respond_to(app: &App, request: &Request, gateway: &Gateway, log: &mut RequestLog<'_>) -> Reply {
     let path = request.raw_http_path();
-    let mut matched = RouteMatch::NotFound(None);
-    for candidate in paths(path, gateway).into_iter().flatten() {
-        matched = find(app.api.dialects, &app.config, request.method(), candidate);
-        if !matches!(matched, RouteMatch::NotFound(_)) {
-            break;
-        }
+    let find = |candidate| find(app.api.dialects, &app.config, request.method(), candidate);
+    let mut candidates = paths(path, gateway, app.config.base_path.as_deref()).map(find);
+    let mut matched = candidates.next().unwrap_or(RouteMatch::NotFound(None));
+    if matches!(matched, RouteMatch::NotFound(_)) {
+        let other = candidates.find(|other| !matches!(other, RouteMatch::NotFound(_)));
+        matched = other.unwrap_or(matched);
     }
     let mut fail = |dialect, route, error: &Error| {
         log.set_error(error);
@@ -99,6 +101,7 @@ async fn respond_to(app: &App, request: &Request, gateway: Option<&RequestContex
                 error_reply(dialect, Some(route), &error)
             })
         }
+        RouteMatch::Options(methods) => options_reply(methods.join(", "), &app.config.cors_origins, request.headers()),
         RouteMatch::MethodNotAllowed(dialect, methods) => {
             let allow = methods.join(", ");
             let message = format!("This path takes {allow}");
@@ -121,7 +124,7 @@ async fn respond_to(app: &App, request: &Request, gateway: Option<&RequestContex
 async fn dispatch(
     app: &App,
     request: &Request,
-    gateway: Option<&RequestContext>,
+    gateway: &Gateway,
     log: &mut RequestLog<'_>,
     dialect: &Dialect,
     route: &'static Route,

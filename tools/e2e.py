@@ -352,7 +352,7 @@ def call_api(tally, url, values):
         ("POST", f"/instance/{REGION}/{instance}/stop/", key, 204, ""),
         ("GET", f"/instance/{REGION}/{instance}/", key, 200, '"start_time":""'),
         ("PUT", f"/v1/{instance}/start", key, 200, MODIFIED),
-        ("GET", "/ec2/start", key, 405, "This path takes POST"),
+        ("GET", "/ec2/start", key, 405, "This path takes OPTIONS, POST"),
         ("GET", "/nothing", key, 404, "NotFound"),
         ("PUT", f"/v1/{instance}/terminate", key, 200, MODIFIED),
     ]:

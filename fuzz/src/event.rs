@@ -50,6 +50,7 @@ pub(crate) fn of(data: &[u8]) -> (Value, bool) {
         let several: Map<_, _> = headers.iter().map(|(name, value)| (name.clone(), json!([value]))).collect();
         json!({
             "resource": "/{proxy+}", "path": path, "httpMethod": method,
+            "pathParameters": {"proxy": path.trim_start_matches('/')},
             "headers": headers, "multiValueHeaders": several,
             "queryStringParameters": null, "multiValueQueryStringParameters": parameters,
             "requestContext": {

@@ -35,6 +35,10 @@ const PARTS: &[&[u8]] = &[
     "\u{1f600}".as_bytes(),
     b"null",
     b"[]",
+    b"//",
+    b"OPTIONS",
+    b"https://evil.example",
+    b",local-only-key",
     b"{}",
     b"-1",
     b"18446744073709551616",
@@ -94,6 +98,11 @@ impl Random {
         match value {
             Value::Object(members) if count > 0 && !stay => {
                 let at = self.below(count);
+                if self.below(16) == 0 {
+                    let name = members.keys().nth(at).cloned().unwrap_or_default();
+                    members.remove(&name);
+                    return;
+                }
                 members.values_mut().skip(at).take(1).for_each(|value| self.mutate_value(value));
             }
             Value::Array(values) if !values.is_empty() && !stay => {

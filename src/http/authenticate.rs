@@ -1,16 +1,17 @@
 //! Reads the caller's identity from a request: an API key that this function checks, or an identity
 //! that API Gateway has checked.
 
+use super::gateway::Gateway;
+use super::lenient::scalar;
 use crate::auth::{Authentication, Caller, Callers};
 use crate::error::{Error, Kind};
 use lambda_http::http::HeaderMap;
-use lambda_http::http::header::{AUTHORIZATION, COOKIE};
-use lambda_http::request::RequestContext;
-use std::collections::HashMap;
+use lambda_http::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
+use serde_json::{Map, Value};
 
 /// Authenticates the caller of a request.
 ///
-/// An identity in the request context comes first: API Gateway puts it there after checking, and no
+/// An identity that API Gateway has checked comes first: API Gateway puts it there after checking, and no
 /// caller can. Otherwise one of the presented keys must be configured. `key_in_body` is the JSON
 /// member `api_key`, where a body may hold a key.
 ///
@@ -21,13 +22,13 @@ use std::collections::HashMap;
 /// [`Kind::Unauthenticated`]: the same for no key, an unknown key and no configuration.
 pub fn authenticate(
     callers: &Callers,
-    context: Option<&RequestContext>,
+    gateway: &Gateway,
     headers: &HeaderMap,
     key_in_body: Option<&str>,
 ) -> Result<Caller, Error> {
     let counts = |caller: &Caller| callers.accept(caller.authentication);
-    let by_gateway = context.and_then(gateway_identity).filter(counts);
-    let by_key = || key_identity(callers, headers, key_in_body).filter(counts);
+    let by_gateway = gateway_identity(gateway).filter(counts);
+    let by_key = || key_identity(callers, gateway, headers, key_in_body).filter(counts);
     let caller = by_gateway.or_else(by_key);
     let mut caller = caller.ok_or_else(|| Error::new(Kind::Unauthenticated, "InvalidApiKey", "Invalid api key"))?;
     let configured = callers.groups.iter().filter(|(name, _)| *name == caller.name).map(|(_, group)| group.clone());
@@ -35,19 +36,35 @@ pub fn authenticate(
     Ok(caller)
 }
 
-fn key_identity(callers: &Callers, headers: &HeaderMap, key_in_body: Option<&str>) -> Option<Caller> {
-    let values = |name: &str| headers.get_all(name).into_iter().map(|value| value.as_bytes()).collect::<Vec<_>>();
-    let mut presented = values("x-api-key");
-    presented.extend(values("api_key"));
-    presented.extend(headers.get_all(AUTHORIZATION).into_iter().filter_map(|value| bearer_token(value.as_bytes())));
-    // A browser attaches cookies to requests that other sites' pages make, and marks those requests.
-    let cross_site = headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none");
-    if !cross_site {
-        presented.extend(headers.get_all(COOKIE).into_iter().flat_map(|value| key_cookies(value.as_bytes())));
+/// The most values of one header that are compared with the keys.
+const MAX_VALUES: usize = 4;
+
+fn key_identity(
+    callers: &Callers,
+    gateway: &Gateway,
+    headers: &HeaderMap,
+    key_in_body: Option<&str>,
+) -> Option<Caller> {
+    let mut presented: Vec<&[u8]> = Vec::new();
+    for name in ["x-api-key", "api_key", "api-key"] {
+        presented.extend(values(headers, name));
+    }
+    presented.extend(values(headers, AUTHORIZATION.as_str()).filter_map(bearer_token));
+    if !is_cross_site(gateway, headers) {
+        let cookies = headers.get_all(COOKIE).into_iter().flat_map(|value| key_cookies(value.as_bytes()));
+        presented.extend(cookies.take(MAX_VALUES));
     }
     presented.extend(key_in_body.map(str::as_bytes));
     let name = presented.into_iter().find_map(|key| callers.keys.name_of(key))?;
     Some(Caller::new(name, Authentication::Key))
+}
+
+/// The values of a header, and the parts of those that have commas: an HTTP API joins the values of a header
+/// that comes twice by commas.
+fn values<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a [u8]> {
+    let whole = || headers.get_all(name).into_iter().map(|value| value.as_bytes());
+    let parts = whole().flat_map(|value| value.split(|b| *b == b',')).map(<[u8]>::trim_ascii);
+    whole().take(MAX_VALUES).chain(parts.take(MAX_VALUES))
 }
 
 fn bearer_token(value: &[u8]) -> Option<&[u8]> {
@@ -56,35 +73,53 @@ fn bearer_token(value: &[u8]) -> Option<&[u8]> {
 }
 
 fn key_cookies(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    value.split(|b| *b == b';').filter_map(|pair| pair.trim_ascii().strip_prefix(b"api_key="))
+    let cookies = value.split(|b| *b == b';').filter_map(|pair| pair.trim_ascii().strip_prefix(b"api_key="));
+    // The quotes do not belong to the value (RFC 6265, section 4.1.1).
+    cookies.map(|value| value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value))
+}
+
+/// Whether a page of another site has caused the request, by any of the two headers that say so. A browser
+/// attaches cookies to such requests, too. Not every browser sends both headers.
+fn is_cross_site(gateway: &Gateway, headers: &HeaderMap) -> bool {
+    let sites = headers.get_all("sec-fetch-site");
+    let own_host = |origin: &[u8]| {
+        let (scheme, host) = split_origin(origin);
+        let default_port: &[u8] = if scheme == b"https" { b":443" } else { b":80" };
+        let hosts = headers.get(HOST).map(|host| host.as_bytes()).into_iter();
+        let mut hosts = hosts.chain(gateway.domain_name.as_deref().map(str::as_bytes));
+        !host.is_empty() && hosts.any(|own| own.strip_suffix(default_port).unwrap_or(own).eq_ignore_ascii_case(host))
+    };
+    sites.into_iter().any(|site| site != "same-origin" && site != "none")
+        || headers.get_all(ORIGIN).into_iter().any(|origin| !own_host(origin.as_bytes()))
+}
+
+/// Scheme and host of an origin; both are empty if it has none.
+fn split_origin(origin: &[u8]) -> (&[u8], &[u8]) {
+    let at = origin.windows(3).position(|separator| separator == b"://");
+    at.and_then(|at| Some((origin.get(..at)?, origin.get(at + 3..)?))).unwrap_or_default()
 }
 
 /// The identity that API Gateway's own IAM or JWT authorizer found
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>,
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html>).
-fn gateway_identity(context: &RequestContext) -> Option<Caller> {
-    match context {
-        RequestContext::ApiGatewayV2(context) => {
-            let authorizer = context.authorizer.as_ref()?;
-            let jwt = authorizer.jwt.as_ref().and_then(|jwt| token_identity(&jwt.claims));
-            jwt.or_else(|| arn_identity(authorizer.iam.as_ref()?.user_arn.as_deref()?))
-        }
-        RequestContext::ApiGatewayV1(context) => arn_identity(context.identity.user_arn.as_deref()?),
-        _ => None,
-    }
+fn gateway_identity(gateway: &Gateway) -> Option<Caller> {
+    token_identity(&gateway.claims).or_else(|| arn_identity(gateway.user_arn.as_deref()?))
 }
 
 /// The subject of a token, or its client if it has no subject.
 ///
 /// API Gateway turns a claim that is an array into text: `[a b]`. That can be split again where no
 /// item can have a space: scopes (RFC 6749, section 3.3) and Cognito's groups. Groups of other issuers
-/// are not read: "not admin" would become "not" and "admin".
-fn token_identity(claims: &HashMap<String, String>) -> Option<Caller> {
-    let claim = |name: &str| claims.get(name).map(String::as_str).filter(|value| !value.is_empty());
-    let items = |name: &str| {
-        let text = claim(name).unwrap_or_default();
-        let text = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-        text.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+/// are not read: "not admin" would become "not" and "admin". An emulator may pass an array as it is.
+fn token_identity(claims: &Map<String, Value>) -> Option<Caller> {
+    let claim = |name: &str| claims.get(name).and_then(scalar).filter(|value| !value.is_empty());
+    let items = |name: &str| match claims.get(name) {
+        Some(Value::Array(items)) => items.iter().filter_map(scalar).collect::<Vec<_>>(),
+        _ => {
+            let text = claim(name).unwrap_or_default();
+            let text = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(&text);
+            text.split_whitespace().map(str::to_owned).collect()
+        }
     };
     let mut scopes = items("scope");
     scopes.extend(items("scp"));
@@ -130,17 +165,41 @@ mod tests {
             map.append(HeaderName::from_static(name), value.parse().unwrap());
         }
         let callers = Callers { keys: keys(), ..Callers::default() };
-        authenticate(&callers, None, &map, key_in_body).ok().map(|caller| caller.name)
+        authenticate(&callers, &Gateway::default(), &map, key_in_body).ok().map(|caller| caller.name)
     }
 
     #[test]
     fn a_key_is_accepted_in_every_documented_place() {
         assert_eq!(name(&[("x-api-key", "old")], None).as_deref(), Some("ops"));
         assert_eq!(name(&[("api_key", "new")], None).as_deref(), Some("ops"));
+        assert_eq!(name(&[("api-key", "new")], None).as_deref(), Some("ops"));
         assert_eq!(name(&[("authorization", "Bearer ci key")], None).as_deref(), Some("ci"));
         assert_eq!(name(&[("authorization", "bearer  new")], None).as_deref(), Some("ops"));
         assert_eq!(name(&[("cookie", "a=b; api_key=ci key; c=d")], None).as_deref(), Some("ci"));
+        assert_eq!(name(&[("cookie", "api_key=\"ci key\"")], None).as_deref(), Some("ci"));
         assert_eq!(name(&[], Some("ci key")).as_deref(), Some("ci"));
+    }
+
+    #[test]
+    fn a_header_that_comes_twice_counts_if_one_of_its_first_four_values_does() {
+        for header in ["x-api-key", "api_key", "api-key"] {
+            for values in [vec!["wrong", "old"], vec!["wrong,old"], vec!["old , wrong"], vec!["a,b", "c, old"]] {
+                let headers: Vec<_> = values.iter().map(|value| (header, *value)).collect();
+                assert_eq!(name(&headers, None).as_deref(), Some("ops"), "{header}: {values:?}");
+            }
+            for values in [vec!["a,b,c,d,old"], vec!["a", "b", "c", "d", "old"], vec!["a,b", "c,d", "e,old"]] {
+                let headers: Vec<_> = values.iter().map(|value| (header, *value)).collect();
+                assert_eq!(name(&headers, None), None, "{header}: {values:?}");
+            }
+        }
+        for value in ["Basic abc, Bearer old", "Bearer wrong,bearer old"] {
+            assert_eq!(name(&[("authorization", value)], None).as_deref(), Some("ops"), "{value}");
+        }
+        for value in ["Basic abc, old", "Bearer a,Bearer b,Bearer c,Bearer d,Bearer old"] {
+            assert_eq!(name(&[("authorization", value)], None), None, "{value}");
+        }
+        let cookies = "api_key=a; api_key=b; api_key=c; api_key=d; api_key=old";
+        assert_eq!(name(&[("cookie", cookies)], None), None);
     }
 
     #[test]
@@ -158,6 +217,52 @@ mod tests {
             assert_eq!(name(&headers, None).as_deref(), expected, "{site}");
             let headers = [("x-api-key", "ci key"), ("sec-fetch-site", site)];
             assert_eq!(name(&headers, None).as_deref(), Some("ci"), "{site}");
+        }
+        let cookie = |origin: &str, host: &str, site: Option<&str>| {
+            let mut headers = vec![("cookie", "api_key=ci key"), ("origin", origin), ("host", host)];
+            headers.extend(site.map(|site| ("sec-fetch-site", site)));
+            name(&headers, None)
+        };
+        for site in [None, Some("none"), Some("same-origin")] {
+            for (origin, host) in [
+                ("https://api.example.com", "api.example.com"),
+                ("https://api.example.com", "API.example.com:443"),
+                ("http://localhost:9000", "localhost:9000"),
+            ] {
+                assert_eq!(cookie(origin, host, site).as_deref(), Some("ci"), "{origin} {host} {site:?}");
+            }
+            for (origin, host) in [
+                ("https://evil.example", "api.example.com"),
+                ("https://evil.example/api.example.com", "api.example.com"),
+                ("https://api.example.com.evil.example", "api.example.com"),
+                ("https://api.example.com:8443", "api.example.com"),
+                ("null", "api.example.com"),
+                ("null", ""),
+                ("", "api.example.com"),
+                ("api.example.com", "api.example.com"),
+            ] {
+                assert_eq!(cookie(origin, host, site), None, "{origin} {host} {site:?}");
+            }
+        }
+        assert_eq!(cookie("https://api.example.com", "api.example.com", Some("cross-site")), None);
+        let twice = [
+            ("cookie", "api_key=ci key"),
+            ("host", "api.example.com"),
+            ("origin", "https://api.example.com"),
+            ("origin", "https://evil.example"),
+        ];
+        assert_eq!(name(&twice, None), None);
+    }
+
+    #[test]
+    fn a_cookie_counts_for_the_domain_name_that_the_gateway_says() {
+        let callers = Callers { keys: keys(), ..Callers::default() };
+        let gateway = Gateway { domain_name: Some("api.example.com".to_owned()), ..Gateway::default() };
+        for (origin, counts) in [("https://api.example.com", true), ("https://evil.example", false)] {
+            let mut headers = HeaderMap::new();
+            headers.insert(COOKIE, "api_key=ci key".parse().unwrap());
+            headers.insert(ORIGIN, origin.parse().unwrap());
+            assert_eq!(authenticate(&callers, &gateway, &headers, None).is_ok(), counts, "{origin}");
         }
     }
 
@@ -182,31 +287,32 @@ mod tests {
     fn without_configured_keys_every_key_is_refused() {
         assert!(ApiKeys::parse(" , ").unwrap().is_empty());
         for key in [None, Some(""), Some("old")] {
-            let error = authenticate(&Callers::default(), None, &HeaderMap::new(), key).unwrap_err();
+            let error = authenticate(&Callers::default(), &Gateway::default(), &HeaderMap::new(), key).unwrap_err();
             assert_eq!((error.kind, error.message.as_str()), (Kind::Unauthenticated, "Invalid api key"));
         }
     }
 
-    fn gateway(authorizer: serde_json::Value) -> RequestContext {
-        let http =
-            json!({"method": "GET", "path": "/", "protocol": "HTTP/1.1", "sourceIp": "203.0.113.10", "userAgent": "x"});
-        let context = json!({"http": http, "authorizer": authorizer});
-        RequestContext::ApiGatewayV2(serde_json::from_value(context).unwrap())
+    fn signed(user_arn: &str) -> Gateway {
+        Gateway { user_arn: Some(user_arn.to_owned()), ..Gateway::default() }
+    }
+
+    fn with_token(claims: Value) -> Gateway {
+        Gateway { claims: claims.as_object().unwrap().clone(), ..Gateway::default() }
     }
 
     #[test]
     fn an_identity_that_the_gateway_checked_is_the_caller() {
-        let caller = |authorizer| gateway_identity(&gateway(authorizer));
-        let user = caller(json!({"iam": {"userArn": "arn:aws:iam::123456789012:user/alice"}})).unwrap();
+        let user = gateway_identity(&signed("arn:aws:iam::123456789012:user/alice")).unwrap();
         assert_eq!(user, Caller::new("arn:aws:iam::123456789012:user/alice", Authentication::Iam));
-        let jwt = caller(json!({"jwt": {"claims": {"sub": "alice"}, "scopes": null}})).unwrap();
-        assert_eq!(jwt, Caller::new("alice", Authentication::Jwt));
-        let client = caller(json!({"jwt": {"claims": {"sub": "", "client_id": "robot"}}})).unwrap();
-        assert_eq!(client.name, "robot");
-        for unauthenticated in [json!(null), json!({}), json!({"jwt": {"claims": {}}}), json!({"iam": {"userArn": ""}})]
-        {
+        let caller = |claims| gateway_identity(&with_token(claims));
+        assert_eq!(caller(json!({"sub": "alice"})).unwrap(), Caller::new("alice", Authentication::Jwt));
+        assert_eq!(caller(json!({"sub": "", "client_id": "robot"})).unwrap().name, "robot");
+        assert_eq!(caller(json!({"sub": 4711, "exp": 1_591_111_111, "email_verified": true})).unwrap().name, "4711");
+        for unauthenticated in [json!({}), json!({"sub": null}), json!({"sub": {}, "client_id": ["x"]})] {
             assert_eq!(caller(unauthenticated.clone()), None, "{unauthenticated}");
         }
+        assert_eq!(gateway_identity(&signed("")), None);
+        assert_eq!(gateway_identity(&Gateway::default()), None);
     }
 
     #[test]
@@ -221,12 +327,17 @@ mod tests {
 
     #[test]
     fn groups_and_scopes_are_read_only_where_items_have_no_spaces() {
-        let caller = |claims| gateway_identity(&gateway(json!({"jwt": {"claims": claims}}))).unwrap();
+        let caller = |claims| gateway_identity(&with_token(claims)).unwrap();
         let alice = caller(json!({"sub": "a", "scope": "ec2/read ec2/write", "cognito:groups": "[blue ops]"}));
         assert_eq!(alice.scopes, ["ec2/read", "ec2/write"]);
         assert_eq!(alice.groups, ["blue", "ops"]);
         let robot = caller(json!({"sub": "a", "scp": "[read]", "cognito:groups": "blue", "groups": "[not admin]"}));
         assert_eq!((robot.scopes, robot.groups), (vec!["read".to_owned()], vec!["blue".to_owned()]));
+        let array = caller(json!({"sub": "a", "scope": ["read", 1, {}], "cognito:groups": ["blue", "on call"]}));
+        assert_eq!(
+            (array.scopes, array.groups),
+            (vec!["read".into(), "1".into()], vec!["blue".into(), "on call".into()])
+        );
     }
 
     #[test]
@@ -234,7 +345,7 @@ mod tests {
         let groups = parse_groups("ops=blue, ci=red,ops=on-call,arn:aws:iam::1:role/a=b=red").unwrap();
         assert_eq!(groups.last().unwrap(), &("arn:aws:iam::1:role/a=b".to_owned(), "red".to_owned()));
         let callers = Callers { keys: keys(), groups, ..Callers::default() };
-        let caller = authenticate(&callers, None, &HeaderMap::new(), Some("old")).unwrap();
+        let caller = authenticate(&callers, &Gateway::default(), &HeaderMap::new(), Some("old")).unwrap();
         assert_eq!(caller.groups, ["blue", "on-call"]);
         for text in ["ops", "ops=", "=blue", "ops=blue,red"] {
             assert_eq!(parse_groups(text), None, "{text}");
@@ -243,9 +354,9 @@ mod tests {
 
     #[test]
     fn if_one_method_is_configured_other_identities_are_ignored() {
-        let token = gateway(json!({"jwt": {"claims": {"sub": "alice"}}}));
-        let role = gateway(json!({"iam": {"userArn": "arn:aws:iam::1:user/bob"}}));
-        let contexts = [(None, None), (Some(&token), None), (Some(&role), None), (Some(&token), Some("old"))];
+        let (none, token, role) =
+            (Gateway::default(), with_token(json!({"sub": "alice"})), signed("arn:aws:iam::1:user/bob"));
+        let contexts = [(&none, None), (&token, None), (&role, None), (&token, Some("old"))];
         for (only, expected) in [
             (None, [None, Some("alice"), Some("arn:aws:iam::1:user/bob"), Some("alice")]),
             (Some(Authentication::Key), [None, None, None, Some("ops")]),
@@ -253,8 +364,8 @@ mod tests {
             (Some(Authentication::Jwt), [None, Some("alice"), None, Some("alice")]),
         ] {
             let callers = Callers { only, keys: keys(), ..Callers::default() };
-            let names = contexts.map(|(context, key)| {
-                authenticate(&callers, context, &HeaderMap::new(), key).ok().map(|caller| caller.name)
+            let names = contexts.map(|(gateway, key)| {
+                authenticate(&callers, gateway, &HeaderMap::new(), key).ok().map(|caller| caller.name)
             });
             assert_eq!(names.each_ref().map(Option::as_deref), expected, "{only:?}");
         }

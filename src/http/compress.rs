@@ -1,11 +1,11 @@
 //! Compression of responses.
 
+use super::gateway::Payload;
 use super::negotiate;
 use super::reply::{JSON, Reply};
 use flate2::Compression;
 use lambda_http::Body;
 use lambda_http::http::header::HeaderMap;
-use lambda_http::request::RequestContext;
 
 /// The smallest text that is compressed, in bytes: a shorter one fits into one packet with its headers.
 const MIN_COMPRESS_BYTES: usize = 1024;
@@ -16,9 +16,9 @@ const MIN_COMPRESS_BYTES: usize = 1024;
 /// `binaryMediaTypes`
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-payload-encodings.html>).
 /// It can compress by itself.
-pub fn compress(mut reply: Reply, headers: &HeaderMap, gateway: Option<&RequestContext>) -> Reply {
+pub fn compress(mut reply: Reply, headers: &HeaderMap, payload: Payload) -> Reply {
     let Body::Text(text) = &reply.body else { return reply };
-    if text.len() < MIN_COMPRESS_BYTES || !matches!(gateway, Some(RequestContext::ApiGatewayV2(_))) {
+    if text.len() < MIN_COMPRESS_BYTES || payload != Payload::V2 {
         return reply;
     }
     let gzip = negotiate::accepts_gzip(headers).then(|| negotiate::gzip(text.as_bytes(), Compression::fast()));

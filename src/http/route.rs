@@ -272,6 +272,8 @@ impl Input<'_> {
 pub enum RouteMatch {
     /// A route, and the named segments of the path.
     Found(&'static Dialect, &'static Route, Vec<(&'static str, String)>),
+    /// The request asks which methods the path takes: these.
+    Options(Vec<&'static str>),
     /// Routes of these other methods.
     MethodNotAllowed(&'static Dialect, Vec<&'static str>),
     /// No route. The dialect is known if the path begins with its prefix.
@@ -280,61 +282,69 @@ pub enum RouteMatch {
 
 /// Finds the route of a request.
 pub fn find(dialects: &'static [&'static Dialect], config: &Config, method: &Method, path: &str) -> RouteMatch {
+    let Some(path) = with_one_slash(path) else { return RouteMatch::NotFound(None) };
     let Some(dialect) = dialects.iter().find(|dialect| {
         let rest = path.strip_prefix(dialect.prefix);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) && (dialect.enabled)(config)
     }) else {
         return RouteMatch::NotFound(None);
     };
-    let method = method.as_str();
-    let includes_method = |methods: &[&str]| methods.contains(&method) || method == "HEAD" && methods.contains(&"GET");
-    let mut others = Vec::new();
-    for route in dialect.routes {
-        let Some(segments) = capture(route.path, path) else { continue };
-        if includes_method(route.methods) {
-            return RouteMatch::Found(dialect, route, segments);
-        }
-        others.extend_from_slice(route.methods);
+    let capture = |route: &'static Route| capture(route.path, path).map(|segments| (route, segments));
+    let mut routes: Vec<_> = dialect.routes.iter().filter_map(capture).collect();
+    // A key may consist of slashes, which are not doubled ones of the bucket's path then.
+    if routes.iter().any(|(route, _)| route.path.ends_with("...}")) {
+        routes.retain(|(route, _)| route.path.ends_with("...}"));
     }
-    if others.is_empty() {
+    if routes.is_empty() {
         return RouteMatch::NotFound(Some(dialect));
     }
-    if others.contains(&"GET") {
-        others.push("HEAD");
+    let position = |method: &str| routes.iter().position(|(route, _)| route.methods.contains(&method));
+    let get_for_head = || (method == Method::HEAD).then(|| position("GET")).flatten();
+    if let Some(at) = position(method.as_str()).or_else(get_for_head) {
+        let (route, segments) = routes.swap_remove(at);
+        return RouteMatch::Found(dialect, route, segments);
     }
-    others.sort_unstable();
-    others.dedup();
-    RouteMatch::MethodNotAllowed(dialect, others)
+    let mut methods: Vec<_> = routes.iter().flat_map(|(route, _)| route.methods).copied().collect();
+    if methods.contains(&"GET") {
+        methods.push("HEAD");
+    }
+    methods.push("OPTIONS");
+    methods.sort_unstable();
+    methods.dedup();
+    if method == Method::OPTIONS {
+        RouteMatch::Options(methods)
+    } else {
+        RouteMatch::MethodNotAllowed(dialect, methods)
+    }
 }
 
-/// Matches `path` against `pattern` and returns the named segments. One trailing slash is optional.
+/// The path with one slash at its start; `None` if it has none.
+fn with_one_slash(path: &str) -> Option<&str> {
+    let slashes = path.len() - path.trim_start_matches('/').len();
+    path.get(slashes.checked_sub(1)?..)
+}
+
+/// Matches `path` against `pattern` and returns the named segments. A trailing slash is optional, and doubled
+/// slashes count as one, except in the rest that a final `{name...}` is.
 fn capture(pattern: &'static str, path: &str) -> Option<Vec<(&'static str, String)>> {
-    if pattern == "/" {
-        return (path == pattern).then(Vec::new);
-    }
     let decode = |text: &str| percent_decode_str(text).decode_utf8().ok().map(|text| text.into_owned());
     let mut captured = Vec::new();
     let mut rest = path.strip_prefix('/')?;
-    let mut wanted = pattern.strip_prefix('/')?.split('/').peekable();
-    while let Some(segment) = wanted.next() {
+    for segment in pattern.split('/').filter(|segment| !segment.is_empty()) {
         let name = segment.strip_prefix('{').and_then(|segment| segment.strip_suffix('}'));
         if let Some(name) = name.and_then(|name| name.strip_suffix("...")) {
             captured.push((name, decode(rest).filter(|rest| !rest.is_empty())?));
             return Some(captured);
         }
-        let (found, left) = rest.split_once('/').map_or((rest, None), |(found, left)| (found, Some(left)));
+        let (found, left) = rest.trim_start_matches('/').split_once('/').unwrap_or((rest.trim_start_matches('/'), ""));
         match name {
             Some(name) => captured.push((name, decode(found).filter(|found| !found.is_empty())?)),
             None if found == segment => {}
             None => return None,
         }
-        rest = match (left, wanted.peek()) {
-            (Some(left), _) => left,
-            (None, None) => "",
-            (None, Some(_)) => return None,
-        };
+        rest = left;
     }
-    rest.is_empty().then_some(captured)
+    rest.trim_start_matches('/').is_empty().then_some(captured)
 }
 
 #[cfg(test)]
@@ -357,29 +367,32 @@ mod tests {
     }
 
     #[test]
+    fn ok_doubled_slashes_count_as_one() {
+        for path in ["/ec2//list", "/ec2/list//", "/ec2///list////"] {
+            assert_eq!(captured("/ec2/list", path).as_deref(), Some(""), "{path}");
+        }
+        assert_eq!(captured("/", "//").as_deref(), Some(""));
+        assert_eq!(captured("/instance/{r}/{i}", "/instance//a//b//").as_deref(), Some("r=a i=b"));
+        assert_eq!(with_one_slash("//ec2//list"), Some("/ec2//list"));
+        assert_eq!(with_one_slash("/"), Some("/"));
+        assert_eq!((with_one_slash(""), with_one_slash("ec2/list")), (None, None));
+    }
+
+    #[test]
     fn ok_the_last_segment_keeps_its_slashes() {
         assert_eq!(captured("/s3/{b}/{k...}", "/s3/x/a/b%2Fc//").as_deref(), Some("b=x k=a/b/c//"));
         assert_eq!(captured("/s3/{b}/{k...}", "/s3/x//a").as_deref(), Some("b=x k=/a"));
+        assert_eq!(captured("/s3/{b}/{k...}", "/s3//x/a//b").as_deref(), Some("b=x k=a//b"));
+        assert_eq!(captured("/s3/{b}/{k...}", "/s3/x//").as_deref(), Some("b=x k=/"));
     }
 
     #[test]
     fn err_other_paths_do_not_match() {
-        for path in [
-            "",
-            "/",
-            "ec2/list",
-            "/ec2",
-            "/ec2/lis",
-            "/ec2/list/x",
-            "/ec2//list",
-            "//ec2/list",
-            "/ec2/list//",
-            "/EC2/list",
-        ] {
+        for path in ["", "/", "ec2/list", "/ec2", "/ec2/lis", "/ec2/list/x", "/EC2/list", "/ec2%2Flist"] {
             assert_eq!(captured("/ec2/list", path), None, "{path}");
         }
-        assert_eq!(captured("/", "//"), None);
         assert_eq!(captured("/", ""), None);
+        assert_eq!(captured("/", "/x"), None);
         assert_eq!(captured("/instance/{r}/{i}", "/instance//b"), None);
         assert_eq!(captured("/instance/{r}/{i}", "/instance/a/%ff"), None);
         assert_eq!(captured("/s3/{b}/{k...}", "/s3/x"), None);

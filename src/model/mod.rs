@@ -7,6 +7,7 @@ mod change;
 mod ids;
 mod instance;
 mod launch;
+mod origin;
 mod query;
 mod region;
 mod text;
@@ -22,6 +23,7 @@ pub use ids::{
 };
 pub use instance::{Instance, MAX_TAG_VALUE_LEN, Reservation, SecurityGroup, State, Tag, non_empty};
 pub use launch::{HttpTokens, Launch, Placement, ShutdownBehavior, UserData};
+pub use origin::Origin;
 pub use query::{Filter, InstanceQuery, MAX_FILTER_VALUES, Page};
 pub use region::{Partition, Region, Zone};
 pub use text::{FromText, isoformat};

@@ -48,7 +48,7 @@ parameter given twice with different values is refused, and so is a parameter th
 are ignored, and the header `warning` says so.
 
 **Paths.** A trailing slash is optional. `HEAD` answers as `GET`, without the body. An unknown path is 404; a known path with \
-another method is 405, and the header `allow` says which it takes.
+another method is 405, and the header `allow` says which it takes. `OPTIONS` of a known path is 204 with `allow`, without a key.
 
 **Errors.** They have the form of their dialect. API Gateway answers some requests by itself (`{\"message\": \"...\"}`): what it \
 does not authenticate, what is too large for it, or too much at once.";
@@ -61,6 +61,12 @@ const HEADERS: &[(&str, &str, &str)] = &[
     ("x-content-type-options", "Browsers must not guess another type.", "nosniff"),
     ("content-encoding", "Set if the response is compressed.", "gzip"),
     ("vary", "The request headers that the response depends on.", "accept, accept-encoding"),
+    (
+        "access-control-allow-origin",
+        "The origin whose pages may read the response, if `CORS_ORIGINS` names it.",
+        "https://app.example.com",
+    ),
+    ("access-control-expose-headers", "The headers that those pages may read.", "x-next-token, x-request-id"),
     ("x-next-token", "The `next_token` for the rest of the list, if there is more.", "~MW9ETXRnK3BsY2s"),
     ("x-error-code", "A code for programs: AWS's own, or one of this function.", "IncorrectInstanceState"),
     ("www-authenticate", "A key or token is needed.", "Bearer"),
@@ -95,8 +101,16 @@ const HEADERS: &[(&str, &str, &str)] = &[
 ];
 
 /// The headers of every response.
-const COMMON_HEADERS: [&str; 6] =
-    ["x-request-id", "warning", "cache-control", "x-content-type-options", "content-encoding", "vary"];
+const COMMON_HEADERS: [&str; 8] = [
+    "x-request-id",
+    "warning",
+    "cache-control",
+    "x-content-type-options",
+    "content-encoding",
+    "vary",
+    "access-control-allow-origin",
+    "access-control-expose-headers",
+];
 
 /// The document.
 fn document(api: &Api, config: &Config) -> Value {
@@ -370,6 +384,7 @@ fn security_schemes(only: Option<Authentication>) -> Map<String, Value> {
         let about = "An API key of this deployment. A JSON body of `POST` and `PUT` may hold it as `api_key`; no query string may.";
         scheme("api-key", key("header", "x-api-key", about));
         scheme("api-key-underscore", key("header", "api_key", "An API key of this deployment."));
+        scheme("api-key-hyphen", key("header", "api-key", "An API key of this deployment."));
         scheme(
             "api-key-cookie",
             key("cookie", "api_key", "An API key of this deployment. Not from the pages of other sites."),

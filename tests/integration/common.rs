@@ -107,13 +107,11 @@ async fn identity_verified_by_the_gateway_needs_no_key() {
 async fn unknown_path_is_404_and_unsupported_method_is_405() {
     let function = Function::without_aws(&[]).await;
     for path in [
-        "//",
         "/ec2",
         "/ec2/",
         "/ec2/lists",
         "/ec2/list/x",
         "/EC2/list",
-        "/ec2//list",
         "/favicon.ico",
         "/../ec2/list",
         "/ec2x/list",
@@ -125,14 +123,13 @@ async fn unknown_path_is_404_and_unsupported_method_is_405() {
         assert_eq!(answer.headers.get("allow"), None);
     }
     for (method, path, allow) in [
-        ("POST", "/ec2/list", "GET, HEAD"),
-        ("DELETE", "/ec2/list/", "GET, HEAD"),
-        ("GET", "/ec2/create", "POST"),
-        ("HEAD", "/ec2/start", "POST"),
-        ("OPTIONS", "/ec2/start", "POST"),
-        ("PROPFIND", "/health", "GET, HEAD"),
-        ("POST", "/", "GET, HEAD"),
-        ("PUT", "/docs", "GET, HEAD"),
+        ("POST", "/ec2/list", "GET, HEAD, OPTIONS"),
+        ("DELETE", "/ec2/list/", "GET, HEAD, OPTIONS"),
+        ("GET", "/ec2/create", "OPTIONS, POST"),
+        ("HEAD", "/ec2/start", "OPTIONS, POST"),
+        ("PROPFIND", "/health", "GET, HEAD, OPTIONS"),
+        ("POST", "/", "GET, HEAD, OPTIONS"),
+        ("PUT", "/docs", "GET, HEAD, OPTIONS"),
     ] {
         let answer = function.call(method, path).await;
         assert_eq!((answer.status, answer.headers["allow"].as_str()), (405, allow), "{method} {path}");

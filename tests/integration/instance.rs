@@ -144,8 +144,8 @@ async fn key_region_action_and_instance_are_checked_in_that_order() {
         function.get(path).await.is(status, &errors(id, title));
     }
     let answer = function.get("/instance/us-east-1/i-abba916a/start").await;
-    assert_eq!((answer.status, answer.headers["allow"].as_str()), (405, "POST, PUT"));
-    answer.is(405, &errors("MethodNotAllowed", "This path takes POST, PUT"));
+    assert_eq!((answer.status, answer.headers["allow"].as_str()), (405, "OPTIONS, POST, PUT"));
+    answer.is(405, &errors("MethodNotAllowed", "This path takes OPTIONS, POST, PUT"));
     function.assert_no_calls();
 }
 

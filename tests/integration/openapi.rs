@@ -196,7 +196,7 @@ fn document_depends_on_authentication_and_s3_and_shows_no_configuration() {
         assert_eq!(required, known);
         known
     };
-    let keys = ["api-key", "api-key-underscore", "api-key-cookie", "api-key-bearer"];
+    let keys = ["api-key", "api-key-underscore", "api-key-hyphen", "api-key-cookie", "api-key-bearer"];
     assert_eq!(schemes(&[("AUTHENTICATION", "key")]), keys);
     assert_eq!(schemes(&[("AUTHENTICATION", "iam")]), ["iam"]);
     assert_eq!(schemes(&[("AUTHENTICATION", "jwt")]), ["jwt"]);

@@ -243,7 +243,7 @@ async fn invalid_input_is_refused_by_parameter_name_without_a_call_to_aws() {
         function.call(method, path).await.refuses(400, "InvalidParameterValue", message);
     }
     let answer = function.post("/s3/demo-x").await;
-    assert_eq!((answer.status, answer.headers["allow"].as_str()), (405, "DELETE, GET, HEAD, PUT"));
+    assert_eq!((answer.status, answer.headers["allow"].as_str()), (405, "DELETE, GET, HEAD, OPTIONS, PUT"));
     function.assert_no_calls();
 }
 

@@ -517,8 +517,8 @@ async fn authentication_and_routing_errors_have_http_statuses() {
     let answer = function.send(HttpApiEvent::new("PUT", "/v1/launch")).await;
     answer.is(401, &json!("Invalid api key"));
     let answer = function.get("/v1/launch").await;
-    answer.is(405, &json!("This path takes PUT"));
-    assert_eq!(answer.headers["allow"], "PUT");
+    answer.is(405, &json!("This path takes OPTIONS, PUT"));
+    assert_eq!(answer.headers["allow"], "OPTIONS, PUT");
     function.put("/v1/i-abba916a/explode").await.is(404, &json!("There is nothing at this path"));
     function.assert_no_calls();
 }
