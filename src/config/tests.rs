@@ -1,0 +1,136 @@
+use super::*;
+
+fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let own = [("AWS_REGION", "us-east-1")];
+    Config::read(|name| {
+        let found = variables.iter().rev().chain(&own).find(|(known, _)| *known == name);
+        found.map(|(_, value)| (*value).to_owned())
+    })
+}
+
+#[test]
+fn an_empty_environment_gives_the_documented_defaults() {
+    let config = read(&[]).unwrap();
+    assert!(config.callers.keys.is_empty() && config.callers.groups.is_empty() && config.callers.only.is_none());
+    let limits = config.limits;
+    assert!(limits.instance_types.is_none() && limits.protected_tag.is_none());
+    assert_eq!((limits.max_instances_per_launch, config.policy_file), (None, None));
+    assert_eq!(config.unknown_parameters, UnknownParameters::Refuse);
+    assert_eq!(config.regions.default.as_str(), "us-east-1");
+    assert!(config.default_image.as_str().starts_with("resolve:ssm:/aws/service/canonical/ubuntu/server/"));
+    assert_eq!(config.default_instance_type.as_str(), "t3.micro");
+    assert_eq!(config.launch.key_name, "scalacity_dev1");
+    assert_eq!(config.launch.security_groups, [SecurityGroupRef::Name("SSH".to_owned())]);
+    assert_eq!(config.launch.placement.as_str(), "us-east-1b");
+    assert_eq!(config.launch.shutdown_behavior, ShutdownBehavior::Terminate);
+    assert!(!config.launch.ebs_optimized);
+    assert_eq!(config.http_tokens, HttpTokens::Required);
+    assert_eq!(config.bucket_prefix, None);
+    assert_eq!(config.endpoints.ec2, None);
+    assert_eq!(config.endpoints.s3, None);
+}
+
+#[test]
+fn an_emulator_is_configured_by_the_sdks_own_variables() {
+    let all = ("AWS_ENDPOINT_URL", "http://127.0.0.1:5000");
+    let one = ("AWS_ENDPOINT_URL_S3", "https://s3.example");
+    let config = read(&[all, one]).unwrap();
+    assert_eq!(config.endpoints.ec2.as_deref(), Some(all.1));
+    assert_eq!(config.endpoints.s3.as_deref(), Some(one.1));
+    assert_eq!(read(&[("AWS_ENDPOINT_URL", "localhost:5000")]).unwrap_err().variable, "AWS_ENDPOINT_URL_EC2");
+}
+
+#[test]
+fn endpoints_and_trust_store_follow_the_sdks_own_variables() {
+    let read = |variable| read(&[(variable, "True")]).unwrap();
+    let (fips, dual_stack) = (read("AWS_USE_FIPS_ENDPOINT").endpoints, read("AWS_USE_DUALSTACK_ENDPOINT").endpoints);
+    assert_eq!((fips.fips, fips.dual_stack), (true, false));
+    assert_eq!((dual_stack.fips, dual_stack.dual_stack), (false, true));
+    assert_eq!(read("SSL_CERT_FILE").trust_store, TrustStore::System);
+    assert_eq!(read("SSL_CERT_DIR").trust_store, TrustStore::System);
+    assert_eq!(read("AWS_CA_BUNDLE").trust_store, TrustStore::Amazon);
+}
+
+#[test]
+fn an_empty_variable_is_an_unset_one() {
+    let config = read(&[("DEFAULT_REGION", ""), ("BUCKET_PREFIX", " "), ("AWS_ENDPOINT_URL", "")]).unwrap();
+    assert_eq!(config.regions.default.as_str(), "us-east-1");
+    assert_eq!(config.bucket_prefix, None);
+    assert_eq!(config.endpoints.ec2, None);
+}
+
+#[test]
+fn a_star_allows_the_regions_of_the_own_partition_only() {
+    let regions = read(&[]).unwrap().regions;
+    assert_eq!(regions.allow("ap-southeast-2").unwrap().as_str(), "ap-southeast-2");
+    for other in ["cn-north-1", "us-gov-west-1", "derp", "x.evil.example/"] {
+        assert_eq!(regions.allow(other), None, "{other}");
+    }
+    let regions = read(&[("AWS_REGION", "cn-north-1")]).unwrap().regions;
+    assert!(regions.allow("cn-northwest-1").is_some());
+    assert_eq!(regions.allow("us-east-1"), None);
+}
+
+#[test]
+fn a_list_allows_the_regions_in_it_only() {
+    let regions = read(&[("ALLOWED_REGIONS", "us-east-1, eu-west-1")]).unwrap().regions;
+    assert!(regions.allow("eu-west-1").is_some());
+    assert_eq!(regions.allow("eu-west-2"), None);
+}
+
+#[test]
+fn an_invalid_value_is_refused_and_names_its_variable() {
+    for (variable, value) in [
+        ("API_KEYS", "demo"),
+        ("API_KEYS", "demo=abc"),
+        ("AUTHENTICATION", "none"),
+        ("CALLER_GROUPS", "alice"),
+        ("ALLOWED_INSTANCE_TYPES", "t3.micro;t3.small"),
+        ("MAX_INSTANCES_PER_LAUNCH", "0"),
+        ("MAX_INSTANCES_PER_LAUNCH", "many"),
+        ("PROTECTED_TAG", "=x"),
+        ("ALLOWED_REGIONS", "us-east-1,derp"),
+        ("ALLOWED_REGIONS", "eu-west-1"),
+        ("DEFAULT_REGION", "derp"),
+        ("UNKNOWN_PARAMETERS", "ignore"),
+        ("DEFAULT_IMAGE", "ubuntu"),
+        ("DEFAULT_INSTANCE_TYPE", "big"),
+        ("LAUNCH_PLACEMENT", "us-east-1"),
+        ("LAUNCH_SHUTDOWN_BEHAVIOR", "explode"),
+        ("LAUNCH_EBS_OPTIMIZED", "yes"),
+        ("LAUNCH_HTTP_TOKENS", "v1"),
+        ("BUCKET_PREFIX", "Demo-"),
+        ("BUCKET_PREFIX", "-demo"),
+        ("BASE_PATH", "/"),
+        ("BASE_PATH", "api"),
+        ("BASE_PATH", "/api/"),
+        ("BASE_PATH", "/a//b"),
+        ("BASE_PATH", "/a,/b"),
+        ("BASE_PATH", "/.."),
+        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "null"),
+        ("CORS_ORIGINS", "https://a.example,"),
+        ("CORS_ORIGINS", "https://a.example,,https://b.example"),
+        ("CORS_ORIGINS", "https://a.example,*"),
+        ("CORS_ORIGINS", "https://a.example/"),
+        ("CORS_ORIGINS", "https://*.example"),
+        ("CORS_ORIGINS", "https://a.example https://b.example"),
+        ("AWS_USE_FIPS_ENDPOINT", "yes"),
+        ("AWS_USE_DUALSTACK_ENDPOINT", "1"),
+        ("SSL_CERT_FILE", ""),
+    ] {
+        let error = read(&[(variable, value)]).err().unwrap_or_else(|| panic!("{variable}={value} was taken"));
+        assert_eq!(error.variable, variable, "{error}");
+        assert!(error.to_string().starts_with(&format!("environment variable {variable}: ")), "{error}");
+    }
+    let error = Config::read(|_| None).unwrap_err();
+    assert_eq!(error.variable, "DEFAULT_REGION");
+}
+
+#[test]
+fn every_variable_has_a_name_of_its_own_and_a_summary() {
+    for (i, variable) in VARIABLES.iter().enumerate() {
+        assert!(variable.summary.ends_with('.'), "{}", variable.name);
+        assert!(VARIABLES[..i].iter().all(|other| other.name != variable.name), "{}", variable.name);
+    }
+}
