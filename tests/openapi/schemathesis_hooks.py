@@ -124,7 +124,7 @@ def line_of(response):
 
 
 def by_the_gateway(failure, case, response):
-    """cargo-lambda's gateway rejects requests that are not UTF-8. API Gateway passes them on (docs/limits.md)."""
+    """cargo-lambda rejects requests that are not UTF-8; API Gateway passes them on (limits.md)."""
     return not line_of(response) and response.json().get("type", "").startswith("https://httpstatuses.com/")
 
 
