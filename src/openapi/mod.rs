@@ -240,6 +240,10 @@ impl Components {
             let mut value = text_schema(tag);
             value["description"] = tag.summary.into();
             body["patternProperties"] = json!({TAG_NAME: value});
+            // Generated clients drop tags if the schema forbids other members.
+            if let Some(body) = body.as_object_mut() {
+                body.remove("additionalProperties");
+            }
         }
         let name = format!("{}Parameters", id.split('-').map(capitalized).collect::<String>());
         let mut content = json!({"schema": {"$ref": format!("#/components/schemas/{name}")}});
