@@ -17,8 +17,8 @@ use crate::http::reply::Reply;
 use crate::http::route::{BodyUse, Content, Dialect, Handler, Input, Response, Route, UnknownUse};
 use crate::http::rows::{MAX_OBJECT_BYTES, Rows};
 use crate::model::{
-    Bucket, BucketInfo, FromText, Object, ObjectHeaders, ObjectInfo, ObjectKey, ObjectQuery, ObjectResponse,
-    PresignedMethod, Region,
+    Bucket, BucketInfo, CHECKSUM_HEADERS, FromText, Object, ObjectHeaders, ObjectInfo, ObjectKey, ObjectQuery,
+    ObjectResponse, PresignedMethod, Region,
 };
 use crate::operations::Operation as _;
 use crate::operations::buckets::{CreateBucket, DeleteBucket, ListBuckets};
@@ -171,7 +171,7 @@ const ROUTES: &[Route] = &[
 ];
 
 /// The headers that an object may come with.
-const OBJECT_HEADERS: &[&str] = &[
+const OBJECT_HEADERS: &[&str] = &with_checksums::<19>(&[
     "accept-ranges",
     "content-disposition",
     "content-language",
@@ -180,34 +180,24 @@ const OBJECT_HEADERS: &[&str] = &[
     "content-security-policy",
     "etag",
     "last-modified",
-    "x-amz-checksum-crc32",
-    "x-amz-checksum-crc32c",
-    "x-amz-checksum-crc64nvme",
-    "x-amz-checksum-md5",
-    "x-amz-checksum-sha1",
-    "x-amz-checksum-sha256",
-    "x-amz-checksum-sha512",
     "x-amz-checksum-type",
-    "x-amz-checksum-xxhash128",
-    "x-amz-checksum-xxhash3",
-    "x-amz-checksum-xxhash64",
-];
+]);
 
 /// The headers of an object that was stored.
-const STORED_HEADERS: &[&str] = &[
-    "etag",
-    "x-amz-checksum-crc32",
-    "x-amz-checksum-crc32c",
-    "x-amz-checksum-crc64nvme",
-    "x-amz-checksum-md5",
-    "x-amz-checksum-sha1",
-    "x-amz-checksum-sha256",
-    "x-amz-checksum-sha512",
-    "x-amz-checksum-type",
-    "x-amz-checksum-xxhash128",
-    "x-amz-checksum-xxhash3",
-    "x-amz-checksum-xxhash64",
-];
+const STORED_HEADERS: &[&str] = &with_checksums::<12>(&["etag", "x-amz-checksum-type"]);
+
+/// The names given and those of all checksums.
+#[expect(clippy::indexing_slicing, reason = "computed by the compiler")]
+const fn with_checksums<const N: usize>(names: &[&'static str]) -> [&'static str; N] {
+    assert!(names.len() + CHECKSUM_HEADERS.len() == N, "the length is another");
+    let mut all = [""; N];
+    let mut i = 0;
+    while i < N {
+        all[i] = if i < names.len() { names[i] } else { CHECKSUM_HEADERS[i - names.len()] };
+        i += 1;
+    }
+    all
+}
 
 const NOT_MODIFIED: Response = Response::empty(304, "The caller has it already.").with(OBJECT_HEADERS);
 
