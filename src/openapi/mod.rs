@@ -230,7 +230,8 @@ impl Components {
         let example: Map<_, _> =
             required.iter().map(|parameter| (parameter.name.to_owned(), example(parameter))).collect();
         let mut body = json!({"type": "object", "properties": properties});
-        if dialect.unknown_parameters == UnknownUse::Refuse {
+        // Generated clients drop tags if the schema forbids other members.
+        if dialect.unknown_parameters == UnknownUse::Refuse && tags.is_empty() {
             body["additionalProperties"] = false.into();
         }
         if !required.is_empty() {
@@ -240,10 +241,6 @@ impl Components {
             let mut value = text_schema(tag);
             value["description"] = tag.summary.into();
             body["patternProperties"] = json!({TAG_NAME: value});
-            // Generated clients drop tags if the schema forbids other members.
-            if let Some(body) = body.as_object_mut() {
-                body.remove("additionalProperties");
-            }
         }
         let name = format!("{}Parameters", id.split('-').map(capitalized).collect::<String>());
         let mut content = json!({"schema": {"$ref": format!("#/components/schemas/{name}")}});
