@@ -5,6 +5,7 @@ use crate::http::param::{Param, Tags};
 use crate::http::reply::Reply;
 use crate::http::route::{Input, Response};
 use crate::http::rows::Rows;
+use crate::http::spelling;
 use crate::model::{
     Action, FromText, Instance, MAX_TAG_VALUE_LEN, Region, SecurityGroup, SecurityGroupId, SecurityGroupRef, State, Tag,
 };
@@ -23,7 +24,8 @@ use time::{OffsetDateTime, UtcOffset};
 
 /// Every route that changes something declares it. The handler reads it.
 pub const DRY_RUN: Param<bool> =
-    Param::optional("dry_run", "true to learn whether it would be carried out, without doing it.").aliases(&["DryRun"]);
+    Param::optional(spelling::DRY_RUN, "true to learn whether it would be carried out, without doing it.")
+        .aliases(&["DryRun"]);
 
 /// Every route that starts, stops, terminates or launches declares it. The handler reads it.
 pub const WAIT: Param<u32> = Param::optional(

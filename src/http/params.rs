@@ -35,6 +35,12 @@ struct Given {
     source: Source,
 }
 
+impl Given {
+    fn is_empty_text(&self) -> bool {
+        self.value.as_str().is_some_and(str::is_empty)
+    }
+}
+
 /// All parameters of a request.
 #[derive(Debug, Default)]
 pub struct Params {
@@ -100,20 +106,19 @@ impl Params {
 
     /// Whether a value was given under exactly this name.
     pub fn is_given_as(&self, name: &str) -> bool {
-        self.given.iter().any(|given| given.name == name && !given.value.as_str().is_some_and(str::is_empty))
+        self.given.iter().any(|given| given.name == name && !given.is_empty_text())
     }
 
     /// Whether the parameter is given with an empty text or an empty array.
     pub fn is_given_empty(&self, parameter: &ParamInfo) -> bool {
-        let empty = |value: &Value| value.as_str().is_some_and(str::is_empty) || *value == Value::Array(Vec::new());
-        self.given.iter().any(|given| parameter.has_name(&given.name) && empty(&given.value))
+        let is_empty = |given: &Given| given.is_empty_text() || given.value == Value::Array(Vec::new());
+        self.given.iter().any(|given| parameter.has_name(&given.name) && is_empty(given))
     }
 
     /// The parameter's values in the order given. An empty text counts as not given.
     fn values<'a>(&'a self, parameter: &ParamInfo) -> impl Iterator<Item = (&'a str, &'a Value)> + use<'a> {
         let parameter = *parameter;
-        let is_empty = |value: &Value| value.as_str().is_some_and(str::is_empty);
-        let given = self.given.iter().filter(move |given| parameter.has_name(&given.name) && !is_empty(&given.value));
+        let given = self.given.iter().filter(move |given| parameter.has_name(&given.name) && !given.is_empty_text());
         given.map(|given| (given.name.as_str(), &given.value))
     }
 
