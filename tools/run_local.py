@@ -78,7 +78,7 @@ class Processes:
         return self.children.pop(name).returncode
 
     def pause(self, seconds):
-        """Waits, and fails if a child has ended."""
+        """Waits, and fails if a child exits."""
         if self.stop_asked.wait(seconds):
             raise Stopped
         for name, child in self.children.items():
@@ -98,7 +98,7 @@ class Processes:
 
     def send(self, number):
         for child in self.children.values():
-            # A process that has ended; on macOS that is a PermissionError.
+            # The process has exited; on macOS that is a PermissionError.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(child.pid, number)
 

@@ -59,7 +59,7 @@ pub struct List<K> {
 pub(super) trait PageSource: Sync {
     /// An item of a page.
     type Item: Send;
-    /// The sizes of the smallest and the largest page.
+    /// The minimum and the maximum size of a page.
     const SIZES: (u32, u32);
     /// The region of the items.
     fn region(&self) -> &Region;
@@ -78,7 +78,7 @@ pub(super) struct InstancePages<'a> {
     pub(super) query: &'a InstanceQuery,
 }
 
-/// The sizes of the smallest and the largest page of instances
+/// The minimum and the maximum size of a page of instances
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html>).
 pub const INSTANCE_PAGE_SIZES: (u32, u32) = (5, 1000);
 
@@ -115,7 +115,7 @@ pub(super) struct ObjectPages<'a> {
     pub(super) query: &'a ObjectQuery,
 }
 
-/// The sizes of the smallest and the largest page of objects
+/// The minimum and the maximum size of a page of objects
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>).
 pub const OBJECT_PAGE_SIZES: (u32, u32) = (1, 1000);
 

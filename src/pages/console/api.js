@@ -49,7 +49,7 @@ export class ApiError extends Error {
   }
 }
 
-/** The session of the request has ended; nobody waits for the response. */
+/** The session of the request is over; nobody waits for the response. */
 export class SessionEnded extends Error {}
 
 /**
