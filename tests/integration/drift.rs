@@ -1,6 +1,6 @@
 //! Sample events and template agree with the route table and the table of variables.
 
-use crate::support::{file, root};
+use crate::support::{file, rust_files};
 use ec2_control_api::config::VARIABLES;
 use ec2_control_api::http::route::{Route, RouteMatch, find};
 use ec2_control_api::routes::DIALECTS;
@@ -121,25 +121,8 @@ fn the_schema_of_the_policies_has_the_actions_of_the_routes_and_no_other() {
 
 #[test]
 fn every_test_named_in_the_threat_model_exists() {
-    let mut sources = String::new();
-    for folder in [
-        "src",
-        "src/http",
-        "src/auth",
-        "src/authz",
-        "src/aws",
-        "src/model",
-        "src/dialects",
-        "src/operations",
-        "tests/integration",
-    ] {
-        for entry in std::fs::read_dir(root().join(folder)).unwrap() {
-            let path = entry.unwrap().path();
-            if path.extension().is_some_and(|extension| extension == "rs") {
-                sources += &std::fs::read_to_string(path).unwrap();
-            }
-        }
-    }
+    let files = ["src", "tests/integration"].into_iter().flat_map(rust_files);
+    let sources: String = files.map(|path| std::fs::read_to_string(path).unwrap()).collect();
     let page = file("docs/threat-model.md");
     let rows: Vec<_> = page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| threat")).collect();
     assert!(rows.len() > 15, "{rows:?}");

@@ -1,7 +1,7 @@
 //! The layers of `src/`: each file imports only files of earlier layers, and no two modules import each
 //! other. `docs/architecture.md` explains the layers.
 
-use crate::support::{file, root};
+use crate::support::{file, root, rust_files};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -181,18 +181,10 @@ fn only_the_folder_aws_names_the_sdk() {
 
 #[test]
 fn no_source_file_has_more_than_500_lines_and_the_handler_has_less_than_250() {
-    fn check(folder: &Path) {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                check(&path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let lines = std::fs::read_to_string(&path).unwrap().lines().count();
-                assert!(lines <= 500, "{} has {lines} lines", path.display());
-            }
-        }
+    for path in rust_files("src") {
+        let lines = std::fs::read_to_string(&path).unwrap().lines().count();
+        assert!(lines <= 500, "{} has {lines} lines", path.display());
     }
-    check(&root().join("src"));
     assert!(file("src/handler.rs").lines().count() < 250);
 }
 

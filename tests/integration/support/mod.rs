@@ -17,7 +17,7 @@ pub use function::{Function, policy_file};
 pub use moto::{IMAGE, own_region};
 pub use routes::{Route, routes};
 use sha2::{Digest as _, Sha256};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 pub use wire::{Fault, RecordedRequest, Wire};
 pub use xml::Response;
 
@@ -52,4 +52,18 @@ pub fn root() -> &'static Path {
 /// Reads a file of the repository.
 pub fn file(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The Rust files of a folder of the repository and of the folders in it.
+pub fn rust_files(folder: impl AsRef<Path>) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(root().join(folder)).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(rust_files(path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
 }
