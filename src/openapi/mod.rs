@@ -230,9 +230,15 @@ impl Components {
         let example: Map<_, _> =
             required.iter().map(|parameter| (parameter.name.to_owned(), example(parameter))).collect();
         let mut body = json!({"type": "object", "properties": properties});
-        // Generated clients drop tags if the schema forbids other members.
-        if dialect.unknown_parameters == UnknownUse::Refuse && tags.is_empty() {
-            body["additionalProperties"] = false.into();
+        if dialect.unknown_parameters == UnknownUse::Refuse {
+            match tags.is_empty() {
+                true => body["additionalProperties"] = false.into(),
+                // Generated clients drop tags if `additionalProperties` is false.
+                false => {
+                    let names: Vec<_> = named.iter().map(|parameter| parameter.name).collect();
+                    body["propertyNames"] = json!({"anyOf": [{"enum": names}, {"pattern": TAG_NAME}]});
+                }
+            }
         }
         if !required.is_empty() {
             body["required"] = required.iter().map(|parameter| parameter.name).collect();
