@@ -2,12 +2,13 @@
 
 use super::ambiguity::AmbiguousOutcome;
 use super::call_stats::CallInterceptor;
+use super::errors::redact;
 use super::instance_details::details;
 use super::sdk::{AwsOutput, Clients, malformed_response, to_error, to_offset_date_time};
 use crate::error::Error;
 use crate::model::{
     Attribute, DeleteOnTermination, Filter, Instance, InstanceId, InstanceQuery, Launch, Page, Region, Reservation,
-    SecurityGroup, State, StateChange, Tag,
+    SecurityGroup, State, StateChange, StateReason, Tag,
 };
 use aws_config::SdkConfig;
 use aws_sdk_ec2::config::retry::RetryConfig;
@@ -362,6 +363,7 @@ fn state_changes(
         instance_id: change.instance_id.unwrap_or_default(),
         current: state(change.current_state),
         previous: state(change.previous_state),
+        state_reason: None,
     });
     Ok(changes.collect())
 }
@@ -375,6 +377,15 @@ fn reservation(reservation: sdk::Reservation, with_details: bool) -> Reservation
         groups: reservation.groups.unwrap_or_default().into_iter().map(group).collect(),
         instances: instances.map(|described| instance(described, with_details)).collect(),
     }
+}
+
+fn state_reason(reason: sdk::StateReason) -> StateReason {
+    StateReason { code: reason.code, message: reason.message.map(|message| redact(&message)) }
+}
+
+fn ipv6_addresses(interface: sdk::InstanceNetworkInterface) -> Vec<String> {
+    let addresses = interface.ipv6_addresses.unwrap_or_default().into_iter();
+    addresses.filter_map(|address| address.ipv6_address).collect()
 }
 
 fn group(group: sdk::GroupIdentifier) -> SecurityGroup {
@@ -401,6 +412,10 @@ fn instance(mut described: sdk::Instance, with_details: bool) -> Instance {
         public_dns_name: described.public_dns_name,
         public_ip_address: described.public_ip_address,
         state: state(described.state),
+        state_reason: described.state_reason.map(state_reason),
+        lifecycle: described.instance_lifecycle.map(|value| value.as_str().to_owned()),
+        operator: described.operator.and_then(|operator| operator.principal),
+        ipv6_addresses: described.network_interfaces.unwrap_or_default().into_iter().flat_map(ipv6_addresses).collect(),
         subnet_id: described.subnet_id,
         vpc_id: described.vpc_id,
         architecture: described.architecture.map(|value| value.as_str().to_owned()),

@@ -128,17 +128,30 @@ pub(super) fn sample_state_change() -> Value {
         instance_id: SAMPLE_ID.instance_id.to_owned(),
         current: sample_state(64, "stopping"),
         previous: sample_state(16, "running"),
+        state_reason: None,
     }))
 }
 
 /// How the state of an instance has changed.
+#[skip_serializing_none]
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
-#[schemars(rename = "StateChange")]
+#[schemars(rename = "StateChange", transform = without_null)]
 pub(super) struct Boto3Change<'a> {
     instance_id: &'a str,
     current_state: Boto3State<'a>,
     previous_state: Boto3State<'a>,
+    /// Why the instance does not reach the state that the caller waits for.
+    state_reason: Option<Boto3StateReason<'a>>,
+}
+
+/// Why an instance is in its state, as EC2 says it.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "PascalCase")]
+#[schemars(rename = "StateReason")]
+struct Boto3StateReason<'a> {
+    code: Option<&'a str>,
+    message: Option<&'a str>,
 }
 
 impl<'a> From<&'a StateChange> for Boto3Change<'a> {
@@ -147,6 +160,10 @@ impl<'a> From<&'a StateChange> for Boto3Change<'a> {
             instance_id: &change.instance_id,
             current_state: Boto3State::from(&change.current),
             previous_state: Boto3State::from(&change.previous),
+            state_reason: change
+                .state_reason
+                .as_ref()
+                .map(|reason| Boto3StateReason { code: reason.code.as_deref(), message: reason.message.as_deref() }),
         }
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn table(
 
 /// All members that a row of `/ec2/list` can have. A value that EC2 does not have is `null`.
 #[rustfmt::skip]
-pub(super) const MEMBERS: [Column<Instance>; 19] = [
+pub(super) const MEMBERS: [Column<Instance>; 23] = [
     Column { name: "id", summary: "The instance's ID.", accessor: Accessor::Text(|instance, _| Some(&instance.instance_id)) },
     Column { name: "instance-type", summary: "Its type.", accessor: Accessor::Text(|instance, _| non_empty(&instance.instance_type)) },
     Column { name: "instance-state", summary: "Its state.", accessor: Accessor::Text(|instance, _| instance.state.name.as_deref()) },
@@ -46,7 +46,17 @@ pub(super) const MEMBERS: [Column<Instance>; 19] = [
     Column { name: "architecture", summary: "The architecture of its image.", accessor: Accessor::Text(|instance, _| non_empty(&instance.architecture)) },
     Column { name: "platform", summary: "`windows`, or nothing.", accessor: Accessor::Text(|instance, _| non_empty(&instance.platform)) },
     Column { name: "tags", summary: "All of its tags.", accessor: Accessor::Tags(|instance| &instance.tags) },
+    Column { name: "state-reason", summary: "Why it is in its state, in EC2's words.", accessor: Accessor::Text(|instance, _| reason(instance)) },
+    Column { name: "lifecycle", summary: "`on-demand`, `spot`, `scheduled` or `capacity-block`.", accessor: Accessor::Text(|instance, _| Some(non_empty(&instance.lifecycle).unwrap_or("on-demand"))) },
+    Column { name: "operator", summary: "The AWS service that manages it, or nothing.", accessor: Accessor::Text(|instance, _| non_empty(&instance.operator)) },
+    Column { name: "ipv6-addresses", summary: "Its IPv6 addresses.", accessor: Accessor::Texts(|instance| &instance.ipv6_addresses) },
 ];
+
+/// EC2's message begins with the code.
+fn reason(instance: &Instance) -> Option<&str> {
+    let reason = instance.state_reason.as_ref()?;
+    non_empty(&reason.message).or(non_empty(&reason.code))
+}
 
 /// The schema of a list: rows of [`MEMBERS`] that the client chooses.
 pub(super) fn list_schema(generator: &mut SchemaGenerator) -> Schema {

@@ -30,6 +30,8 @@ pub enum Accessor<T: 'static> {
     Time(fn(&T) -> Option<String>),
     /// A whole number.
     Number(fn(&T) -> Option<i64>),
+    /// Texts. In CSV: separated by semicolons.
+    Texts(fn(&T) -> &[String]),
     /// Security groups. In CSV: their IDs, separated by semicolons.
     Groups(fn(&T) -> &[SecurityGroup]),
     /// Tags. In CSV: `key=value`, separated by semicolons.
@@ -76,6 +78,7 @@ impl<T> Serialize for Cell<'_, T> {
             Accessor::Text(read) => read(self.item, self.region).serialize(serializer),
             Accessor::Time(read) => read(self.item).serialize(serializer),
             Accessor::Number(read) => read(self.item).serialize(serializer),
+            Accessor::Texts(read) => read(self.item).serialize(serializer),
             Accessor::Groups(read) => serializer.collect_seq(read(self.item).iter().map(SecurityGroupCell::from)),
             Accessor::Tags(read) => serializer.collect_map(sorted_tags(read(self.item))),
         }
@@ -91,6 +94,7 @@ impl<'a, T> Cell<'a, T> {
             Accessor::Number(read) => {
                 read(self.item).map_or(Cow::Borrowed(""), |number| Cow::Owned(number.to_string()))
             }
+            Accessor::Texts(read) => Cow::Owned(escape_formula(&read(self.item).join(";")).into_owned()),
             Accessor::Groups(read) => {
                 let ids: Vec<_> = read(self.item).iter().filter_map(|group| group.group_id.as_deref()).collect();
                 Cow::Owned(ids.join(";"))
@@ -125,6 +129,7 @@ pub fn column_schemas<T>(columns: &[Column<T>], generator: &mut SchemaGenerator)
             Accessor::Text(_) => json_schema!({"type": ["string", "null"]}),
             Accessor::Time(_) => json_schema!({"type": ["string", "null"], "format": "date-time"}),
             Accessor::Number(_) => json_schema!({"type": ["integer", "null"]}),
+            Accessor::Texts(_) => json_schema!({"type": "array", "items": {"type": "string"}}),
             Accessor::Groups(_) => generator.subschema_for::<Vec<SecurityGroupCell<'_>>>(),
             Accessor::Tags(_) => json_schema!({"type": "object", "additionalProperties": {"type": "string"}}),
         };

@@ -1,7 +1,7 @@
 //! Changes of instances: of their state and of their attributes.
 
 use super::ids::{InstanceType, SecurityGroupId};
-use super::instance::State;
+use super::instance::{State, StateReason};
 use super::launch::{ShutdownBehavior, UserData};
 use super::text::FromText;
 
@@ -81,4 +81,7 @@ pub struct StateChange {
     pub instance_id: String,
     pub current: State,
     pub previous: State,
+    /// Why the instance does not reach the state that the change leads to. Only a caller who waits
+    /// learns of it.
+    pub state_reason: Option<StateReason>,
 }

@@ -32,6 +32,12 @@ pub struct Instance {
     pub public_dns_name: Option<String>,
     pub public_ip_address: Option<String>,
     pub state: State,
+    pub state_reason: Option<StateReason>,
+    /// `spot`, `scheduled` or `capacity-block`; `None` is on demand.
+    pub lifecycle: Option<String>,
+    /// The AWS service that manages the instance.
+    pub operator: Option<String>,
+    pub ipv6_addresses: Vec<String>,
     pub subnet_id: Option<String>,
     pub vpc_id: Option<String>,
     pub architecture: Option<String>,
@@ -88,4 +94,13 @@ pub struct State {
 impl State {
     /// The names of all states, in the order of their codes.
     pub const NAMES: [&str; 6] = ["pending", "running", "shutting-down", "terminated", "stopping", "stopped"];
+}
+
+/// Why an instance is in its state
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StateReason.html>).
+#[derive(Clone, Debug, Default, PartialEq)]
+#[expect(missing_docs, reason = "the names are EC2's")]
+pub struct StateReason {
+    pub code: Option<String>,
+    pub message: Option<String>,
 }

@@ -21,7 +21,7 @@ pub use change::{Attribute, DeleteOnTermination, StateChange};
 pub use ids::{
     ImageId, InstanceId, InstanceName, InstanceRef, InstanceType, SecurityGroupId, SecurityGroupRef, resource_id,
 };
-pub use instance::{Instance, MAX_TAG_VALUE_LEN, Reservation, SecurityGroup, State, Tag, non_empty};
+pub use instance::{Instance, MAX_TAG_VALUE_LEN, Reservation, SecurityGroup, State, StateReason, Tag, non_empty};
 pub use launch::{HttpTokens, Launch, Placement, ShutdownBehavior, UserData};
 pub use origin::Origin;
 pub use query::{Filter, InstanceQuery, MAX_FILTER_VALUES, Page};

@@ -1,10 +1,10 @@
 //! Starts, stops, reboots and terminates instances: one EC2 call for all of them.
 
 use super::resolve::{authorize_instances, resolve_instances};
-use super::wait::{HasState, wait_for};
+use super::wait::{Goal, HasState, wait_for};
 use super::{Completed, Context, Operation, Outcome, Target, dry_run_outcome};
 use crate::error::{Error, Kind};
-use crate::model::{Action, Effect, Instance, InstanceId, InstanceRef, Region, State, StateChange, Tag};
+use crate::model::{Action, Effect, Instance, InstanceId, InstanceRef, Region, State, StateChange, StateReason, Tag};
 
 /// Starts instances.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ impl Operation for StartInstances {
     }
 
     async fn follow_up(&self, cx: &Context<'_>, completed: &mut Completed<Self::Output>) {
-        wait_for("running", cx, &self.region, completed).await;
+        wait_for(Goal::RUNNING, cx, &self.region, completed).await;
     }
 }
 
@@ -85,7 +85,7 @@ impl Operation for StopInstances {
     }
 
     async fn follow_up(&self, cx: &Context<'_>, completed: &mut Completed<Self::Output>) {
-        wait_for("stopped", cx, &self.region, completed).await;
+        wait_for(Goal::STOPPED, cx, &self.region, completed).await;
     }
 }
 
@@ -131,7 +131,7 @@ impl Operation for TerminateInstances {
     }
 
     async fn follow_up(&self, cx: &Context<'_>, completed: &mut Completed<Self::Output>) {
-        wait_for("terminated", cx, &self.region, completed).await;
+        wait_for(Goal::TERMINATED, cx, &self.region, completed).await;
     }
 }
 
@@ -161,6 +161,10 @@ impl HasState for StateChange {
 
     fn update(&mut self, described: Instance) {
         self.current = described.state;
+    }
+
+    fn give_up(&mut self, reason: Option<StateReason>) {
+        self.state_reason = reason;
     }
 }
 

@@ -1,6 +1,6 @@
 //! RunInstances, once: a launch whose response was lost is looked for by its client token.
 
-use super::wait::wait_for;
+use super::wait::{Goal, wait_for};
 use super::{Completed, Context, Operation, Outcome, Target, dry_run_outcome, within};
 use crate::auth::Caller;
 use crate::authz::OWNER_TAG;
@@ -62,7 +62,7 @@ impl Operation for RunInstances {
     async fn follow_up(&self, cx: &Context<'_>, completed: &mut Completed<Self::Output>) {
         let ids = completed.output.iter().filter_map(|instance| InstanceId::parse(&instance.instance_id));
         cx.decide(|decision| decision.instances.extend(ids));
-        wait_for("running", cx, &self.region, completed).await;
+        wait_for(Goal::RUNNING, cx, &self.region, completed).await;
     }
 
     fn recovery_hint(&self, cx: &Context<'_>) -> Option<String> {

@@ -126,3 +126,92 @@ async fn expired_wait_is_a_warning() {
         answer.refuses(400, "InvalidParameterValue", "wait must be a whole number from 0 to 900");
     }
 }
+
+const REASON: &str = "<code>Server.InsufficientInstanceCapacity</code><message>Server.InsufficientInstanceCapacity: \
+                      Insufficient capacity for arn:aws:ec2:eu-west-1:123456789012:instance/i-1</message>";
+
+fn fallen_back() -> Instance {
+    in_state("stopped").with("stateReason", REASON)
+}
+
+/// A start of an instance that was stopped.
+fn starting() -> Response {
+    changed("StartInstances", [change(A).states("stopped", "pending")])
+}
+
+#[tokio::test]
+async fn wait_for_a_start_that_falls_back_ends_with_the_reason_of_ec2() {
+    let stale = || in_state("stopped");
+    for looks in [
+        vec![in_state("pending"), fallen_back()],
+        vec![stale(), fallen_back()],
+        vec![stale(), in_state("pending"), fallen_back()],
+    ] {
+        let count = looks.len();
+        let looks = looks.into_iter().map(|look| describe([look]));
+        let function = Function::canned([starting()].into_iter().chain(looks)).await;
+        let answer = function.post(&format!("/ec2/start?region_name=eu-west-1&instance_id={A}&wait=60")).await;
+        answer.is(
+            200,
+            &json!({
+                "InstanceId": A, "CurrentState": {"Code": 80, "Name": "stopped"},
+                "PreviousState": {"Code": 80, "Name": "stopped"},
+                "StateReason": {
+                    "Code": "Server.InsufficientInstanceCapacity",
+                    "Message": "Server.InsufficientInstanceCapacity: Insufficient capacity for [ARN]",
+                },
+            }),
+        );
+        let warning = format!("299 - \"1 of 1 not running: {A} stopped (Server.InsufficientInstanceCapacity)\"");
+        assert_eq!(answer.headers["warning"], warning);
+        assert_eq!(function.wire.requests().len(), 1 + count);
+    }
+}
+
+#[tokio::test]
+async fn wait_for_a_launch_that_ends_is_over_at_once() {
+    let ended = || instance(A).state("shutting-down").with("stateReason", "<code>Client.InternalError</code>");
+    let function = Function::canned([launched([in_state("pending")]), describe([ended()])]).await;
+    let answer = function.post(&format!("{CREATE}&wait=60")).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.json()["StateReason"], json!({"Code": "Client.InternalError"}));
+    let warning = format!("299 - \"1 of 1 not running: {A} shutting-down (Client.InternalError)\"");
+    assert_eq!(answer.headers["warning"], warning);
+    // In /instance and /v1 the warning alone says why.
+    let function = Function::canned([starting(), tagged(), describe([ended()])]).await;
+    let answer = function.post(&format!("/instance/eu-west-1/{A}/start?wait=60")).await;
+    assert_eq!((answer.status, &answer.headers["warning"]), (204, &warning));
+}
+
+#[tokio::test]
+async fn wait_for_a_stop_ends_once_somebody_has_terminated_or_started_the_instance() {
+    for looks in [vec![in_state("shutting-down")], vec![in_state("running"), in_state("stopping"), in_state("running")]]
+    {
+        let count = looks.len();
+        let looks = looks.into_iter().map(|look| describe([look]));
+        let function = Function::canned([stopping()].into_iter().chain(looks)).await;
+        let answer = function.stop(&format!("{A}&wait=60")).await;
+        assert_eq!(answer.status, 200);
+        assert!(answer.headers["warning"].starts_with("299 - \"1 of 1 not stopped: "));
+        assert_eq!(function.wire.requests().len(), 1 + count);
+    }
+}
+
+#[tokio::test]
+async fn wait_for_several_goes_on_while_one_can_get_there() {
+    let pending = || instance(B).state("pending");
+    let function = Function::canned([
+        changed("StartInstances", [change(A).states("stopped", "pending"), change(B).states("stopped", "pending")]),
+        describe([in_state("pending"), pending()]),
+        describe([fallen_back(), pending()]),
+        describe([fallen_back(), instance(B).state("running")]),
+    ])
+    .await;
+    let answer = function.post(&format!("/ec2/start?region_name=eu-west-1&instance_id={A},{B}&wait=60")).await;
+    let body = answer.json();
+    assert_eq!(body[0]["StateReason"]["Code"], "Server.InsufficientInstanceCapacity");
+    assert_eq!(body[1]["CurrentState"]["Name"], "running");
+    assert_eq!(body[1].get("StateReason"), None);
+    let warning = format!("299 - \"1 of 2 not running: {A} stopped (Server.InsufficientInstanceCapacity)\"");
+    assert_eq!(answer.headers["warning"], warning);
+}
