@@ -29,7 +29,8 @@ from run_local import GROUP, HOST, IMAGE, INSTANCE, REGION
 from werkzeug.exceptions import NotFound
 from werkzeug.serving import make_server
 
-SERVICES = ("ec2", "s3")  # no others: moto's Lambda would run code
+# No others: moto's Lambda would run code. `moto_api` resets the data between tests of the console.
+SERVICES = ("ec2", "s3", "moto_api")
 # `demo` is in the sample events, the others are defaults of /v1/launch.
 KEY_PAIRS = ("demo", "scalacity_dev1")
 GROUPS = {"demo": GROUP, "SSH": "sg-0123456789abcdef1"}
