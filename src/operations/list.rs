@@ -2,7 +2,7 @@
 
 use super::paging::{
     DESCRIBE_INSTANCES, FanOut, Filled, Fit, InstancePages, List, ObjectPages, PageSink, deadline_with_margin, fill,
-    in_region,
+    fill_visible, in_region,
 };
 use super::regions::allowed_regions;
 use super::resolve::resolve_instances;
@@ -14,6 +14,7 @@ use crate::model::{
 };
 use futures_util::future::join_all;
 use std::fmt;
+use tokio::time::Instant;
 
 /// Lists the instances of a region: all that fit into the sink, or the page that the query asks for.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ impl<K: PageSink<Item = Reservation>> Operation for ListInstances<K> {
         cx.decide(|decision| authorizer.list(decision))?;
         let query = with_instances(&self.query, &resolve_instances(cx, &authorizer, &self.instances).await?);
         let source = InstancePages { ec2: cx.ec2, authorizer, query: &query };
-        list(fill(&source, empty(&self.sink)?, cx.deadline, None).await)
+        list(fill_instances(&source, empty(&self.sink)?, cx.deadline, None).await)
     }
 }
 
@@ -81,7 +82,7 @@ impl<K: PageSink<Item = Reservation>> Operation for ListInstancesEverywhere<K> {
             let query = InstanceQuery { next_token, ..query.clone() };
             let authorizer = Authorizer { region, ..authorizer };
             let source = InstancePages { ec2: cx.ec2, authorizer, query: &query };
-            within(deadline, fill(&source, sink, deadline, Some(&fan_out))).await.map_err(in_region(region))
+            within(deadline, fill_instances(&source, sink, deadline, Some(&fan_out))).await.map_err(in_region(region))
         });
         let lists = join_all(lists).await;
 
@@ -127,6 +128,19 @@ impl<K: PageSink<Item = ObjectInfo>> Operation for ListObjects<K> {
         cx.decide(|decision| authorizer.bucket(self.query.bucket.as_str(), decision))?;
         let source = ObjectPages { s3: cx.s3, region: &self.region, query: &self.query };
         list(fill(&source, empty(&self.sink)?, cx.deadline, None).await)
+    }
+}
+
+/// Puts the instances of a region that the caller can see into the sink.
+async fn fill_instances<K: PageSink<Item = Reservation>>(
+    source: &InstancePages<'_>,
+    sink: K,
+    deadline: Instant,
+    fan_out: Option<&FanOut>,
+) -> Result<Filled<K>, Error> {
+    match source.authorizer.policies {
+        Some(_) => fill_visible(source, sink, fan_out).await,
+        None => fill(source, sink, deadline, fan_out).await,
     }
 }
 

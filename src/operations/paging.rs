@@ -7,7 +7,7 @@ use crate::aws::ec2::Ec2;
 use crate::aws::s3::S3;
 use crate::aws::sdk::AwsOutput;
 use crate::error::{Error, Kind};
-use crate::model::{Action, Effect, InstanceQuery, ObjectInfo, ObjectQuery, Page, Region, Reservation};
+use crate::model::{Action, Effect, InstanceId, InstanceQuery, ObjectInfo, ObjectQuery, Page, Region, Reservation};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -231,6 +231,127 @@ pub(super) async fn fill<S: PageSource, K: PageSink<Item = S::Item>>(
         if fan_out.is_some() && size == FanOut::FIRST_PAGE_SIZE {
             size = max_size;
         }
+    }
+}
+
+/// Puts the instances that the caller can see into the sink, until the list is complete, the page that
+/// the query asks for is full, or the sink is.
+///
+/// What the caller gets is a function of the instances that he can see, and of nothing else. So a page
+/// ends at an instance, not where EC2's page ends; it has a token only if another instance follows that
+/// he can see; and the token is the ID of its last instance, not EC2's token. The next page is read
+/// from the list's beginning.
+///
+/// # Errors
+/// AWS's refusal, or no usable response; the token is no instance of the list.
+pub(super) async fn fill_visible<K: PageSink<Item = Reservation>>(
+    source: &InstancePages<'_>,
+    sink: K,
+    fan_out: Option<&FanOut>,
+) -> Result<Filled<K>, Error> {
+    let (max_results, token) = source.requested_page();
+    if token.as_deref().is_some_and(|token| InstanceId::parse(token).is_none()) {
+        return Err(Error::invalid("next_token", "is not where a list ended"));
+    }
+    let mut page = VisiblePage { sink, left: max_results, after: token, last: None };
+    let (_, max_size) = INSTANCE_PAGE_SIZES;
+    let mut size = if fan_out.is_some() || max_results.is_some() { FanOut::FIRST_PAGE_SIZE } else { max_size };
+    let mut ec2_token = None;
+    // EC2 may split a reservation over two pages.
+    let mut split: Option<Reservation> = None;
+    loop {
+        // The semaphore is never closed.
+        let permit = match fan_out {
+            Some(fan_out) if size > FanOut::FIRST_PAGE_SIZE => fan_out.large_pages.acquire().await.ok(),
+            _ => None,
+        };
+        let AwsOutput { value: (reservations, after), request_id } = source.page(size, ec2_token).await?;
+        for mut reservation in reservations {
+            if let Some(mut first) = split.take() {
+                if first.is_part_of(&reservation) {
+                    first.instances.append(&mut reservation.instances);
+                    reservation = first;
+                } else if page.push(first, source.region())? == Fit::Full {
+                    return Ok(page.filled(request_id));
+                }
+            }
+            split = Some(reservation);
+        }
+        drop(permit);
+        let Some(after) = after else {
+            let full = match split {
+                Some(last) => page.push(last, source.region())? == Fit::Full,
+                None => false,
+            };
+            if page.after.is_some() {
+                return Err(Error::invalid("next_token", "is no longer in this list: begin without it"));
+            }
+            if !full {
+                page.last = None;
+            }
+            return Ok(page.filled(request_id));
+        };
+        (ec2_token, size) = (Some(after), max_size);
+    }
+}
+
+/// A page of instances that ends at one of them.
+struct VisiblePage<K> {
+    sink: K,
+    /// The number of instances that still fit; `None`: as many as the sink takes.
+    left: Option<u32>,
+    /// The instance after which the page begins, until it was seen.
+    after: Option<String>,
+    /// The last instance of the page.
+    last: Option<String>,
+}
+
+impl<K: PageSink<Item = Reservation>> VisiblePage<K> {
+    /// Adds what the page has room for. [`Fit::Full`]: not all.
+    ///
+    /// # Errors
+    /// One instance does not fit into an empty sink.
+    fn push(&mut self, mut reservation: Reservation, region: &Region) -> Result<Fit, Error> {
+        if let Some(after) = &self.after {
+            let at = reservation.instances.iter().position(|instance| instance.instance_id == *after);
+            let Some(at) = at else { return Ok(Fit::Room) };
+            reservation.instances.drain(..=at);
+            self.after = None;
+        }
+        let mut part_size = usize::MAX;
+        while let Some(first) = reservation.instances.first() {
+            let first = first.instance_id.clone();
+            let room = self.left.map_or(usize::MAX, |left| left as usize);
+            let rest = reservation.instances.split_off(part_size.min(room).min(reservation.instances.len()));
+            let rest = Reservation { instances: rest, ..reservation.without_instances() };
+            let Some(last) = reservation.instances.last() else { return Ok(Fit::Full) };
+            let (last, count) = (last.instance_id.clone(), reservation.instances.len());
+            match self.sink.push(std::slice::from_ref(&reservation), region) {
+                Fit::Rejected if !self.sink.is_empty() => return Ok(Fit::Full),
+                Fit::Rejected if count == 1 => {
+                    return Err(Error::internal(format!("{first} does not fit in a response")));
+                }
+                // A part of a reservation fits into an empty sink.
+                Fit::Rejected => {
+                    part_size = count / 2;
+                    reservation.instances.extend(rest.instances);
+                    continue;
+                }
+                Fit::Full => self.left = Some(0),
+                Fit::Room => {
+                    let count = u32::try_from(count).unwrap_or(u32::MAX);
+                    self.left = self.left.map(|left| left.saturating_sub(count));
+                }
+            }
+            self.last = Some(last);
+            reservation = rest;
+        }
+        Ok(Fit::Room)
+    }
+
+    /// The page, with the token of the next one if it has a last instance.
+    fn filled(self, request_id: Option<String>) -> Filled<K> {
+        Filled { sink: self.sink, next_token: self.last, request_id }
     }
 }
 

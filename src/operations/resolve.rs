@@ -27,6 +27,9 @@ pub(super) async fn resolve_instances(
         InstanceRef::Id(_) => None,
     };
     let names: Vec<_> = instances.iter().filter_map(name).collect();
+    if names.len() > MAX_NAMES {
+        return Err(Error::invalid("instance_id", format!("has more than {MAX_NAMES} names: give IDs instead")));
+    }
     let candidates = if names.is_empty() {
         Vec::new()
     } else {
@@ -68,32 +71,38 @@ struct NameCandidate {
     state: String,
 }
 
+/// The states of instances whose names count.
+const NAMED_STATES: [&str; 4] = ["pending", "running", "stopping", "stopped"];
+
+/// The greatest number of names: what one call of DescribeInstances takes beside the states.
+const MAX_NAMES: usize = MAX_FILTER_VALUES - NAMED_STATES.len();
+
 /// The greatest number of candidates that an error lists.
 const MAX_CANDIDATES: usize = 10;
 
-/// Finds the instances that have one of these names: all of them, or more than an error lists.
+/// Finds the instances that have one of these names: all of them, or more of the first name than an
+/// error lists. So the error depends on the instances that the caller can see, not on EC2's pages.
 async fn find_candidates(
     cx: &Context<'_>,
     authorizer: &Authorizer<'_>,
     names: &[InstanceName],
 ) -> Result<Vec<NameCandidate>, Error> {
-    const STATES: [&str; 4] = ["pending", "running", "stopping", "stopped"];
+    let filter = Filter::exactly("tag:Name", names.iter().map(InstanceName::as_str));
+    let filters = vec![filter, Filter::exactly("instance-state-name", NAMED_STATES)];
+    let query = InstanceQuery { filters, ..InstanceQuery::default() };
+    let authorizer = Authorizer { action: DESCRIBE_INSTANCES, ..*authorizer };
+    let mut pages = Pages::new(InstancePages { ec2: cx.ec2, authorizer, query: &query });
     let mut candidates = Vec::new();
-    for names in names.chunks(MAX_FILTER_VALUES - STATES.len()) {
-        let filter = Filter::exactly("tag:Name", names.iter().map(InstanceName::as_str));
-        let filters = vec![filter, Filter::exactly("instance-state-name", STATES)];
-        let query = InstanceQuery { filters, ..InstanceQuery::default() };
-        let authorizer = Authorizer { action: DESCRIBE_INSTANCES, ..*authorizer };
-        let mut pages = Pages::new(InstancePages { ec2: cx.ec2, authorizer, query: &query });
-        while candidates.len() <= names.len() * MAX_CANDIDATES
-            && let Some(page) = pages.next().await?
-        {
-            for instance in page.value.into_iter().flat_map(|reservation| reservation.instances) {
-                let Some(name) = instance.name().map(str::to_owned) else { continue };
-                if names.iter().any(|asked| asked.as_str() == name) {
-                    let state = instance.state.name.unwrap_or_default();
-                    candidates.push(NameCandidate { name, instance_id: instance.instance_id, state });
-                }
+    let mut of_first_name = 0;
+    while of_first_name <= MAX_CANDIDATES
+        && let Some(page) = pages.next().await?
+    {
+        for instance in page.value.into_iter().flat_map(|reservation| reservation.instances) {
+            let Some(name) = instance.name().map(str::to_owned) else { continue };
+            if names.iter().any(|asked| asked.as_str() == name) {
+                of_first_name += usize::from(names.first().is_some_and(|first| first.as_str() == name));
+                let state = instance.state.name.unwrap_or_default();
+                candidates.push(NameCandidate { name, instance_id: instance.instance_id, state });
             }
         }
     }

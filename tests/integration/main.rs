@@ -25,6 +25,7 @@ mod events;
 mod faults;
 mod gateway;
 mod generated;
+mod hidden;
 mod idempotency;
 mod instance;
 mod launch;

@@ -140,6 +140,12 @@ pub fn describe_reservation(instances: impl IntoIterator<Item = Instance>) -> Re
     describe_reservations(&item(element("reservationId", "r-1") + &instances_set(instances)))
 }
 
+/// A page of DescribeInstances with these reservations: the ID and the instances of each.
+pub fn describe_in_reservations(reservations: impl IntoIterator<Item = (String, Vec<Instance>)>) -> Response {
+    let reservation = |(id, instances)| item(element("reservationId", id) + &instances_set(instances));
+    describe_reservations(&reservations.into_iter().map(reservation).collect::<String>())
+}
+
 /// The answer to RunInstances.
 pub fn launched(instances: impl IntoIterator<Item = Instance>) -> Response {
     let owner = element("reservationId", "r-1") + &element("ownerId", "123456789012");
