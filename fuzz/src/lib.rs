@@ -8,7 +8,7 @@ mod event;
 use apps::{Apps, KEY};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use ec2_control_api::auth::{Authentication, Caller};
-use ec2_control_api::authz::{AuthzRequest, Policies, Resource};
+use ec2_control_api::authz::{AuthzRequest, Detail, Policies, Resource};
 use ec2_control_api::http::body::RawBody;
 use ec2_control_api::http::event::Event;
 use ec2_control_api::http::param::{Param, Tags};
@@ -261,7 +261,8 @@ pub fn policy(data: &[u8]) {
     for (action, resource) in [("DescribeInstances", Resource::Region), ("PutObject", Resource::Bucket("demo-\u{0}\""))]
     {
         let source_ip = Some(std::net::Ipv6Addr::LOCALHOST.into());
-        let question = AuthzRequest { caller: &caller, source_ip, action, attribute: None, region: &region, resource };
+        let question =
+            AuthzRequest { caller: &caller, source_ip, action, detail: Detail::None, region: &region, resource };
         let verdict = policies.decide(&question);
         assert!(
             !verdict.permitted || (!verdict.determining_policies.is_empty() && verdict.problem.is_none()),

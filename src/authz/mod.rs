@@ -8,7 +8,7 @@ mod limits;
 mod policy;
 
 pub use limits::{InstanceTypes, Limits, ProtectedTag};
-pub use policy::{AuthzRequest, AuthzResponse, OWNER_TAG, Policies, Resource};
+pub use policy::{AuthzRequest, AuthzResponse, Detail, OWNER_TAG, Policies, Resource};
 
 use crate::auth::Caller;
 use crate::error::{Error, Kind};
@@ -54,11 +54,11 @@ impl Authorizer<'_> {
         self.action.effect == Effect::ProtectedWrite
     }
 
-    /// Authorizes a launch.
+    /// Checks the limits on a launch.
     ///
     /// # Errors
     /// [`Kind::Forbidden`].
-    pub fn launch(&self, launch: &Launch, decision: &mut Decision) -> Result<(), Error> {
+    pub fn launch_limits(&self, launch: &Launch, decision: &mut Decision) -> Result<(), Error> {
         self.instance_type(&launch.instance_type, decision)?;
         if let Some(max) = self.limits.max_instances_per_launch
             && launch.max_count > max
@@ -66,26 +66,29 @@ impl Authorizer<'_> {
             let message = format!("This deployment launches at most {max} instances at once, not {}", launch.max_count);
             return Err(over_limit(decision, "MAX_INSTANCES_PER_LAUNCH", "TooManyInstances", message));
         }
-        self.ask(Resource::Launch(launch), None, "a launch like this", decision)
+        Ok(())
     }
 
-    /// Authorizes the action on an instance, or on this attribute of it.
+    /// Asks the policies about a launch in its canonical form.
     ///
     /// # Errors
     /// [`Kind::Forbidden`].
-    pub fn instance(
-        &self,
-        instance: &Instance,
-        attribute: Option<&Attribute>,
-        decision: &mut Decision,
-    ) -> Result<(), Error> {
+    pub fn launch(&self, launch: &Launch, decision: &mut Decision) -> Result<(), Error> {
+        self.ask(Resource::Launch(launch), Detail::None, "a launch like this", decision)
+    }
+
+    /// Authorizes the action on an instance.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`].
+    pub fn instance(&self, instance: &Instance, detail: Detail<'_>, decision: &mut Decision) -> Result<(), Error> {
         let id = &instance.instance_id;
         let protected = self.limits.protected_tag.as_ref().is_some_and(|tag| tag.is_on(&instance.tags));
         if protected && self.honours_protected_tag() {
             let message = format!("{} of {id} is not permitted: a tag protects it", self.action);
             return Err(over_limit(decision, "PROTECTED_TAG", "ProtectedInstance", message));
         }
-        self.ask(Resource::Instance(instance), attribute.map(Attribute::name), id, decision)
+        self.ask(Resource::Instance(instance), detail, id, decision)
     }
 
     /// Checks the limits on an attribute's new value, before the instance is known.
@@ -104,7 +107,7 @@ impl Authorizer<'_> {
     /// # Errors
     /// [`Kind::Forbidden`].
     pub fn bucket(&self, name: &str, decision: &mut Decision) -> Result<(), Error> {
-        self.ask(Resource::Bucket(name), None, name, decision)
+        self.ask(Resource::Bucket(name), Detail::None, name, decision)
     }
 
     /// Authorizes a list of what is in the region.
@@ -112,12 +115,12 @@ impl Authorizer<'_> {
     /// # Errors
     /// [`Kind::Forbidden`].
     pub fn list(&self, decision: &mut Decision) -> Result<(), Error> {
-        self.ask(Resource::Region, None, self.region.as_str(), decision)
+        self.ask(Resource::Region, Detail::None, self.region.as_str(), decision)
     }
 
     /// Whether the caller can see this in a list.
     pub fn can_see(&self, resource: Resource<'_>) -> bool {
-        self.policies.is_none_or(|policies| policies.decide(&self.request(resource, None)).permitted)
+        self.policies.is_none_or(|policies| policies.decide(&self.request(resource, Detail::None)).permitted)
     }
 
     fn instance_type(&self, instance_type: &InstanceType, decision: &mut Decision) -> Result<(), Error> {
@@ -135,7 +138,7 @@ impl Authorizer<'_> {
     fn ask(
         &self,
         resource: Resource<'_>,
-        attribute: Option<&'static str>,
+        detail: Detail<'_>,
         target: &str,
         decision: &mut Decision,
     ) -> Result<(), Error> {
@@ -143,7 +146,7 @@ impl Authorizer<'_> {
             decision.permitted = Some(true);
             return Ok(());
         };
-        let response = policies.decide(&self.request(resource, attribute));
+        let response = policies.decide(&self.request(resource, detail));
         if !response.permitted {
             // The policies that permit other instances of the same request no longer matter.
             decision.permitted = Some(false);
@@ -156,9 +159,9 @@ impl Authorizer<'_> {
         Ok(())
     }
 
-    fn request<'a>(&'a self, resource: Resource<'a>, attribute: Option<&'static str>) -> AuthzRequest<'a> {
+    fn request<'a>(&'a self, resource: Resource<'a>, detail: Detail<'a>) -> AuthzRequest<'a> {
         let Self { caller, source_ip, action, region, .. } = *self;
-        AuthzRequest { caller, source_ip, action: action.name, attribute, region, resource }
+        AuthzRequest { caller, source_ip, action: action.name, detail, region, resource }
     }
 }
 

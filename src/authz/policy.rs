@@ -3,7 +3,7 @@
 
 use super::check;
 use crate::auth::Caller;
-use crate::model::{Instance, Launch, Region};
+use crate::model::{Attribute, Instance, Launch, Placement, Region};
 use cedar_policy::{
     Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicySet, Request,
     RestrictedExpression, Schema,
@@ -61,12 +61,23 @@ pub struct AuthzRequest<'a> {
     pub source_ip: Option<IpAddr>,
     /// The action: the name of an AWS operation.
     pub action: &'static str,
-    /// The attribute that ModifyInstanceAttribute changes.
-    pub attribute: Option<&'static str>,
+    /// How the action is done.
+    pub detail: Detail<'a>,
     /// The region of the resource.
     pub region: &'a Region,
     /// The resource.
     pub resource: Resource<'a>,
+}
+
+/// How an action is done: what its context has beside that of every action.
+#[derive(Clone, Copy, Debug)]
+pub enum Detail<'a> {
+    /// Nothing.
+    None,
+    /// The attribute that ModifyInstanceAttribute sets, with its new value.
+    Attribute(&'a Attribute),
+    /// Whether a stop or a termination goes on without a clean shutdown.
+    Force(bool),
 }
 
 /// The resource of a request.
@@ -169,17 +180,7 @@ fn cedar_request(
             Entity::new_with_tags(uid(&types.instance, &instance.instance_id), attributes, [region_uid], tags)?
         }
         Resource::Launch(launch) => {
-            let groups: Vec<_> = launch.security_group_ids.iter().map(|id| id.as_str()).collect();
-            let groups = groups.into_iter().chain(launch.security_groups.iter().map(String::as_str));
-            let attributes = attribute_map([
-                region(),
-                ("imageId", text(launch.image_id.as_str())),
-                ("instanceType", text(launch.instance_type.as_str())),
-                ("count", RestrictedExpression::new_long(launch.max_count.into())),
-                ("keyName", text(launch.key_name.as_deref().unwrap_or_default())),
-                ("securityGroups", RestrictedExpression::new_set(groups.map(text))),
-                ("httpTokens", text(launch.http_tokens.as_str())),
-            ]);
+            let attributes = launch_attributes(launch, region());
             let tags = launch.tags.iter().map(|tag| (tag.key.clone(), text(&tag.value)));
             Entity::new_with_tags(uid(&types.launch, "launch"), attributes, [region_uid], tags)?
         }
@@ -191,6 +192,47 @@ fn cedar_request(
     Ok((request, entities))
 }
 
+/// The attributes of a launch. Every field that is sent to EC2 is one of them: no field is left out by
+/// `..`, so that a new one does not compile until it is here.
+fn launch_attributes(launch: &Launch, region: (&str, RestrictedExpression)) -> HashMap<String, RestrictedExpression> {
+    let Launch {
+        image_id,
+        instance_type,
+        // `count` is what the launch may come to.
+        min_count: _,
+        max_count,
+        key_name,
+        security_group_ids,
+        security_groups,
+        user_data,
+        placement: Placement { zone, group_name },
+        shutdown_behavior,
+        ebs_optimized,
+        http_tokens,
+        // They are entity tags.
+        tags: _,
+    } = launch;
+    let groups = security_group_ids.iter().map(|id| id.as_str()).chain(security_groups.iter().map(String::as_str));
+    let mut attributes = attribute_map([
+        region,
+        ("imageId", text(image_id.as_str())),
+        ("instanceType", text(instance_type.as_str())),
+        ("count", RestrictedExpression::new_long((*max_count).into())),
+        ("keyName", text(key_name.as_deref().unwrap_or_default())),
+        ("securityGroups", RestrictedExpression::new_set(groups.map(text))),
+        ("hasUserData", RestrictedExpression::new_bool(user_data.is_some())),
+        ("httpTokens", text(http_tokens.as_str())),
+    ]);
+    let optional = [
+        ("zone", zone.as_ref().map(|zone| text(zone.as_str()))),
+        ("placementGroup", group_name.as_deref().map(text)),
+        ("shutdownBehavior", shutdown_behavior.map(|behavior| text(behavior.as_str()))),
+        ("ebsOptimized", ebs_optimized.map(RestrictedExpression::new_bool)),
+    ];
+    attributes.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    attributes
+}
+
 fn context(asked: &AuthzRequest<'_>) -> Result<Context, Box<dyn Error>> {
     // Cedar does not parse IPv4 addresses in the form of IPv6.
     let source_ip = asked.source_ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)).to_canonical().to_string();
@@ -198,8 +240,15 @@ fn context(asked: &AuthzRequest<'_>) -> Result<Context, Box<dyn Error>> {
         ("authentication", text(asked.caller.authentication.as_str())),
         ("sourceIp", RestrictedExpression::new_ip(source_ip)),
     ]);
-    if let Some(attribute) = asked.attribute {
-        context.insert("attribute".to_owned(), text(attribute));
+    match asked.detail {
+        Detail::None => {}
+        Detail::Attribute(attribute) => {
+            context.insert("attribute".to_owned(), text(attribute.name()));
+            context.extend(attribute.value().map(|value| ("value".to_owned(), text(&value))));
+        }
+        Detail::Force(force) => {
+            context.insert("force".to_owned(), RestrictedExpression::new_bool(force));
+        }
     }
     Ok(Context::from_pairs(context)?)
 }
@@ -224,7 +273,8 @@ fn attribute_map<const N: usize>(values: [(&str, RestrictedExpression); N]) -> H
 mod tests {
     use super::*;
     use crate::auth::Authentication;
-    use crate::model::{HttpTokens, ImageId, InstanceType, Placement, State, Tag};
+    use crate::model::{HttpTokens, ImageId, InstanceType, ShutdownBehavior, State, Tag, Zone};
+    use std::collections::BTreeSet;
 
     const ACTIONS: [(&str, &str); 15] = [
         ("DescribeInstances", "region instance"),
@@ -284,10 +334,19 @@ mod tests {
         Instance { instance_id: "i-abba916a".to_owned(), state, tags: tags(), ..Instance::default() }
     }
 
+    fn detail(action: &str) -> Detail<'static> {
+        match action {
+            "ModifyInstanceAttribute" => Detail::Attribute(&Attribute::EbsOptimized(true)),
+            "StopInstances" | "TerminateInstances" => Detail::Force(false),
+            _ => Detail::None,
+        }
+    }
+
     fn ask(policies: &str, action: &'static str, resource: Resource<'_>) -> AuthzResponse {
         let (caller, region) = (caller(), Region::parse("eu-west-1").unwrap());
         let source_ip = Some("::ffff:203.0.113.10".parse().unwrap());
-        let request = AuthzRequest { caller: &caller, source_ip, action, attribute: None, region: &region, resource };
+        let detail = detail(action);
+        let request = AuthzRequest { caller: &caller, source_ip, action, detail, region: &region, resource };
         Policies::parse(policies).unwrap().decide(&request)
     }
 
@@ -303,16 +362,30 @@ mod tests {
                     "launch" => Resource::Launch(&launch),
                     _ => Resource::Instance(&instance),
                 };
-                let attribute = (action == "ModifyInstanceAttribute").then_some("userData");
+                let detail = detail(action);
                 for source_ip in [None, Some("2001:db8::1".parse().unwrap())] {
-                    let asked =
-                        AuthzRequest { caller: &caller, source_ip, action, attribute, region: &region, resource };
+                    let asked = AuthzRequest { caller: &caller, source_ip, action, detail, region: &region, resource };
                     if let Err(problem) = cedar_request(&types, &asked, true, Some(&schema)) {
                         panic!("{action}: {problem}");
                     }
                 }
             }
         }
+    }
+
+    #[test]
+    fn every_field_of_a_launch_is_in_the_schema() {
+        let launch = Launch {
+            placement: Placement { zone: Zone::parse("eu-west-1a"), group_name: Some("hpc".to_owned()) },
+            shutdown_behavior: Some(ShutdownBehavior::Stop),
+            ebs_optimized: Some(true),
+            ..launch()
+        };
+        let built: BTreeSet<_> = launch_attributes(&launch, ("region", text("eu-west-1"))).into_keys().collect();
+        let schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
+        let declared = &schema[""]["entityTypes"]["Launch"]["shape"]["attributes"];
+        let declared: BTreeSet<_> = declared.as_object().unwrap().keys().cloned().collect();
+        assert_eq!(built, declared);
     }
 
     #[test]

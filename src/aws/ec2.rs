@@ -170,6 +170,39 @@ impl Ec2 {
         Ok(AwsOutput { value: regions, request_id })
     }
 
+    /// The region's default VPC, if it has one.
+    ///
+    /// # Errors
+    /// EC2's refusal, or no usable response.
+    pub async fn default_vpc(&self, region: &Region) -> Result<Option<String>> {
+        let filter = sdk::Filter::builder().name("is-default").values("true").build();
+        let sent = self.client(region).describe_vpcs().filters(filter).send().await;
+        let output = sent.map_err(|error| to_error("ec2:DescribeVpcs", &error))?;
+        let vpc_id = output.vpcs().iter().find_map(|vpc| vpc.vpc_id().map(str::to_owned));
+        Ok(AwsOutput { request_id: output.request_id().map(str::to_owned), value: vpc_id })
+    }
+
+    /// The security groups of a VPC that have one of these names.
+    ///
+    /// # Errors
+    /// EC2's refusal, or no usable response.
+    pub async fn describe_security_groups(
+        &self,
+        region: &Region,
+        vpc_id: &str,
+        names: &[String],
+    ) -> Result<Vec<SecurityGroup>> {
+        let filter =
+            |name: &str, values: &[String]| sdk::Filter::builder().name(name).set_values(Some(values.to_vec())).build();
+        let filters = vec![filter("vpc-id", &[vpc_id.to_owned()]), filter("group-name", names)];
+        let sent = self.client(region).describe_security_groups().set_filters(Some(filters)).send().await;
+        let output = sent.map_err(|error| to_error("ec2:DescribeSecurityGroups", &error))?;
+        let request_id = output.request_id().map(str::to_owned);
+        let groups = output.security_groups.unwrap_or_default().into_iter();
+        let groups = groups.map(|group| SecurityGroup { group_id: group.group_id, group_name: group.group_name });
+        Ok(AwsOutput { value: groups.collect(), request_id })
+    }
+
     /// Starts instances with one call: all of them or none. The output is in the order of `ids`.
     ///
     /// # Errors

@@ -72,6 +72,31 @@ impl Attribute {
             Self::BlockDeviceMapping(_) => "blockDeviceMapping",
         }
     }
+
+    /// Its new value as one text: items of a list are sorted, and joined by commas. User data has none:
+    /// it may hold secrets.
+    pub fn value(&self) -> Option<String> {
+        let joined = |mut items: Vec<String>| {
+            items.sort_unstable();
+            items.join(",")
+        };
+        match self {
+            Self::UserData(_) => None,
+            Self::InstanceType(value) => Some(value.to_string()),
+            Self::Kernel(value) | Self::Ramdisk(value) | Self::SriovNetSupport(value) => Some(value.clone()),
+            Self::DisableApiTermination(value)
+            | Self::DisableApiStop(value)
+            | Self::SourceDestCheck(value)
+            | Self::EbsOptimized(value)
+            | Self::EnaSupport(value) => Some(value.to_string()),
+            Self::InstanceInitiatedShutdownBehavior(value) => Some(value.as_str().to_owned()),
+            Self::GroupSet(ids) => Some(joined(ids.iter().map(|id| id.as_str().to_owned()).collect())),
+            Self::BlockDeviceMapping(devices) => {
+                let text = |device: &DeleteOnTermination| format!("{}={}", device.device_name, device.delete);
+                Some(joined(devices.iter().map(text).collect()))
+            }
+        }
+    }
 }
 
 /// How the state of one instance has changed.

@@ -3,6 +3,7 @@
 use super::resolve::{authorize_instances, resolve_instances};
 use super::wait::{Goal, HasState, wait_for};
 use super::{Completed, Context, Operation, Outcome, Target, dry_run_outcome};
+use crate::authz::Detail;
 use crate::error::{Error, Kind};
 use crate::model::{Action, Effect, Instance, InstanceId, InstanceRef, Region, State, StateChange, StateReason, Tag};
 
@@ -56,7 +57,7 @@ impl Operation for StartInstances {
     }
 
     async fn run(&self, cx: &Context<'_>) -> Result<Outcome<Self::Output>, Error> {
-        let ids = authorized_ids(Self::ACTION, cx, &self.region, &self.instances).await?;
+        let ids = authorized_ids(Self::ACTION, cx, &self.region, &self.instances, Detail::None).await?;
         let sent = cx.ec2.start_instances(&self.region, &ids, cx.dry_run).await;
         dry_run_outcome(Self::ACTION, cx, sent, |changes| changes)
     }
@@ -79,7 +80,8 @@ impl Operation for StopInstances {
     }
 
     async fn run(&self, cx: &Context<'_>) -> Result<Outcome<Self::Output>, Error> {
-        let ids = authorized_ids(Self::ACTION, cx, &self.region, &self.instances).await?;
+        let detail = Detail::Force(self.force);
+        let ids = authorized_ids(Self::ACTION, cx, &self.region, &self.instances, detail).await?;
         let sent = cx.ec2.stop_instances(&self.region, &ids, self.force, cx.dry_run).await;
         dry_run_outcome(Self::ACTION, cx, sent, |changes| changes)
     }
@@ -102,7 +104,7 @@ impl Operation for RebootInstances {
     }
 
     async fn run(&self, cx: &Context<'_>) -> Result<Outcome<Self::Output>, Error> {
-        let ids = authorized_ids(Self::ACTION, cx, &self.region, &self.instances).await?;
+        let ids = authorized_ids(Self::ACTION, cx, &self.region, &self.instances, Detail::None).await?;
         let sent = cx.ec2.reboot_instances(&self.region, &ids, cx.dry_run).await;
         dry_run_outcome(Self::ACTION, cx, sent, |()| ids)
     }
@@ -121,7 +123,8 @@ impl Operation for TerminateInstances {
     }
 
     async fn run(&self, cx: &Context<'_>) -> Result<Outcome<Self::Output>, Error> {
-        let ids = authorized_ids(Self::ACTION, cx, &self.region, &self.instances).await?;
+        let detail = Detail::Force(self.force);
+        let ids = authorized_ids(Self::ACTION, cx, &self.region, &self.instances, detail).await?;
         let mut sent = cx.ec2.terminate_instances(&self.region, &ids, self.force, cx.dry_run).await;
         if let ([_, _, ..], Err(refused)) = (ids.as_slice(), &mut sent) {
             // A protected instance saves the instances of its own zone only.
@@ -141,10 +144,11 @@ async fn authorized_ids(
     cx: &Context<'_>,
     region: &Region,
     instances: &[InstanceRef],
+    detail: Detail<'_>,
 ) -> Result<Vec<InstanceId>, Error> {
     let authorizer = cx.authorizer(action, region);
     let ids = resolve_instances(cx, &authorizer, instances).await?;
-    authorize_instances(cx, &authorizer, &ids, None).await?;
+    authorize_instances(cx, &authorizer, &ids, detail).await?;
     Ok(ids)
 }
 

@@ -2,6 +2,7 @@
 
 use super::resolve::{authorize_instances, resolve_instance};
 use super::{Context, Operation, Outcome, Target};
+use crate::authz::Detail;
 use crate::aws::ec2::ConsoleOutput;
 use crate::error::Error;
 use crate::model::{Action, Effect, InstanceId, InstanceRef, Region};
@@ -30,7 +31,7 @@ impl Operation for GetConsoleOutput {
     async fn run(&self, cx: &Context<'_>) -> Result<Outcome<Self::Output>, Error> {
         let authorizer = cx.authorizer(Self::ACTION, &self.region);
         let id = resolve_instance(cx, &authorizer, &self.instance).await?;
-        authorize_instances(cx, &authorizer, std::slice::from_ref(&id), None).await?;
+        authorize_instances(cx, &authorizer, std::slice::from_ref(&id), Detail::None).await?;
         // Only Nitro instances have the latest output. The others have that of the last transition.
         let output = match cx.ec2.get_console_output(&self.region, &id, true).await {
             Err(error) if error.code == "UnsupportedOperation" => {

@@ -3,6 +3,7 @@
 use super::paging::DESCRIBE_INSTANCES;
 use super::resolve::{describe, resolve_instance};
 use super::{Context, Operation, Outcome, Target, instance_not_found};
+use crate::authz::Detail;
 use crate::error::Error;
 use crate::model::{Action, Instance, InstanceRef, Region};
 
@@ -28,7 +29,7 @@ impl Operation for DescribeInstance {
         let id = resolve_instance(cx, &authorizer, &self.instance).await?;
         let described = describe(cx, &self.region, std::slice::from_ref(&id), false).await?;
         let instance = described.value.into_iter().next().ok_or_else(|| instance_not_found(&id))?;
-        cx.decide(|decision| authorizer.instance(&instance, None, decision))?;
+        cx.decide(|decision| authorizer.instance(&instance, Detail::None, decision))?;
         Ok(Outcome::done(instance, described.request_id))
     }
 }

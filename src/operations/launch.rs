@@ -4,9 +4,10 @@ use super::wait::{Goal, wait_for};
 use super::{Completed, Context, Operation, Outcome, Target, dry_run_outcome, within};
 use crate::auth::Caller;
 use crate::authz::OWNER_TAG;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::model::{
-    Action, Effect, Filter, Instance, InstanceId, InstanceQuery, Launch, MAX_TAG_VALUE_LEN, Region, Tag, non_empty,
+    Action, Effect, Filter, Instance, InstanceId, InstanceQuery, Launch, MAX_TAG_VALUE_LEN, Region, SecurityGroupId,
+    Tag, non_empty,
 };
 use std::time::Duration;
 use tokio::time::Instant;
@@ -30,7 +31,14 @@ impl Operation for RunInstances {
     const ACTION: Action = Action {
         name: "RunInstances",
         effect: Effect::Write,
-        iam: &["ec2:RunInstances", "ec2:CreateTags", "ec2:DescribeInstances", "ssm:GetParameters"],
+        iam: &[
+            "ec2:RunInstances",
+            "ec2:CreateTags",
+            "ec2:DescribeInstances",
+            "ec2:DescribeSecurityGroups",
+            "ec2:DescribeVpcs",
+            "ssm:GetParameters",
+        ],
     };
     const IS_IDEMPOTENT_BY_KEY: bool = true;
     type Output = Vec<Instance>;
@@ -46,9 +54,17 @@ impl Operation for RunInstances {
 
     async fn run(&self, cx: &Context<'_>) -> Result<Outcome<Self::Output>, Error> {
         let authorizer = cx.authorizer(Self::ACTION, &self.region);
-        cx.decide(|decision| authorizer.launch(&self.launch, decision))?;
+        cx.decide(|decision| authorizer.launch_limits(&self.launch, decision))?;
+        let launch = match cx.policies {
+            // Nothing has been launched yet.
+            Some(_) => with_group_ids(cx, &self.region, &self.launch)
+                .await
+                .map_err(|error| Error { outcome_unknown: false, ..error })?,
+            None => self.launch.clone(),
+        };
+        cx.decide(|decision| authorizer.launch(&launch, decision))?;
         let token = cx.client_token;
-        let launch = Launch { tags: with_own_tags(&self.launch.tags, cx.caller, token), ..self.launch.clone() };
+        let launch = Launch { tags: with_own_tags(&launch.tags, cx.caller, token), ..launch };
         let sent = cx.ec2.run_instances(&self.region, &launch, token, cx.dry_run);
         match within(send_deadline(cx.deadline), sent).await {
             Err(lost) if lost.outcome_unknown && !cx.dry_run => {
@@ -69,6 +85,42 @@ impl Operation for RunInstances {
         // No instance has the tag yet, but one may appear.
         Some(format!("What it launched has the tag {REQUEST_TAG}={}", cx.client_token))
     }
+}
+
+/// The name of the security group that EC2 gives to a launch without one: every VPC has it.
+const DEFAULT_GROUP: &str = "default";
+
+/// The launch as policies see it and EC2 gets it: its security groups are IDs, whatever the caller wrote.
+/// A launch without groups gets the default group of the default VPC, as from EC2 itself.
+///
+/// # Errors
+/// There is no default VPC, or it has no group of that name.
+async fn with_group_ids(cx: &Context<'_>, region: &Region, launch: &Launch) -> Result<Launch, Error> {
+    let mut launch = launch.clone();
+    let mut names = std::mem::take(&mut launch.security_groups);
+    if names.is_empty() && launch.security_group_ids.is_empty() {
+        names.push(DEFAULT_GROUP.to_owned());
+    }
+    if names.is_empty() {
+        return Ok(launch);
+    }
+    let vpc_id = cx.within_deadline(cx.ec2.default_vpc(region)).await?.value;
+    let vpc_id = vpc_id.ok_or_else(|| {
+        Error::new(Kind::Invalid, "VPCIdNotSpecified", "There is no default VPC: give IDs of security groups")
+    })?;
+    let groups = cx.within_deadline(cx.ec2.describe_security_groups(region, &vpc_id, &names)).await?.value;
+    for name in names {
+        let group = groups.iter().find(|group| group.group_name.as_deref() == Some(name.as_str()));
+        let group_id = group.and_then(|group| SecurityGroupId::parse(group.group_id.as_deref()?));
+        let group_id = group_id.ok_or_else(|| {
+            let message = format!("The security group {name} does not exist in the default VPC");
+            Error::new(Kind::NotFound, "InvalidGroup.NotFound", message)
+        })?;
+        if !launch.security_group_ids.contains(&group_id) {
+            launch.security_group_ids.push(group_id);
+        }
+    }
+    Ok(launch)
 }
 
 /// The part of the deadline that is kept to look for a launch whose response was lost.

@@ -2,6 +2,7 @@
 
 use super::resolve::{authorize_instances, resolve_instance};
 use super::{Context, Operation, Outcome, Target, dry_run_outcome};
+use crate::authz::Detail;
 use crate::error::Error;
 use crate::model::{Action, Attribute, Effect, InstanceRef, Region};
 
@@ -33,7 +34,7 @@ impl Operation for ModifyInstanceAttribute {
         let authorizer = cx.authorizer(Self::ACTION, &self.region);
         cx.decide(|decision| authorizer.attribute(&self.attribute, decision))?;
         let id = resolve_instance(cx, &authorizer, &self.instance).await?;
-        authorize_instances(cx, &authorizer, std::slice::from_ref(&id), Some(&self.attribute)).await?;
+        authorize_instances(cx, &authorizer, std::slice::from_ref(&id), Detail::Attribute(&self.attribute)).await?;
         let sent = cx.ec2.modify_instance_attribute(&self.region, &id, &self.attribute, cx.dry_run).await;
         dry_run_outcome(Self::ACTION, cx, sent, |()| ())
     }

@@ -5,9 +5,9 @@ use super::list::with_instances;
 use super::paging::{DESCRIBE_INSTANCES, InstancePages, Pages};
 use super::resolve::resolve_instances;
 use super::{Context, Operation, Outcome, Target};
-use crate::authz::{Authorizer, Decision};
+use crate::authz::{Authorizer, Decision, Detail};
 use crate::error::Error;
-use crate::model::{Action, Instance, InstanceQuery, InstanceRef, Region};
+use crate::model::{Action, Effect, Instance, InstanceQuery, InstanceRef, Region};
 
 /// Finds out which changes of state the caller may make, for each instance.
 #[derive(Debug)]
@@ -60,7 +60,12 @@ impl Operation for CheckPermissions {
 fn permissions(authorizer: &Authorizer<'_>, instance: &Instance) -> Permissions {
     let (mut permitted, mut refused) = (Vec::new(), Vec::new());
     for action in CHANGES {
-        match (Authorizer { action, ..*authorizer }).instance(instance, None, &mut Decision::default()) {
+        // Whether it may be forced is another question.
+        let detail = match action.effect {
+            Effect::ProtectedWrite => Detail::Force(false),
+            _ => Detail::None,
+        };
+        match (Authorizer { action, ..*authorizer }).instance(instance, detail, &mut Decision::default()) {
             Ok(()) => permitted.push(action.name),
             Err(error) => refused.push((action.name, error.message)),
         }

@@ -3,12 +3,10 @@
 
 use super::paging::{DESCRIBE_INSTANCES, InstancePages, Pages};
 use super::{Context, instance_not_found};
-use crate::authz::Authorizer;
+use crate::authz::{Authorizer, Detail};
 use crate::aws::sdk::AwsOutput;
 use crate::error::{Error, Kind};
-use crate::model::{
-    Attribute, Filter, Instance, InstanceId, InstanceName, InstanceQuery, InstanceRef, MAX_FILTER_VALUES, Region,
-};
+use crate::model::{Filter, Instance, InstanceId, InstanceName, InstanceQuery, InstanceRef, MAX_FILTER_VALUES, Region};
 
 /// The IDs of the instances, each once, in the order asked for.
 ///
@@ -139,7 +137,7 @@ pub(super) async fn authorize_instances(
     cx: &Context<'_>,
     authorizer: &Authorizer<'_>,
     ids: &[InstanceId],
-    attribute: Option<&Attribute>,
+    detail: Detail<'_>,
 ) -> Result<(), Error> {
     if !authorizer.depends_on_instances() {
         cx.decide(|decision| decision.permitted = Some(true));
@@ -151,7 +149,7 @@ pub(super) async fn authorize_instances(
     for id in ids {
         let instance = described.iter().find(|instance| instance.instance_id == id.as_str());
         let instance = instance.ok_or_else(|| instance_not_found(id))?;
-        cx.decide(|decision| authorizer.instance(instance, attribute, decision))?;
+        cx.decide(|decision| authorizer.instance(instance, detail, decision))?;
     }
     Ok(())
 }

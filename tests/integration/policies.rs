@@ -50,7 +50,7 @@ async fn example_teams_permits_start_and_stop_of_the_teams_own_instances_only() 
     }
     let function = governed(&example("teams"), [ours]).await;
     assert_eq!(function.terminate(A).await.status, 403);
-    let create = "/ec2/create?region_name=eu-west-1&image_id=ami-abba916a&tag:team=blue";
+    let create = "/ec2/create?region_name=eu-west-1&image_id=ami-abba916a&SecurityGroupId=sg-01234567&tag:team=blue";
     let message = "The policy of this deployment does not permit RunInstances of a launch like this";
     function.post(create).await.refuses(403, "Forbidden", message);
     assert_eq!(function.wire.actions(), ["DescribeInstances"]);
@@ -71,7 +71,7 @@ async fn example_production_forbids_termination_of_production() {
 #[tokio::test]
 async fn example_small_launches_limits_type_count_and_region() {
     let function = governed(&example("small-launches"), [launched([instance(A)])]).await;
-    let base = "/ec2/create?image_id=ami-abba916a";
+    let base = "/ec2/create?image_id=ami-abba916a&SecurityGroupId=sg-01234567";
     for denied in [
         "&region_name=eu-west-1&InstanceType=m5.large",
         "&region_name=eu-west-2&InstanceType=t3.small",
@@ -106,7 +106,7 @@ async fn example_small_launches_limits_type_count_and_region() {
 async fn policy_sees_whether_a_launch_requires_imdsv2() {
     let policy =
         "permit (principal, action, resource) when { resource is Launch && resource.httpTokens == \"required\" };";
-    let path = "/ec2/create?region_name=eu-west-1&image_id=ami-abba916a";
+    let path = "/ec2/create?region_name=eu-west-1&image_id=ami-abba916a&SecurityGroupId=sg-01234567";
     for (setting, status, calls) in [("required", 200, 1), ("optional", 403, 0)] {
         let variables = [("LAUNCH_HTTP_TOKENS", setting)];
         let function = Function::with_policies(policy, &variables, [launched([instance(A)])]).await;
@@ -155,7 +155,9 @@ async fn every_dialect_is_authorized_alike_and_has_its_own_error_body() {
     answer.is(403, &json!(message("DescribeInstances")));
     let (answer, _) = denied("GET", format!("/instance/eu-west-1/{A}")).await;
     answer.is(403, &json!({"errors": [{"id": "Forbidden", "title": message("DescribeInstances")}]}));
-    let (answer, requests) = denied("PUT", "/v1/launch?ami=ami-abba916a&instance_type=t3.micro".to_owned()).await;
+    let (answer, requests) =
+        denied("PUT", "/v1/launch?ami=ami-abba916a&instance_type=t3.micro&security_groups=sg-01234567".to_owned())
+            .await;
     answer.is(403, &json!("The policy of this deployment does not permit RunInstances of a launch like this"));
     assert_eq!(requests, [""; 0]);
 }
@@ -187,7 +189,8 @@ async fn permit_of_a_region_includes_its_instances_and_launches() {
     assert_eq!(function.list("eu-west-1").await.json()[0]["id"], A);
     assert_eq!(function.list("eu-west-2").await.status, 403);
     assert_eq!(function.stop(A).await.status, 200);
-    let create = |region: &str| format!("/ec2/create?image_id=ami-abba916a&region_name={region}");
+    let create =
+        |region: &str| format!("/ec2/create?image_id=ami-abba916a&SecurityGroupId=sg-01234567&region_name={region}");
     assert_eq!(function.post(&create("eu-west-1")).await.status, 200);
     assert_eq!(function.post(&create("us-east-1")).await.status, 403);
 }

@@ -146,6 +146,22 @@ pub fn describe_in_reservations(reservations: impl IntoIterator<Item = (String, 
     describe_reservations(&reservations.into_iter().map(reservation).collect::<String>())
 }
 
+/// The region's default VPC.
+pub fn default_vpc() -> Response {
+    document("DescribeVpcs", element("vpcSet", item(element("vpcId", "vpc-1"))))
+}
+
+/// A region without a default VPC.
+pub fn no_vpc() -> Response {
+    document("DescribeVpcs", element("vpcSet", ""))
+}
+
+/// Security groups: the ID and the name of each.
+pub fn security_groups<'a>(groups: impl IntoIterator<Item = (&'a str, &'a str)>) -> Response {
+    let group = |(id, name): (&str, &str)| item(element("groupId", id) + &element("groupName", name));
+    document("DescribeSecurityGroups", element("securityGroupInfo", groups.into_iter().map(group).collect::<String>()))
+}
+
 /// The answer to RunInstances.
 pub fn launched(instances: impl IntoIterator<Item = Instance>) -> Response {
     let owner = element("reservationId", "r-1") + &element("ownerId", "123456789012");
