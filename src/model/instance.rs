@@ -19,18 +19,6 @@ impl Reservation {
     pub fn is_part_of(&self, other: &Self) -> bool {
         self.reservation_id.is_some() && self.reservation_id == other.reservation_id
     }
-
-    /// The same reservation with no instances.
-    pub fn without_instances(&self) -> Self {
-        let Self { reservation_id, owner_id, requester_id, groups, instances: _ } = self;
-        Self {
-            reservation_id: reservation_id.clone(),
-            owner_id: owner_id.clone(),
-            requester_id: requester_id.clone(),
-            groups: groups.clone(),
-            instances: Vec::new(),
-        }
-    }
 }
 
 /// An instance as EC2 describes it: the members that this function itself reads. What EC2 leaves out is

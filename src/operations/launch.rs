@@ -56,10 +56,7 @@ impl Operation for RunInstances {
         let authorizer = cx.authorizer(Self::ACTION, &self.region);
         cx.decide(|decision| authorizer.launch_limits(&self.launch, decision))?;
         let launch = match cx.policies {
-            // Nothing has been launched yet.
-            Some(_) => with_group_ids(cx, &self.region, &self.launch)
-                .await
-                .map_err(|error| Error { outcome_unknown: false, ..error })?,
+            Some(_) => with_group_ids(cx, &self.region, &self.launch).await?,
             None => self.launch.clone(),
         };
         cx.decide(|decision| authorizer.launch(&launch, decision))?;
@@ -104,11 +101,11 @@ async fn with_group_ids(cx: &Context<'_>, region: &Region, launch: &Launch) -> R
     if names.is_empty() {
         return Ok(launch);
     }
-    let vpc_id = cx.within_deadline(cx.ec2.default_vpc(region)).await?.value;
+    let vpc_id = cx.before_change(Box::pin(cx.ec2.default_vpc(region))).await?.value;
     let vpc_id = vpc_id.ok_or_else(|| {
         Error::new(Kind::Invalid, "VPCIdNotSpecified", "There is no default VPC: give IDs of security groups")
     })?;
-    let groups = cx.within_deadline(cx.ec2.describe_security_groups(region, &vpc_id, &names)).await?.value;
+    let groups = cx.before_change(Box::pin(cx.ec2.describe_security_groups(region, &vpc_id, &names))).await?.value;
     for name in names {
         let group = groups.iter().find(|group| group.group_name.as_deref() == Some(name.as_str()));
         let group_id = group.and_then(|group| SecurityGroupId::parse(group.group_id.as_deref()?));

@@ -115,6 +115,12 @@ impl<'a> Context<'a> {
     pub async fn within_deadline<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         within(self.deadline, future).await
     }
+
+    /// Waits until the deadline for a call that comes before a change: however it ends, nothing has been
+    /// changed yet.
+    pub async fn before_change<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        self.within_deadline(future).await.map_err(|error| Error { outcome_unknown: false, ..error })
+    }
 }
 
 /// Waits for a call to AWS until the deadline.

@@ -9,7 +9,7 @@ use crate::aws::sdk::AwsOutput;
 use crate::error::{Error, Kind};
 use crate::model::{Action, Effect, InstanceId, InstanceQuery, ObjectInfo, ObjectQuery, Page, Region, Reservation};
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 /// The action of everything that only describes instances.
@@ -178,6 +178,15 @@ impl FanOut {
     pub(super) fn new() -> Self {
         Self { large_pages: Semaphore::new(Self::MAX_LARGE_PAGES) }
     }
+
+    /// Waits for the permit to hold a page of this size, if it needs one.
+    async fn permit(fan_out: Option<&Self>, size: u32) -> Option<SemaphorePermit<'_>> {
+        match fan_out {
+            // The semaphore is never closed.
+            Some(fan_out) if size > Self::FIRST_PAGE_SIZE => fan_out.large_pages.acquire().await.ok(),
+            _ => None,
+        }
+    }
 }
 
 /// A list that was put into a sink.
@@ -202,11 +211,7 @@ pub(super) async fn fill<S: PageSource, K: PageSink<Item = S::Item>>(
     let (requested_size, mut next_token) = source.requested_page();
     let mut size = requested_size.unwrap_or(if fan_out.is_some() { FanOut::FIRST_PAGE_SIZE } else { max_size });
     loop {
-        // The semaphore is never closed.
-        let permit = match fan_out {
-            Some(fan_out) if size > FanOut::FIRST_PAGE_SIZE => fan_out.large_pages.acquire().await.ok(),
-            _ => None,
-        };
+        let permit = FanOut::permit(fan_out, size).await;
         let started = Instant::now();
         let AwsOutput { value: (items, after), request_id } = source.page(size, next_token.clone()).await?;
         // What has been listed so far is worth more than a time-out.
@@ -260,11 +265,7 @@ pub(super) async fn fill_visible<K: PageSink<Item = Reservation>>(
     // EC2 may split a reservation over two pages.
     let mut split: Option<Reservation> = None;
     loop {
-        // The semaphore is never closed.
-        let permit = match fan_out {
-            Some(fan_out) if size > FanOut::FIRST_PAGE_SIZE => fan_out.large_pages.acquire().await.ok(),
-            _ => None,
-        };
+        let permit = FanOut::permit(fan_out, size).await;
         let AwsOutput { value: (reservations, after), request_id } = source.page(size, ec2_token).await?;
         for mut reservation in reservations {
             if let Some(mut first) = split.take() {
@@ -319,22 +320,23 @@ impl<K: PageSink<Item = Reservation>> VisiblePage<K> {
             self.after = None;
         }
         let mut part_size = usize::MAX;
-        while let Some(first) = reservation.instances.first() {
-            let first = first.instance_id.clone();
+        let mut rest = std::mem::take(&mut reservation.instances);
+        while !rest.is_empty() {
             let room = self.left.map_or(usize::MAX, |left| left as usize);
-            let rest = reservation.instances.split_off(part_size.min(room).min(reservation.instances.len()));
-            let rest = Reservation { instances: rest, ..reservation.without_instances() };
+            let after = rest.split_off(part_size.min(room).min(rest.len()));
+            reservation.instances = rest;
             let Some(last) = reservation.instances.last() else { return Ok(Fit::Full) };
             let (last, count) = (last.instance_id.clone(), reservation.instances.len());
             match self.sink.push(std::slice::from_ref(&reservation), region) {
                 Fit::Rejected if !self.sink.is_empty() => return Ok(Fit::Full),
                 Fit::Rejected if count == 1 => {
-                    return Err(Error::internal(format!("{first} does not fit in a response")));
+                    return Err(Error::internal(format!("{last} does not fit in a response")));
                 }
                 // A part of a reservation fits into an empty sink.
                 Fit::Rejected => {
                     part_size = count / 2;
-                    reservation.instances.extend(rest.instances);
+                    rest = std::mem::take(&mut reservation.instances);
+                    rest.extend(after);
                     continue;
                 }
                 Fit::Full => self.left = Some(0),
@@ -344,7 +346,7 @@ impl<K: PageSink<Item = Reservation>> VisiblePage<K> {
                 }
             }
             self.last = Some(last);
-            reservation = rest;
+            rest = after;
         }
         Ok(Fit::Room)
     }

@@ -7,7 +7,7 @@ use super::resolve::resolve_instances;
 use super::{Context, Operation, Outcome, Target};
 use crate::authz::{Authorizer, Decision, Detail};
 use crate::error::Error;
-use crate::model::{Action, Effect, Instance, InstanceQuery, InstanceRef, Region};
+use crate::model::{Action, Instance, InstanceQuery, InstanceRef, Region};
 
 /// Finds out which changes of state the caller may make, for each instance.
 #[derive(Debug)]
@@ -29,9 +29,14 @@ pub struct Permissions {
     pub refused: Vec<(&'static str, String)>,
 }
 
-/// The changes of state.
-pub const CHANGES: [Action; 4] =
-    [StartInstances::ACTION, StopInstances::ACTION, RebootInstances::ACTION, TerminateInstances::ACTION];
+/// The changes of state, each as it is without further parameters. Whether it may be forced is another
+/// question.
+const CHANGES: [(Action, Detail<'static>); 4] = [
+    (StartInstances::ACTION, Detail::None),
+    (StopInstances::ACTION, Detail::Force(false)),
+    (RebootInstances::ACTION, Detail::None),
+    (TerminateInstances::ACTION, Detail::Force(false)),
+];
 
 impl Operation for CheckPermissions {
     const ACTION: Action = DESCRIBE_INSTANCES;
@@ -59,12 +64,7 @@ impl Operation for CheckPermissions {
 
 fn permissions(authorizer: &Authorizer<'_>, instance: &Instance) -> Permissions {
     let (mut permitted, mut refused) = (Vec::new(), Vec::new());
-    for action in CHANGES {
-        // Whether it may be forced is another question.
-        let detail = match action.effect {
-            Effect::ProtectedWrite => Detail::Force(false),
-            _ => Detail::None,
-        };
+    for (action, detail) in CHANGES {
         match (Authorizer { action, ..*authorizer }).instance(instance, detail, &mut Decision::default()) {
             Ok(()) => permitted.push(action.name),
             Err(error) => refused.push((action.name, error.message)),

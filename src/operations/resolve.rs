@@ -31,9 +31,7 @@ pub(super) async fn resolve_instances(
     let candidates = if names.is_empty() {
         Vec::new()
     } else {
-        let found = cx.within_deadline(Box::pin(find_candidates(cx, authorizer, &names))).await;
-        // Nothing has been changed yet.
-        found.map_err(|error| Error { outcome_unknown: false, ..error })?
+        cx.before_change(Box::pin(find_candidates(cx, authorizer, &names))).await?
     };
     let mut ids = Vec::with_capacity(instances.len());
     for instance in instances {
@@ -143,9 +141,7 @@ pub(super) async fn authorize_instances(
         cx.decide(|decision| decision.permitted = Some(true));
         return Ok(());
     }
-    let described = cx.within_deadline(describe(cx, authorizer.region, ids, false)).await;
-    // Nothing has been changed yet.
-    let described = described.map_err(|error| Error { outcome_unknown: false, ..error })?.value;
+    let described = cx.before_change(Box::pin(describe(cx, authorizer.region, ids, false))).await?.value;
     for id in ids {
         let instance = described.iter().find(|instance| instance.instance_id == id.as_str());
         let instance = instance.ok_or_else(|| instance_not_found(id))?;

@@ -137,7 +137,7 @@ pub fn describe(instances: impl IntoIterator<Item = Instance>) -> Response {
 
 /// A page of DescribeInstances with one reservation.
 pub fn describe_reservation(instances: impl IntoIterator<Item = Instance>) -> Response {
-    describe_reservations(&item(element("reservationId", "r-1") + &instances_set(instances)))
+    describe_in_reservations([("r-1".to_owned(), instances.into_iter().collect())])
 }
 
 /// A page of DescribeInstances with these reservations: the ID and the instances of each.
