@@ -153,7 +153,8 @@ UV_INSTALL = .venv/bin/uv pip install --quiet --require-hashes --constraints $(P
 	@$(UV_INSTALL) --python .venv-bench --requirements benches/python/requirements.in
 	@touch $@
 
-# The packages of the lock file, without their install scripts. Chromium is unpacked where there is one for this machine.
+# The packages of the lock file, without their install scripts. Chromium is unpacked where there is
+# one for this machine.
 .venv-node/ready: $(addprefix tools/javascript/,package.json package-lock.json unpack-chromium.mjs) | .venv/ready
 	@echo "Installing the packages of tools/javascript into $(@D)"
 	@rm -rf $(@D)

@@ -164,7 +164,8 @@ pub struct Endpoints {
 pub enum UnknownParameters {
     /// The request is refused.
     Refuse,
-    /// They are ignored with a warning, unless a change has one that resembles a parameter of the route.
+    /// They are ignored with a warning, unless a change has one that resembles a parameter of the
+    /// route.
     Warn,
 }
 
@@ -206,8 +207,8 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 impl Config {
-    /// Reads the configuration. `lookup` returns the value of an environment variable. An empty value
-    /// counts as unset: a template can't leave a variable out.
+    /// Reads the configuration. `lookup` returns the value of an environment variable. An empty
+    /// value counts as unset: a template can't leave a variable out.
     ///
     /// # Errors
     /// The first invalid variable.

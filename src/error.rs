@@ -1,8 +1,8 @@
 //! The error type of all layers.
 //!
-//! An [`Error`] says who can do something about a failure: its [`Kind`]. It has no HTTP status and no
-//! body. The table in `http/status.rs` gives each kind its status, and each dialect writes the body
-//! that its document describes.
+//! An [`Error`] says who can do something about a failure: its [`Kind`]. It has no HTTP status and
+//! no body. The table in `http/status.rs` gives each kind its status, and each dialect writes the
+//! body that its document describes.
 //!
 //! An error has two messages. `message` is for the caller: it never holds ARNs, account IDs,
 //! credentials or debug output of the SDK. `cause` is for the log only.

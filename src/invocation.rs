@@ -21,8 +21,9 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// API Gateway's form of a response. `lambda_http` is not asked for it: it would decode a body as text by its
-/// Content-Type, and replace bytes that are not valid. An object must come back byte for byte.
+/// API Gateway's form of a response. `lambda_http` is not asked for it: it would decode a body as
+/// text by its Content-Type, and replace bytes that are not valid. An object must come back byte
+/// for byte.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum ApiResponse {
@@ -45,7 +46,8 @@ pub async fn invoke(app: &App, event: LambdaEvent<Event>) -> impl Serialize + us
     api_response(payload, response)
 }
 
-/// Answers and logs a request whose handling has panicked. The message of the panic is in the log already.
+/// Answers and logs a request whose handling has panicked. The message of the panic is in the log
+/// already.
 fn panic_response(app: &App, request_id: &str, time: Duration) -> Response<Body> {
     let error = Error::new(Kind::Internal, "InternalError", "The function failed: see its log");
     let reply = error_reply(&ec2::DIALECT, None, &error);

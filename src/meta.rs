@@ -1,5 +1,5 @@
-//! The function itself: its health, its description and its pages. None of it holds data, so all of it
-//! is public.
+//! The function itself: its health, its description and its pages. None of it holds data, so all of
+//! it is public.
 
 use crate::dialects::boto3::{ERROR_BODY, encode_error};
 use crate::dialects::common::encode_dry_run;

@@ -1,7 +1,7 @@
-//! The metrics of a request: members of its log line, in CloudWatch's
-//! [Embedded Metric Format](https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html).
-//! Nothing is sent, queued or flushed. A metric costs for each hour with values, so events that did not
-//! happen have no value.
+//! The metrics of a request: members of its log line, in CloudWatch's [Embedded Metric
+//! Format](https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html).
+//! Nothing is sent, queued or flushed. A metric costs for each hour with values, so events that did
+//! not happen have no value.
 
 use crate::aws::call_stats::CallStats;
 use crate::error::Kind;
@@ -102,8 +102,8 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// The metrics of a request that ended now. `failed` is the kind of its error, `answered` the status of
-    /// its response.
+    /// The metrics of a request that ended now. `failed` is the kind of its error, `answered` the
+    /// status of its response.
     pub fn new(
         now: OffsetDateTime,
         failed: Option<Kind>,

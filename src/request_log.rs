@@ -1,5 +1,6 @@
-//! The log: one line of JSON for each request. For a change it is the audit record: who attempted what,
-//! from where, what was decided and why, and what AWS answered. CloudWatch reads the metrics from it.
+//! The log: one line of JSON for each request. For a change it is the audit record: who attempted
+//! what, from where, what was decided and why, and what AWS answered. CloudWatch reads the metrics
+//! from it.
 
 use crate::auth::Caller;
 use crate::authz::Decision;
@@ -11,11 +12,13 @@ use serde::Serialize;
 use serde_with::skip_serializing_none;
 use std::collections::BTreeSet;
 
-/// The log line of a request. It never has keys, credentials, user data, content or other parameters.
+/// The log line of a request. It never has keys, credentials, user data, content or other
+/// parameters.
 #[skip_serializing_none]
 #[derive(Debug, Default, Serialize)]
 pub struct RequestLog<'a> {
-    /// `INFO`; `WARN` for an error of the caller, or a change that is incomplete; `ERROR` for other errors.
+    /// `INFO`; `WARN` for an error of the caller, or a change that is incomplete; `ERROR` for other
+    /// errors.
     pub level: &'static str,
     /// The function's name.
     pub service: &'a str,

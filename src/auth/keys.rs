@@ -4,7 +4,8 @@ use sha2::{Digest, Sha256};
 use std::fmt;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
-/// The configured API keys, as SHA-256 digests: neither the configuration nor the memory holds a key.
+/// The configured API keys, as SHA-256 digests: neither the configuration nor the memory holds a
+/// key.
 #[derive(Default)]
 pub struct ApiKeys(Vec<(String, [u8; 32])>);
 
@@ -15,8 +16,8 @@ impl fmt::Debug for ApiKeys {
 }
 
 impl ApiKeys {
-    /// Parses comma-separated `name=digest` pairs. The same name with several digests is how a key is
-    /// rotated.
+    /// Parses comma-separated `name=digest` pairs. The same name with several digests is how a key
+    /// is rotated.
     ///
     /// # Errors
     /// The problem in words, without the value.

@@ -58,8 +58,8 @@ impl Authentication {
 /// The configuration that callers are checked against.
 #[derive(Debug, Default)]
 pub struct Callers {
-    /// If one method is configured, identities of other methods are ignored. `None`: an identity that
-    /// API Gateway has checked, else an API key.
+    /// If one method is configured, identities of other methods are ignored. `None`: an identity
+    /// that API Gateway has checked, else an API key.
     pub only: Option<Authentication>,
     /// The API keys.
     pub keys: ApiKeys,
@@ -74,8 +74,8 @@ impl Callers {
     }
 }
 
-/// Parses comma-separated `caller=group` pairs. A caller may be an ARN, which has colons, slashes and
-/// perhaps `=`; a group has no `=`.
+/// Parses comma-separated `caller=group` pairs. A caller may be an ARN, which has colons, slashes
+/// and perhaps `=`; a group has no `=`.
 pub fn parse_groups(text: &str) -> Option<Vec<(String, String)>> {
     let pair = |pair: &str| {
         let (caller, group) = pair.trim().rsplit_once('=')?;

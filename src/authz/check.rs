@@ -4,11 +4,13 @@
 use cedar_policy::{PolicyId, PolicySet, Schema, ValidationMode, ValidationWarning, Validator};
 use miette::Diagnostic;
 
-/// Parses a policy set. The ID of a policy is its annotation `@id("...")`, else `policy0`, `policy1`, ...
+/// Parses a policy set. The ID of a policy is its annotation `@id("...")`, else `policy0`,
+/// `policy1`, ...
 ///
 /// # Errors
-/// One line for each problem: a syntax error, a type error, or an ID that is used twice. A policy that
-/// can never apply is an error too, although Cedar only warns: it does not forbid what it should.
+/// One line for each problem: a syntax error, a type error, or an ID that is used twice. A policy
+/// that can never apply is an error too, although Cedar only warns: it does not forbid what it
+/// should.
 pub(super) fn policy_set(text: &str, schema: Schema) -> Result<PolicySet, String> {
     let lines = |problems: Vec<String>| problems.join("\n");
     let parsed: PolicySet = text.parse().map_err(|errors: cedar_policy::ParseErrors| {

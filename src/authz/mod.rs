@@ -1,7 +1,8 @@
-//! Authorization: whether a caller may do what he asks for, by the deployment's limits and policies.
+//! Authorization: whether a caller may do what he asks for, by the deployment's limits and
+//! policies.
 //!
-//! Limits come first and hold for every caller. Without policies, an authenticated caller may do what
-//! the execution role may do.
+//! Limits come first and hold for every caller. Without policies, an authenticated caller may do
+//! what the execution role may do.
 
 mod check;
 mod limits;

@@ -101,7 +101,8 @@ pub struct AuthzResponse {
     /// The policies that determined it: those that permit it or those that forbid it. Empty if no
     /// policy permits it.
     pub determining_policies: Vec<String>,
-    /// Evaluation errors. Nothing is permitted then: the policy that failed could have forbidden it.
+    /// Evaluation errors. Nothing is permitted then: the policy that failed could have forbidden
+    /// it.
     pub problem: Option<String>,
 }
 
@@ -192,8 +193,8 @@ fn cedar_request(
     Ok((request, entities))
 }
 
-/// The attributes of a launch. Every field that is sent to EC2 is one of them: no field is left out by
-/// `..`, so that a new one does not compile until it is here.
+/// The attributes of a launch. Every field that is sent to EC2 is one of them: no field is left out
+/// by `..`, so that a new one does not compile until it is here.
 fn launch_attributes(launch: &Launch, region: (&str, RestrictedExpression)) -> HashMap<String, RestrictedExpression> {
     let Launch {
         image_id,

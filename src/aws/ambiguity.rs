@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Records whether any attempt may have taken effect without a usable response.
 ///
-/// The SDK returns the error of the last attempt only. If that one was refused, an earlier attempt may
-/// still have succeeded.
+/// The SDK returns the error of the last attempt only. If that one was refused, an earlier attempt
+/// may still have succeeded.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AmbiguousOutcome(Arc<AtomicBool>);
 
@@ -50,8 +50,8 @@ impl Intercept for AmbiguousOutcome {
     }
 }
 
-/// The message of hyper's client where it gets no connection: the host has no address, does not answer
-/// in time, or refuses the connection. The type of that error is not public here.
+/// The message of hyper's client where it gets no connection: the host has no address, does not
+/// answer in time, or refuses the connection. The type of that error is not public here.
 pub(crate) const NO_CONNECTION: &str = "client error (Connect)";
 
 /// Whether there was no connection, or the server's certificate was refused. Nothing was sent then.

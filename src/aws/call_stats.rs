@@ -1,5 +1,5 @@
-//! Statistics of a request's calls to AWS, for the metrics and for X-Ray. An interceptor in every client
-//! counts and times them.
+//! Statistics of a request's calls to AWS, for the metrics and for X-Ray. An interceptor in every
+//! client counts and times them.
 
 use super::errors;
 use super::xray::{FinishedCall, Trace};
@@ -142,8 +142,8 @@ impl Intercept for CallInterceptor {
     }
 }
 
-/// A call in progress. The SDK keeps it for the duration of the call and drops it at its end, also if
-/// the call is abandoned.
+/// A call in progress. The SDK keeps it for the duration of the call and drops it at its end, also
+/// if the call is abandoned.
 #[derive(Debug)]
 struct Call {
     service: String,

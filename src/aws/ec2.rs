@@ -37,8 +37,8 @@ pub struct ConsoleOutput {
 type Result<T> = std::result::Result<AwsOutput<T>, Error>;
 
 impl Ec2 {
-    /// `config` has credentials, timeouts and retries; its region is not used. `endpoint` is the URL of
-    /// an emulator.
+    /// `config` has credentials, timeouts and retries; its region is not used. `endpoint` is the
+    /// URL of an emulator.
     pub fn new(config: SdkConfig, endpoint: Option<String>) -> Self {
         Self { config, endpoint, clients: Clients::default() }
     }
@@ -53,8 +53,8 @@ impl Ec2 {
 
     /// Launches instances.
     ///
-    /// A repeated launch with the same `client_token` returns the same instances; the SDK's own retries
-    /// repeat it
+    /// A repeated launch with the same `client_token` returns the same instances; the SDK's own
+    /// retries repeat it
     /// (<https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html>).
     ///
     /// # Errors
@@ -206,8 +206,8 @@ impl Ec2 {
     /// Starts instances with one call: all of them or none. The output is in the order of `ids`.
     ///
     /// # Errors
-    /// EC2's refusal, or no usable response. A dry run always ends in an error: `DryRunOperation` if it
-    /// would succeed.
+    /// EC2's refusal, or no usable response. A dry run always ends in an error: `DryRunOperation`
+    /// if it would succeed.
     pub async fn start_instances(
         &self,
         region: &Region,
@@ -223,8 +223,8 @@ impl Ec2 {
         Ok(AwsOutput { value: changes, request_id })
     }
 
-    /// Stops instances with one call: all of them or none. The output is in the order of `ids`. With
-    /// `force`, EC2 does not wait for a clean shutdown.
+    /// Stops instances with one call: all of them or none. The output is in the order of `ids`.
+    /// With `force`, EC2 does not wait for a clean shutdown.
     ///
     /// # Errors
     /// Those of [`Ec2::start_instances`].

@@ -1,8 +1,9 @@
 //! Instances with every member that EC2 answers, under boto3's names
 //! (<https://docs.aws.amazon.com/boto3/latest/reference/services/ec2/client/describe_instances.html>).
 //!
-//! The SDK's types can't be serialized. So each of them has a counterpart of the same name here, with
-//! the same members. What EC2 leaves out is left out, and what it leaves empty is empty, as in boto3.
+//! The SDK's types can't be serialized. So each of them has a counterpart of the same name here,
+//! with the same members. What EC2 leaves out is left out, and what it leaves empty is empty, as in
+//! boto3.
 
 use super::sdk::to_offset_date_time;
 use crate::model::isoformat;

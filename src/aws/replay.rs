@@ -1,5 +1,5 @@
-//! An HTTP client for unit tests: it records the requests, and answers from a list. It waits by tokio's
-//! clock, which a test can pause.
+//! An HTTP client for unit tests: it records the requests, and answers from a list. It waits by
+//! tokio's clock, which a test can pause.
 
 use super::ambiguity::NO_CONNECTION;
 use super::ec2::Ec2;

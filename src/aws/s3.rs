@@ -46,8 +46,8 @@ pub enum Download {
 }
 
 impl S3 {
-    /// `config` has credentials, timeouts and retries; its region is not used. `endpoint` is the URL of
-    /// an emulator.
+    /// `config` has credentials, timeouts and retries; its region is not used. `endpoint` is the
+    /// URL of an emulator.
     pub fn new(config: SdkConfig, endpoint: Option<String>) -> Self {
         Self { config, endpoint, clients: Clients::default() }
     }
@@ -90,7 +90,8 @@ impl S3 {
     /// Creates a bucket in the region.
     ///
     /// # Errors
-    /// [`Kind::Conflict`] when the name is taken, by this account too; S3's refusal, or no usable response.
+    /// [`Kind::Conflict`] when the name is taken, by this account too; S3's refusal, or no usable
+    /// response.
     pub async fn create_bucket(&self, region: &Region, bucket: &Bucket) -> Result<()> {
         let client = self.client(region);
         let mut call = client.create_bucket().bucket(bucket.as_str());
@@ -254,7 +255,8 @@ impl S3 {
         }
     }
 
-    /// Deletes an object, if the conditions in `headers` hold. Succeeds if the object does not exist.
+    /// Deletes an object, if the conditions in `headers` hold. Succeeds if the object does not
+    /// exist.
     ///
     /// # Errors
     /// S3's refusal, or no usable response.
@@ -272,8 +274,8 @@ impl S3 {
         Ok(AwsOutput { request_id: output.request_id().map(str::to_owned), value: () })
     }
 
-    /// Presigns a URL whose holder may put or get the object for [`PRESIGNED_FOR`]. The headers are part
-    /// of the signature: who uses the URL has to send them. Calls nothing.
+    /// Presigns a URL whose holder may put or get the object for [`PRESIGNED_FOR`]. The headers are
+    /// part of the signature: who uses the URL has to send them. Calls nothing.
     ///
     /// # Errors
     /// There are no credentials.
@@ -309,8 +311,8 @@ fn is_not_modified<E>(error: &SdkError<E>) -> bool {
     error.raw_response().is_some_and(|response| response.status().as_u16() == 304)
 }
 
-/// One attempt only. After a lost response, a second attempt to create a bucket would find it taken,
-/// and a second attempt to delete it would not find it.
+/// One attempt only. After a lost response, a second attempt to create a bucket would find it
+/// taken, and a second attempt to delete it would not find it.
 fn once() -> aws_sdk_s3::config::Builder {
     aws_sdk_s3::config::Builder::new().retry_config(RetryConfig::disabled())
 }

@@ -1,5 +1,5 @@
-//! What the clients of EC2 and S3 have in common. Both SDKs re-export the same runtime; this file uses
-//! EC2's names.
+//! What the clients of EC2 and S3 have in common. Both SDKs re-export the same runtime; this file
+//! uses EC2's names.
 
 use super::errors;
 use super::tls;
@@ -26,8 +26,8 @@ use time::OffsetDateTime;
 /// left, and each timer is a system call.
 ///
 /// Lambda passes the role's credentials in environment variables
-/// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>). `aws_config`'s loader
-/// would prepare five more credential sources, with their HTTP clients.
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>). `aws_config`'s
+/// loader would prepare five more credential sources, with their HTTP clients.
 pub fn config(config: &Config) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(3))
@@ -98,7 +98,8 @@ where
         SdkError::TimeoutError(_) => {
             Error::new(Kind::Unreachable, "RequestTimeout", format!("AWS did not answer {action} in time"))
         }
-        // Any other dispatch failure happens before a connection is made, such as missing credentials.
+        // Any other dispatch failure happens before a connection is made, such as missing
+        // credentials.
         SdkError::DispatchFailure(failure)
             if failure.is_timeout() || failure.is_io() || failure.as_other().is_some() =>
         {
@@ -118,8 +119,9 @@ where
 /// The greatest length of a logged cause, in characters.
 const MAX_CAUSE_LEN: usize = 2000;
 
-/// The cause for the log: the message of each level, and AWS's own message. Never the response itself,
-/// which the SDK's debug output has: it may be a page of tags or hold the role's session token.
+/// The cause for the log: the message of each level, and AWS's own message. Never the response
+/// itself, which the SDK's debug output has: it may be a page of tags or hold the role's session
+/// token.
 fn cause<E>(error: &SdkError<E>) -> String
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,

@@ -1,10 +1,10 @@
-//! The HTTP client for all calls to AWS, and its trust store: Amazon's roots, with the system's roots as
-//! fallback.
+//! The HTTP client for all calls to AWS, and its trust store: Amazon's roots, with the system's
+//! roots as fallback.
 //!
-//! Loading all roots of a system takes longer than the rest of a cold start. AWS recommends its five
-//! roots for a trust store of one's own, and recommends against pinning
-//! (<https://www.amazontrust.com/repository/>). So Amazon's roots come first, and the function still
-//! works if AWS presents a certificate of another authority.
+//! Loading all roots of a system takes longer than the rest of a cold start. AWS recommends its
+//! five roots for a trust store of one's own, and recommends against pinning
+//! (<https://www.amazontrust.com/repository/>). So Amazon's roots come first, and the function
+//! still works if AWS presents a certificate of another authority.
 
 use crate::config::TrustStore;
 use crate::error::error_chain;
@@ -24,8 +24,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Amazon's root certificates.
 const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-roots.pem");
 
-/// HTTP client for all AWS calls. Honours `HTTPS_PROXY` and `NO_PROXY`. `system_roots` are the system's
-/// root certificates, which are loaded at their first use.
+/// HTTP client for all AWS calls. Honours `HTTPS_PROXY` and `NO_PROXY`. `system_roots` are the
+/// system's root certificates, which are loaded at their first use.
 pub(crate) fn client(trust_store: TrustStore, system_roots: Roots) -> SharedHttpClient {
     let system = client_with_roots(system_roots);
     match trust_store {
@@ -39,7 +39,8 @@ pub(crate) fn client(trust_store: TrustStore, system_roots: Roots) -> SharedHttp
 
 /// The SDK's own client with these root certificates.
 fn client_with_roots(roots: Roots) -> SharedHttpClient {
-    // Building a context fails for other TLS implementations only; the default has the system's roots.
+    // Building a context fails for other TLS implementations only; the default has the system's
+    // roots.
     let context = TlsContext::builder().with_trust_store(roots).build().unwrap_or_default();
     Builder::new().build_with_connector_fn(move |settings, components| {
         let mut connector = ConnectorBuilder::default()
@@ -117,7 +118,8 @@ mod tests {
         <DescribeRegionsResponse><regionInfo/></DescribeRegionsResponse>";
 
     /// A self-signed certificate. Made with `openssl req -x509 -newkey ec -pkeyopt
-    /// ec_paramgen_curve:P-256 -nodes -days 36500 -subj /CN=localhost -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE`.
+    /// ec_paramgen_curve:P-256 -nodes -days 36500 -subj /CN=localhost -addext
+    /// subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE`.
     const CERTIFICATE: &[u8] = include_bytes!("../../tests/tls/certificate.pem");
     const KEY: &[u8] = include_bytes!("../../tests/tls/key.pem");
 

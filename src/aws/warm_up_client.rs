@@ -1,4 +1,5 @@
-//! The HTTP client of the warm-up: it opens connections for the first request, and asks EC2 for nothing.
+//! The HTTP client of the warm-up: it opens connections for the first request, and asks EC2 for
+//! nothing.
 
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;

@@ -1,7 +1,8 @@
-//! X-Ray subsegments: one UDP datagram to Lambda's daemon for each call to AWS of a sampled request.
+//! X-Ray subsegments: one UDP datagram to Lambda's daemon for each call to AWS of a sampled
+//! request.
 //!
-//! The daemon's protocol is supported until 2027-02-25; OpenTelemetry follows it. Only this file knows
-//! the protocol. The SDK itself sends the trace header with each call.
+//! The daemon's protocol is supported until 2027-02-25; OpenTelemetry follows it. Only this file
+//! knows the protocol. The SDK itself sends the trace header with each call.
 
 use serde::Serialize;
 use serde_with::skip_serializing_none;
@@ -77,7 +78,8 @@ impl Trace {
             SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
             SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
         };
-        // A local datagram is sent at once or not at all. No request waits for it or fails without it.
+        // A local datagram is sent at once or not at all. No request waits for it or fails without
+        // it.
         let _sent = UdpSocket::bind(any).and_then(|socket| {
             socket.set_nonblocking(true)?;
             socket.send_to(format!("{HEADER}\n{json}").as_bytes(), self.daemon)

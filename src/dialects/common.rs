@@ -140,8 +140,8 @@ pub(super) const fn dry_run_response(example: fn() -> Value) -> Response {
     Response::json::<DryRunBody>(200, "A dry run: it would be permitted, and nothing was done.", example)
 }
 
-/// A token of AWS, in characters that a URL takes as they are. Most of AWS's tokens have others, such
-/// as `+`, which a query turns into a blank.
+/// A token of AWS, in characters that a URL takes as they are. Most of AWS's tokens have others,
+/// such as `+`, which a query turns into a blank.
 pub(super) struct PageToken(pub(super) String);
 
 impl PageToken {
@@ -162,7 +162,8 @@ impl FromText for PageToken {
     const EXPECTED: &'static str = "what an earlier answer's header x-next-token says";
     const EXAMPLE: &'static str = "";
 
-    /// Decodes a token. One that is not encoded is AWS's own, as answers had it in earlier versions.
+    /// Decodes a token. One that is not encoded is AWS's own, as answers had it in earlier
+    /// versions.
     fn from_text(text: &str) -> Option<Self> {
         let Some(encoded) = text.strip_prefix(Self::ENCODED) else { return Some(Self(text.replace(' ', "+"))) };
         String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(encoded).ok()?).ok().map(Self)

@@ -1,4 +1,5 @@
-//! `/ec2/*`: the dialect of python-boto3-api (Flask and boto3), and the EC2 part of boto's tutorial.
+//! `/ec2/*`: the dialect of python-boto3-api (Flask and boto3), and the EC2 part of boto's
+//! tutorial.
 //!
 //! Parameters come from the query string or the body. Instances are described as boto3 does it.
 

@@ -1,5 +1,5 @@
-//! `/instance/*`: the dialect of workwork. It starts, stops and reboots instances, and keeps the time of
-//! the last start in the tag `start_time`.
+//! `/instance/*`: the dialect of workwork. It starts, stops and reboots instances, and keeps the
+//! time of the last start in the tag `start_time`.
 
 use super::common::{DRY_RUN, DRY_RUN_OK, WAIT, encode_dry_run, format_utc, sample_instance};
 use crate::error::{Error, Kind};
@@ -169,7 +169,8 @@ impl<'a> From<&'a Instance> for Description<'a> {
     }
 }
 
-/// `{"errors": [{"id", "title"}]}`, with the original's words and statuses where the original has them.
+/// `{"errors": [{"id", "title"}]}`, with the original's words and statuses where the original has
+/// them.
 fn encode_error(error: &Error, status: u16, _route: Option<&Route>) -> Reply {
     let (status, id, title) = match (error.kind, error.parameter.as_deref(), &*error.code) {
         (Kind::Unauthenticated, ..) => (401, "api_key", "Invalid api key"),

@@ -1,5 +1,5 @@
-//! `/regions`: the regions that callers may name, with the number of instances in each. Its errors are
-//! those of `/ec2`.
+//! `/regions`: the regions that callers may name, with the number of instances in each. Its errors
+//! are those of `/ec2`.
 
 use super::boto3::{ERROR_BODY, encode_error};
 use super::common::encode_dry_run;

@@ -1,5 +1,5 @@
-//! `/s3/*`: the S3 part of boto's tutorial, for the buckets of the deployment's prefix. Without a prefix
-//! the dialect is off.
+//! `/s3/*`: the S3 part of boto's tutorial, for the buckets of the deployment's prefix. Without a
+//! prefix the dialect is off.
 
 use super::boto3::{ERROR_BODY, encode_error};
 use super::common::{
@@ -370,8 +370,8 @@ fn encode_object_with_length(output: ObjectOrUrl, with_length: bool) -> Reply {
         }
         ObjectOrUrl::Object(ObjectResponse { status, headers, content }) => (status, headers, content),
     };
-    // API Gateway gets the bytes in base64 and answers with the bytes, whose length it knows. Objects
-    // that callers have stored must not run as pages of this origin.
+    // API Gateway gets the bytes in base64 and answers with the bytes, whose length it knows.
+    // Objects that callers have stored must not run as pages of this origin.
     let mut reply = Reply { status, headers: Vec::new(), body: Body::Binary(content) };
     if !headers.iter().any(|(name, _)| *name == "content-type") {
         reply = reply.with("content-type", "application/octet-stream");
@@ -444,8 +444,8 @@ struct Presigned<'a> {
     method: &'a str,
     /// For how many seconds it works.
     expires_in: u64,
-    /// Headers to send along, which are part of the signature: conditions, checksums and the like of
-    /// the request. Left out if there are none.
+    /// Headers to send along, which are part of the signature: conditions, checksums and the like
+    /// of the request. Left out if there are none.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     headers: BTreeMap<&'static str, &'a str>,
 }

@@ -1,6 +1,7 @@
 //! `/v1/*`: the dialect of the Launch & Provision Internal API.
 //!
-//! Its document has the statuses 200, 400, 404 and 408 only; 401, 403, 405 and 415 come before any action.
+//! Its document has the statuses 200, 400, 404 and 408 only; 401, 403, 405 and 415 come before any
+//! action.
 
 use super::common::{
     self, DRY_RUN, LAUNCH_TAG, MAX_GROUPS, MAX_INSTANCES, WAIT, dry_run_message, rfc3339_milliseconds, sample_instance,
@@ -277,7 +278,8 @@ fn launch(input: &Input<'_>) -> Decoded {
             if !input.config.regions.allows(&region) {
                 return Err(Error::invalid(PLACEMENT.info.name, "is in a region that this deployment does not allow"));
             }
-            // It is a parameter of every other action here. Ignoring it would launch in another region.
+            // It is a parameter of every other action here. Ignoring it would launch in another
+            // region.
             if input.params.text(&REGION.info)?.is_some_and(|name| name != region.as_str()) {
                 return Err(Error::invalid(REGION.info.name, format!("must be that of placement, {region}")));
             }
@@ -411,7 +413,8 @@ impl FromText for Field {
     }
 }
 
-/// A JSON string that begins with the document's text for the status; the code goes into `x-error-code`.
+/// A JSON string that begins with the document's text for the status; the code goes into
+/// `x-error-code`.
 fn encode_error(error: &Error, status: u16, route: Option<&Route>) -> Reply {
     let launching = route.is_some_and(|route| route.name == LAUNCH);
     let no_instance = error.code.starts_with("InvalidInstanceID.") && !launching;

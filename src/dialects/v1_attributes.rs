@@ -67,7 +67,8 @@ fn value<T: ParamValue>(input: &Input<'_>) -> Result<T, Error> {
     T::read(&input.params, &VALUE.info)?.ok_or_else(|| Error::missing(VALUE.info.name))
 }
 
-/// User data in base64, as boto and EC2 have it; empty to clear it. `base64` may have broken the lines.
+/// User data in base64, as boto and EC2 have it; empty to clear it. `base64` may have broken the
+/// lines.
 fn user_data(input: &Input<'_>) -> Result<UserData, Error> {
     let text = match input.params.raw(&VALUE.info)? {
         Some(text) => text.replace(['\r', '\n'], ""),

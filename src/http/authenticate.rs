@@ -11,9 +11,9 @@ use serde_json::{Map, Value};
 
 /// Authenticates the caller of a request.
 ///
-/// An identity that API Gateway has checked comes first: API Gateway puts it there after checking, and no
-/// caller can. Otherwise one of the presented keys must be configured. `key_in_body` is the JSON
-/// member `api_key`, where a body may hold a key.
+/// An identity that API Gateway has checked comes first: API Gateway puts it there after checking,
+/// and no caller can. Otherwise one of the presented keys must be configured. `key_in_body` is the
+/// JSON member `api_key`, where a body may hold a key.
 ///
 /// If one method is configured, identities of other methods are ignored. So whoever may invoke the
 /// function directly and makes up the request context does not get past a deployment with keys.
@@ -59,8 +59,8 @@ fn key_identity(
     Some(Caller::new(name, Authentication::Key))
 }
 
-/// The values of a header, and the parts of those that have commas: an HTTP API joins the values of a header
-/// that comes twice by commas.
+/// The values of a header, and the parts of those that have commas: an HTTP API joins the values of
+/// a header that comes twice by commas.
 fn values<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a [u8]> {
     let whole = || headers.get_all(name).into_iter().map(|value| value.as_bytes());
     let parts = whole().flat_map(|value| value.split(|b| *b == b',')).map(<[u8]>::trim_ascii);
@@ -78,8 +78,8 @@ fn key_cookies(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     cookies.map(|value| value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value))
 }
 
-/// Whether a page of another site has caused the request, by any of the two headers that say so. A browser
-/// attaches cookies to such requests, too. Not every browser sends both headers.
+/// Whether a page of another site has caused the request, by any of the two headers that say so. A
+/// browser attaches cookies to such requests, too. Not every browser sends both headers.
 fn is_cross_site(gateway: &Gateway, headers: &HeaderMap) -> bool {
     let sites = headers.get_all("sec-fetch-site");
     let own_host = |origin: &[u8]| {
@@ -109,8 +109,9 @@ fn gateway_identity(gateway: &Gateway) -> Option<Caller> {
 /// The subject of a token, or its client if it has no subject.
 ///
 /// API Gateway turns a claim that is an array into text: `[a b]`. That can be split again where no
-/// item can have a space: scopes (RFC 6749, section 3.3) and Cognito's groups. Groups of other issuers
-/// are not read: "not admin" would become "not" and "admin". An emulator may pass an array as it is.
+/// item can have a space: scopes (RFC 6749, section 3.3) and Cognito's groups. Groups of other
+/// issuers are not read: "not admin" would become "not" and "admin". An emulator may pass an array
+/// as it is.
 fn token_identity(claims: &Map<String, Value>) -> Option<Caller> {
     let claim = |name: &str| claims.get(name).and_then(scalar).filter(|value| !value.is_empty());
     let items = |name: &str| match claims.get(name) {

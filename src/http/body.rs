@@ -1,4 +1,5 @@
-//! Bodies of parameters: a JSON object, a form or multipart/form-data, each of them with or without gzip.
+//! Bodies of parameters: a JSON object, a form or multipart/form-data, each of them with or without
+//! gzip.
 
 use super::members::Members;
 use super::multipart;
@@ -9,7 +10,8 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::io::Read as _;
 
-/// The largest body of parameters, in bytes: 1,000 instance IDs or 16 KiB of user data fit many times.
+/// The largest body of parameters, in bytes: 1,000 instance IDs or 16 KiB of user data fit many
+/// times.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
 
 /// The largest body after gzip is unpacked, in bytes: Lambda's limit on a request.
@@ -76,8 +78,8 @@ impl RawBody<'_> {
         }
     }
 
-    /// Parses a body that need not have parameters: one that is neither a JSON object nor a form has
-    /// none.
+    /// Parses a body that need not have parameters: one that is neither a JSON object nor a form
+    /// has none.
     ///
     /// # Errors
     /// The body is too large; or it does not parse, and mentions a dry run.

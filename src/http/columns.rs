@@ -1,5 +1,5 @@
-//! Lists of rows with named members, of which a client may choose some: one table of columns for JSON,
-//! CSV and the JSON Schema.
+//! Lists of rows with named members, of which a client may choose some: one table of columns for
+//! JSON, CSV and the JSON Schema.
 
 use super::rows::Rows;
 use crate::model::{FromText as _, Region, SecurityGroup, Tag};
@@ -21,7 +21,8 @@ pub struct Column<T: 'static> {
     pub accessor: Accessor<T>,
 }
 
-/// How the value of a column is read from an item. A missing value is `null` in JSON and empty in CSV.
+/// How the value of a column is read from an item. A missing value is `null` in JSON and empty in
+/// CSV.
 #[derive(Debug)]
 pub enum Accessor<T: 'static> {
     /// Text, of an item of that region.
@@ -196,7 +197,8 @@ impl<T> Table<T> {
         Self { columns: columns.into_iter().collect(), csv }
     }
 
-    /// The rows of pages of `P`. `items_of` returns the items of the table that an item of a page has.
+    /// The rows of pages of `P`. `items_of` returns the items of the table that an item of a page
+    /// has.
     pub fn rows<P: 'static>(self, items_of: fn(&P) -> &[T]) -> Rows<P> {
         if self.csv {
             let header = csv_lines(|lines| lines.write_record(self.columns.iter().map(|column| column.name)));
@@ -228,7 +230,8 @@ impl<T> Table<T> {
     }
 }
 
-/// CSV by RFC 4180. Writing to memory does not fail, and every line has as many cells as the header.
+/// CSV by RFC 4180. Writing to memory does not fail, and every line has as many cells as the
+/// header.
 fn csv_lines(write: impl FnOnce(&mut csv::Writer<Vec<u8>>) -> csv::Result<()>) -> Vec<u8> {
     let mut lines = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     match write(&mut lines) {

@@ -7,7 +7,8 @@ use flate2::Compression;
 use lambda_http::Body;
 use lambda_http::http::header::HeaderMap;
 
-/// The minimum size of a compressed text, in bytes: a shorter one fits into one packet with its headers.
+/// The minimum size of a compressed text, in bytes: a shorter one fits into one packet with its
+/// headers.
 const MIN_COMPRESS_BYTES: usize = 1024;
 
 /// Gzips large text bodies if the client accepts it.

@@ -1,5 +1,6 @@
-//! Cross-origin resource sharing (<https://fetch.spec.whatwg.org/#http-cors-protocol>): pages of the configured
-//! origins may read responses. They get no cookies: the header for credentials is never sent.
+//! Cross-origin resource sharing (<https://fetch.spec.whatwg.org/#http-cors-protocol>): pages of
+//! the configured origins may read responses. They get no cookies: the header for credentials is
+//! never sent.
 
 use super::reply::Reply;
 use crate::model::Origin;

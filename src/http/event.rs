@@ -1,13 +1,13 @@
 //! Reads a Lambda event, whatever a caller made API Gateway put into it.
 //!
-//! The types of `lambda_http` refuse a whole event for one member of another type, and its conversion to a
-//! request panics at some hosts, query strings and bodies. A failed invocation is answered by the gateway,
-//! without a log line. So an event is kept as text until the function handles it, and only the members
-//! below are read.
+//! The types of `lambda_http` refuse a whole event for one member of another type, and its
+//! conversion to a request panics at some hosts, query strings and bodies. A failed invocation is
+//! answered by the gateway, without a log line. So an event is kept as text until the function
+//! handles it, and only the members below are read.
 //!
-//! The members that say what is asked for (method, path, query, body) have their type, or the event is
-//! refused: a request that is read in part could be another request. Any other member of another type
-//! counts as absent.
+//! The members that say what is asked for (method, path, query, body) have their type, or the event
+//! is refused: a request that is read in part could be another request. Any other member of another
+//! type counts as absent.
 
 use super::gateway::{Gateway, Payload, without_base_path};
 use super::lenient::{object, object_from, or_default, texts};
@@ -22,8 +22,8 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 
-/// The longest path, and the longest query string, in bytes. API Gateway takes 10,240 for the request line and
-/// all headers together.
+/// The longest path, and the longest query string, in bytes. API Gateway takes 10,240 for the
+/// request line and all headers together.
 const MAX_PATH_LEN: usize = 10_240;
 
 /// An event of any kind, as text.
@@ -37,8 +37,9 @@ impl<'de> Deserialize<'de> for Event {
 }
 
 impl Event {
-    /// The request of an API Gateway event (payload 1.0 or 2.0), with [`Gateway`] as an extension. The path
-    /// is encoded. An event of another kind becomes a request without a path, which the router refuses.
+    /// The request of an API Gateway event (payload 1.0 or 2.0), with [`Gateway`] as an extension.
+    /// The path is encoded. An event of another kind becomes a request without a path, which the
+    /// router refuses.
     pub fn into_request(self) -> Request<Body> {
         let event: ApiEvent<'_> = object_from(&self.0);
         event.into_request().unwrap_or_default()
@@ -153,8 +154,8 @@ impl ApiEvent<'_> {
                 Some(resource) => without_base_path(&path, &resource, &path_parameters).to_owned(),
                 None => path,
             },
-            // An HTTP API has decoded the path. REST APIs, function URLs and cargo-lambda's emulator (which
-            // has no API ID) have not. The router reads the encoded form.
+            // An HTTP API has decoded the path. REST APIs, function URLs and cargo-lambda's
+            // emulator (which has no API ID) have not. The router reads the encoded form.
             Payload::V2 => {
                 let function_url = context.domain_name.as_ref().is_some_and(|name| name.contains(".lambda-url."));
                 if context.api_id.is_some() && !function_url { path.replace('%', "%25") } else { path }
@@ -173,10 +174,12 @@ impl ApiEvent<'_> {
         Some(request)
     }
 
-    /// The query parameters. A name without a value has an empty one: `query_map` panics at a name without any.
+    /// The query parameters. A name without a value has an empty one: `query_map` panics at a name
+    /// without any.
     fn query(&self) -> Option<QueryMap> {
         if let Some(query) = member::<String>(self.raw_query_string)? {
-            // Never fails: bytes that are not UTF-8 become U+FFFD, which the parameter reader refuses.
+            // Never fails: bytes that are not UTF-8 become U+FFFD, which the parameter reader
+            // refuses.
             return query.parse().ok();
         }
         let mut query: HashMap<String, Vec<String>> = HashMap::new();

@@ -33,8 +33,8 @@ pub enum Payload {
 /// The paths to look for: the first that leads somewhere counts.
 ///
 /// The path of a REST API has no stage. The path of an HTTP API begins with the stage, unless it is
-/// `$default` or a custom domain removes it. Behind a custom domain it begins with the base path of the
-/// mapping, which only the deployment knows.
+/// `$default` or a custom domain removes it. Behind a custom domain it begins with the base path of
+/// the mapping, which only the deployment knows.
 pub fn paths<'a>(path: &'a str, gateway: &Gateway, base_path: Option<&str>) -> impl Iterator<Item = &'a str> {
     let stage = gateway.stage.as_deref().filter(|stage| !stage.is_empty());
     let without_stage = stage.and_then(|stage| without_prefix(path.strip_prefix('/')?, stage));
@@ -54,8 +54,8 @@ fn without_prefix<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
     }
 }
 
-/// The path of a REST API without the base path of its custom domain: what stands before the event's
-/// `resource` with its parameters filled in.
+/// The path of a REST API without the base path of its custom domain: what stands before the
+/// event's `resource` with its parameters filled in.
 pub fn without_base_path<'a>(path: &'a str, resource: &str, parameters: &Map<String, Value>) -> &'a str {
     let filled = resource.split('/').map(|segment| {
         let name = segment.strip_prefix('{').and_then(|segment| segment.strip_suffix('}'));

@@ -6,8 +6,8 @@ use lambda_http::http::HeaderMap;
 use lambda_http::http::header::HeaderValue;
 use sha2::{Digest as _, Sha256};
 
-/// The client token of a launch: made of the caller and the header `Idempotency-Key`, so that launches
-/// of other callers never have the same token; else the invocation's ID.
+/// The client token of a launch: made of the caller and the header `Idempotency-Key`, so that
+/// launches of other callers never have the same token; else the invocation's ID.
 /// <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>
 ///
 /// # Errors

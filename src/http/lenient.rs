@@ -30,15 +30,15 @@ where
     <&RawValue>::deserialize(deserializer).map(object_from)
 }
 
-/// Parses an object; the default if the JSON has another type. A derived type alone would take an array for
-/// an object whose members have no names.
+/// Parses an object; the default if the JSON has another type. A derived type alone would take an
+/// array for an object whose members have no names.
 pub fn object_from<'de, T: Deserialize<'de> + Default>(json: &'de RawValue) -> T {
     let object = json.get().starts_with('{').then(|| serde_json::from_str(json.get()));
     object.and_then(Result::ok).unwrap_or_default()
 }
 
-/// The members of an object, each with its texts: of a string, a number or a boolean one, of an array those
-/// of its items, of `null` none. `None`: a member that has no texts.
+/// The members of an object, each with its texts: of a string, a number or a boolean one, of an
+/// array those of its items, of `null` none. `None`: a member that has no texts.
 pub fn texts(json: &RawValue) -> Option<BTreeMap<String, Option<Vec<String>>>> {
     let members: BTreeMap<String, &RawValue> = serde_json::from_str(json.get()).ok()?;
     Some(members.into_iter().map(|(name, value)| (name, texts_of(value))).collect())

@@ -1,5 +1,5 @@
-//! HTTP: a toolbox that dialects decode requests and encode responses with. The tools do not depend on
-//! this file.
+//! HTTP: a toolbox that dialects decode requests and encode responses with. The tools do not depend
+//! on this file.
 
 pub mod authenticate;
 pub mod body;

@@ -29,7 +29,8 @@ pub fn parse(content_type: &str, body: &[u8]) -> Result<Vec<(String, String)>, E
         if !padding.trim_ascii().is_empty() {
             return Err(malformed("its boundary is part of a longer line"));
         }
-        // The line break before the next delimiter belongs to the delimiter. A part may have no header.
+        // The line break before the next delimiter belongs to the delimiter. A part may have no
+        // header.
         let (part, next) = split(after, delimiter).ok_or_else(|| malformed("it ends too early"))?;
         if parts.len() == MAX_PARTS {
             return Err(malformed("it has too many parts"));

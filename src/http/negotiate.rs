@@ -32,8 +32,8 @@ fn quality(headers: &HeaderMap, header: HeaderName, names: &[&str]) -> Option<f3
     items_with_quality(headers, header).filter(named).map(|(_, quality)| quality).last()
 }
 
-/// Whether the client prefers `text/csv` to JSON: CSV is named, and JSON has no greater quality value,
-/// by its name or by a wildcard.
+/// Whether the client prefers `text/csv` to JSON: CSV is named, and JSON has no greater quality
+/// value, by its name or by a wildcard.
 pub fn prefers_csv(headers: &HeaderMap) -> bool {
     let range = |range| quality(headers, ACCEPT, &[range]);
     let csv = range("text/csv").unwrap_or(0.0);

@@ -7,10 +7,11 @@ pub enum ParamKind {
     Text,
     /// A whole number. In a JSON body: a number, or a string of digits.
     Integer,
-    /// `true`, `1`, `yes`, `on`, or `false`, `0`, `no`, `off`, in any case. In a JSON body also the two
-    /// literals.
+    /// `true`, `1`, `yes`, `on`, or `false`, `0`, `no`, `off`, in any case. In a JSON body also the
+    /// two literals.
     Boolean,
-    /// Several texts: comma-separated, or the parameter repeated, or in a JSON body an array of strings.
+    /// Several texts: comma-separated, or the parameter repeated, or in a JSON body an array of
+    /// strings.
     List,
     /// Text with a name of the caller's choice: `tag:KEY`.
     Tag,

@@ -1,5 +1,5 @@
-//! The parameters of a request: one set of names from the query string and the body, and readers that
-//! check a value against its declaration. An error names the parameter.
+//! The parameters of a request: one set of names from the query string and the body, and readers
+//! that check a value against its declaration. An error names the parameter.
 
 use super::body::BodyParams;
 use super::param_info::ParamInfo;
@@ -81,7 +81,8 @@ impl Params {
     /// The parameters, unless there is a problem that does not depend on the route.
     ///
     /// # Errors
-    /// The body does not parse, a name or a value is not UTF-8, or a dry run is asked for in another place.
+    /// The body does not parse, a name or a value is not UTF-8, or a dry run is asked for in
+    /// another place.
     pub fn valid(mut self) -> Result<Self, Error> {
         self.problem.take().map_or(Ok(self), Err)
     }
@@ -122,8 +123,8 @@ impl Params {
         given.map(|given| (given.name.as_str(), &given.value))
     }
 
-    /// The parameter's only value, with the name that it was given under. Two different values are an
-    /// error.
+    /// The parameter's only value, with the name that it was given under. Two different values are
+    /// an error.
     pub(super) fn value(&self, parameter: &ParamInfo) -> Result<Option<(&str, &Value)>, Error> {
         let mut values = self.values(parameter);
         let Some(first) = values.next() else { return Ok(None) };
@@ -141,7 +142,8 @@ impl Params {
     /// A text, without white space around it unless the parameter keeps that.
     ///
     /// # Errors
-    /// Another type, a second value, more characters than the parameter takes, or control characters other than white space.
+    /// Another type, a second value, more characters than the parameter takes, or control
+    /// characters other than white space.
     pub fn text(&self, parameter: &ParamInfo) -> Result<Option<&str>, Error> {
         let text = self.raw(parameter)?.map(|text| if parameter.verbatim { text } else { text.trim() });
         let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
@@ -201,7 +203,8 @@ impl Params {
     /// Several texts, in the order given, each once.
     ///
     /// # Errors
-    /// Another type, an empty item, an item that is not one of the parameter's values, or too many items.
+    /// Another type, an empty item, an item that is not one of the parameter's values, or too many
+    /// items.
     pub fn list(&self, parameter: &ParamInfo) -> Result<Vec<&str>, Error> {
         let max_items = parameter.max_items;
         let mut items: Vec<&str> = Vec::new();

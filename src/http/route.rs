@@ -47,8 +47,8 @@ pub struct Dialect {
     pub segments: &'static [ParamInfo],
     /// Encodes a dry run that succeeded.
     pub dry_run: fn(&DryRun) -> Reply,
-    /// Encodes an error; the route is known unless the path or the method is wrong. The status is that
-    /// of the common table; a dialect whose document has fewer statuses narrows it.
+    /// Encodes an error; the route is known unless the path or the method is wrong. The status is
+    /// that of the common table; a dialect whose document has fewer statuses narrows it.
     pub error: fn(&Error, u16, Option<&Route>) -> Reply,
     /// The schema of the bodies that `error` writes.
     pub error_body: SchemaFn,
@@ -59,13 +59,15 @@ pub struct Dialect {
 pub enum UnknownUse {
     /// They are refused.
     Refuse,
-    /// They are refused in the query string. A body need not have parameters, and is read if it has.
+    /// They are refused in the query string. A body need not have parameters, and is read if it
+    /// has.
     RefuseInQuery,
     /// They are ignored, and not even read.
     Ignore,
 }
 
-/// A row of a dialect's route table: all that code, tests and documentation need to know of a route.
+/// A row of a dialect's route table: all that code, tests and documentation need to know of a
+/// route.
 pub struct Route {
     /// The methods. `GET` includes `HEAD`, unless a route of `HEAD` comes before.
     pub methods: &'static [&'static str],
@@ -252,7 +254,8 @@ impl Input<'_> {
         }
     }
 
-    /// The value of a named segment of the path, without white space around it; `None` if it is invalid.
+    /// The value of a named segment of the path, without white space around it; `None` if it is
+    /// invalid.
     pub fn segment<T: FromText>(&self, param: Param<T>) -> Option<T> {
         T::from_text(self.segment_text(param).trim())
     }
@@ -324,8 +327,8 @@ fn with_one_slash(path: &str) -> Option<&str> {
     path.get(slashes.checked_sub(1)?..)
 }
 
-/// Matches `path` against `pattern` and returns the named segments. A trailing slash is optional, and doubled
-/// slashes count as one, except in the rest that a final `{name...}` is.
+/// Matches `path` against `pattern` and returns the named segments. A trailing slash is optional,
+/// and doubled slashes count as one, except in the rest that a final `{name...}` is.
 fn capture(pattern: &'static str, path: &str) -> Option<Vec<(&'static str, String)>> {
     let decode = |text: &str| percent_decode_str(text).decode_utf8().ok().map(|text| text.into_owned());
     let mut captured = Vec::new();

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The largest list in a response, in bytes as the response counts them: Lambda's limit of 6 MB
-/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>) less room for headers.
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>) less room for
+/// headers.
 pub const MAX_RESPONSE_BYTES: usize = 6 * 1024 * 1024 - 64 * 1024;
 
 /// The largest object in a response, in bytes: base64 makes four bytes of three.
@@ -89,8 +90,8 @@ impl<T: Send + 'static> PageSink for Rows<T> {
     }
 }
 
-/// The share of one of several lists in the capacity of a response. A list is full once it and those
-/// before it fill the response: what comes after it does not count.
+/// The share of one of several lists in the capacity of a response. A list is full once it and
+/// those before it fill the response: what comes after it does not count.
 struct Share {
     /// The encoded length of each list, in the order of the response.
     used: Arc<[AtomicUsize]>,
@@ -118,8 +119,8 @@ impl Share {
     }
 }
 
-/// Encoded rows, with their length in Lambda's response. That is JSON with this text in it as a string,
-/// where a quote, a backslash or the end of a line takes two bytes.
+/// Encoded rows, with their length in Lambda's response. That is JSON with this text in it as a
+/// string, where a quote, a backslash or the end of a line takes two bytes.
 #[derive(Debug, Default)]
 pub struct RowBuffer {
     text: Vec<u8>,
@@ -143,7 +144,8 @@ impl RowBuffer {
         let start = self.text.len();
         self.separate();
         if serde_json::to_writer(&mut self.text, row).is_err() {
-            // Serialization to memory fails for maps with keys that are not strings; no row has one.
+            // Serialization to memory fails for maps with keys that are not strings; no row has
+            // one.
             self.text.truncate(start);
         }
         self.count_escapes(start);

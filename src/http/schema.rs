@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 /// Makes the schema of a JSON value. Named types go into the generator's definitions.
 pub type SchemaFn = fn(&mut SchemaGenerator) -> Schema;
 
-/// Corrects the schema of a type whose optional members are left out when they are `None`: none of them
-/// is ever null.
+/// Corrects the schema of a type whose optional members are left out when they are `None`: none of
+/// them is ever null.
 pub fn without_null(schema: &mut Schema) {
     let required = schema.get("required").cloned().unwrap_or_default();
     let required = |name: &str| required.as_array().is_some_and(|names| names.iter().any(|other| other == name));

@@ -1,5 +1,5 @@
-//! Files that are the same for every caller, such as pages. They are kept compressed and have an entity
-//! tag: a client that has a file gets 304.
+//! Files that are the same for every caller, such as pages. They are kept compressed and have an
+//! entity tag: a client that has a file gets 304.
 
 use super::negotiate;
 use super::reply::Reply;
@@ -12,8 +12,8 @@ use sha2::{Digest as _, Sha256};
 use std::borrow::Cow;
 use std::io::{Error, Write as _};
 
-/// A file. The build makes those of `src/pages`; one that is known at run time only is made once and
-/// kept.
+/// A file. The build makes those of `src/pages`; one that is known at run time only is made once
+/// and kept.
 #[derive(Debug)]
 pub struct StaticFile {
     /// Its Content-Type.

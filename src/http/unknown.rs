@@ -1,5 +1,5 @@
-//! Parameters that a route does not take. One that is dropped turns a filter into the full list and a
-//! dry run into a change, so they are refused.
+//! Parameters that a route does not take. One that is dropped turns a filter into the full list and
+//! a dry run into a change, so they are refused.
 
 use super::param_info::{ParamInfo, ParamKind};
 use super::params::{Params, Source};

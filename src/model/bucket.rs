@@ -122,8 +122,8 @@ pub struct ObjectQuery {
     pub next_token: Option<String>,
 }
 
-/// Headers of a request for an object that go to S3 as they came, or of S3's response. The names are
-/// in lower case.
+/// Headers of a request for an object that go to S3 as they came, or of S3's response. The names
+/// are in lower case.
 pub type ObjectHeaders = Vec<(&'static str, String)>;
 
 /// The headers with a checksum of an object

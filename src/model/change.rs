@@ -73,8 +73,8 @@ impl Attribute {
         }
     }
 
-    /// Its new value as one text: items of a list are sorted, and joined by commas. User data has none:
-    /// it may hold secrets.
+    /// Its new value as one text: items of a list are sorted, and joined by commas. User data has
+    /// none: it may hold secrets.
     pub fn value(&self) -> Option<String> {
         let joined = |mut items: Vec<String>| {
             items.sort_unstable();

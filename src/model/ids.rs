@@ -10,8 +10,8 @@ text_type! {
 }
 
 text_type! {
-    /// The name of an instance: the value of its tag `Name`, 1 to 256 characters. A text that begins
-    /// with `i-` is never a name.
+    /// The name of an instance: the value of its tag `Name`, 1 to 256 characters. A text that
+    /// begins with `i-` is never a name.
     InstanceName
 }
 
@@ -21,13 +21,15 @@ text_type! {
 }
 
 text_type! {
-    /// `ami-` and 8 or 17 hex digits, or `resolve:ssm:` and the name of a Systems Manager parameter that holds one
+    /// `ami-` and 8 or 17 hex digits, or `resolve:ssm:` and the name of a Systems Manager parameter
+    /// that holds one
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-systems-manager-parameter-to-find-AMI.html>).
     ImageId
 }
 
 text_type! {
-    /// A family and a size, such as `t3.micro` or `u-6tb1.112xlarge`. Whether it exists, EC2 decides.
+    /// A family and a size, such as `t3.micro` or `u-6tb1.112xlarge`. Whether it exists, EC2
+    /// decides.
     InstanceType
 }
 
@@ -70,8 +72,8 @@ impl InstanceRef {
     /// The error message for a text that is neither.
     pub const WRONG: &str = "An instance's ID is i- and 8 or 17 hex digits, its name does not begin with i-";
 
-    /// Parses an ID or a name. A text that begins with `i-` is an ID or an error: a mistyped ID never
-    /// becomes a name.
+    /// Parses an ID or a name. A text that begins with `i-` is an ID or an error: a mistyped ID
+    /// never becomes a name.
     pub fn parse(text: &str) -> Option<Self> {
         InstanceId::parse(text).map(Self::Id).or_else(|| InstanceName::parse(text).map(Self::Name))
     }

@@ -21,8 +21,8 @@ impl Reservation {
     }
 }
 
-/// An instance as EC2 describes it: the members that this function itself reads. What EC2 leaves out is
-/// `None`; what it leaves empty is empty.
+/// An instance as EC2 describes it: the members that this function itself reads. What EC2 leaves
+/// out is `None`; what it leaves empty is empty.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[expect(missing_docs, reason = "the names are EC2's")]
 pub struct Instance {
@@ -50,8 +50,8 @@ pub struct Instance {
     pub architecture: Option<String>,
     pub security_groups: Vec<SecurityGroup>,
     pub tags: Vec<Tag>,
-    /// All that EC2 answers, members that are not above included, as a JSON object with boto3's names;
-    /// only where the query asks for it ([`super::InstanceQuery::details`]).
+    /// All that EC2 answers, members that are not above included, as a JSON object with boto3's
+    /// names; only where the query asks for it ([`super::InstanceQuery::details`]).
     pub details: Option<Value>,
 }
 

@@ -91,8 +91,8 @@ impl FromText for ShutdownBehavior {
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html>).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HttpTokens {
-    /// They do: IMDSv2 only. With IMDSv1, a request that an attacker makes the instance send is enough
-    /// to steal its credentials.
+    /// They do: IMDSv2 only. With IMDSv1, a request that an attacker makes the instance send is
+    /// enough to steal its credentials.
     Required,
     /// They do not: IMDSv1 and IMDSv2.
     Optional,

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// The origin of a web page as browsers send it (RFC 6454): `https://app.example.com`, without a path, in lower
-/// case, without the default port.
+/// The origin of a web page as browsers send it (RFC 6454): `https://app.example.com`, without a
+/// path, in lower case, without the default port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin(String);
 

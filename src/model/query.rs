@@ -15,8 +15,8 @@ pub struct InstanceQuery {
     pub max_results: Option<u32>,
     /// The token of an earlier page; `None`: from the beginning.
     pub next_token: Option<String>,
-    /// Whether each instance is to have its [`super::Instance::details`]. Most lists show none of them,
-    /// and would pay for them with each of thousands of instances.
+    /// Whether each instance is to have its [`super::Instance::details`]. Most lists show none of
+    /// them, and would pay for them with each of thousands of instances.
     pub details: bool,
 }
 

@@ -3,8 +3,9 @@
 use time::macros::format_description;
 use time::{OffsetDateTime, UtcOffset};
 
-/// ISO 8601 in UTC with an offset, as Python's `isoformat()` writes boto3's times: with microseconds
-/// only if there are any. Formatting fails for years above 9999 only, which AWS does not send.
+/// ISO 8601 in UTC with an offset, as Python's `isoformat()` writes boto3's times: with
+/// microseconds only if there are any. Formatting fails for years above 9999 only, which AWS does
+/// not send.
 pub fn isoformat(time: OffsetDateTime) -> String {
     let seconds = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]+00:00");
     let micros = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]+00:00");

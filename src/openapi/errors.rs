@@ -31,8 +31,8 @@ pub(super) fn meaning(kind: Kind) -> &'static str {
 /// A property of a route.
 type Rule = fn(&Route) -> bool;
 
-/// Errors before AWS is asked: on which routes, the kind, and an example. Another method is not an error
-/// of a route.
+/// Errors before AWS is asked: on which routes, the kind, and an example. Another method is not an
+/// error of a route.
 const BEFORE_AWS: &[(Rule, Kind, &str, &str)] = &[
     (|_| true, Kind::Invalid, "InvalidParameterValue", "dry_run must be true or false"),
     (|route| !route.is_public(), Kind::Invalid, "UnknownParameter", "x is not a parameter here: this route takes none"),
@@ -47,8 +47,8 @@ const BEFORE_AWS: &[(Rule, Kind, &str, &str)] = &[
     (|route| !route.is_public(), Kind::Forbidden, "Forbidden", "The policy of this deployment does not permit this"),
 ];
 
-/// Errors of AWS, in the same form. Those that AWS can answer to every call are possible wherever it is
-/// called.
+/// Errors of AWS, in the same form. Those that AWS can answer to every call are possible wherever
+/// it is called.
 #[rustfmt::skip]
 const BY_AWS: &[(Rule, Kind, &str, &str)] = &[
     (|_| true, Kind::Invalid, "InvalidParameterCombination", "The parameter can't be used together with another one"),

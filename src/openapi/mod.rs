@@ -1,8 +1,9 @@
-//! The OpenAPI document of a deployment, made of the tables and types that serve its requests: the route
-//! tables, the types of the bodies, and the errors as their dialects encode them. Nothing is said here
-//! that a table says.
+//! The OpenAPI document of a deployment, made of the tables and types that serve its requests: the
+//! route tables, the types of the bodies, and the errors as their dialects encode them. Nothing is
+//! said here that a table says.
 //!
-//! It shows which dialects and authentication methods the deployment has, and no other configuration.
+//! It shows which dialects and authentication methods the deployment has, and no other
+//! configuration.
 
 #![expect(clippy::indexing_slicing, reason = "of JSON objects that are made here, from tables")]
 
@@ -191,7 +192,8 @@ impl Components {
             "responses": self.responses(dialect, route),
         });
         if in_body {
-            // Generated clients send a body; a required parameter can be declared in one place only.
+            // Generated clients send a body; a required parameter can be declared in one place
+            // only.
             about.push("Parameters may also come in the query string, all of them or some.".to_owned());
             operation["requestBody"] = self.parameters_body(&id, dialect, route.parameters);
         } else if route.body == BodyUse::Content && method == "PUT" {
@@ -215,8 +217,8 @@ impl Components {
         operation
     }
 
-    /// A body of parameters: a JSON object. A form is not listed beside it: clients that are generated for
-    /// two media types of one schema send one with the header of the other.
+    /// A body of parameters: a JSON object. A form is not listed beside it: clients that are
+    /// generated for two media types of one schema send one with the header of the other.
     fn parameters_body(&mut self, id: &str, dialect: &Dialect, parameters: &[ParamInfo]) -> Value {
         let (tags, named): (Vec<&ParamInfo>, Vec<&ParamInfo>) =
             parameters.iter().partition(|parameter| parameter.kind == ParamKind::Tag);

@@ -88,8 +88,8 @@ fn bucket_target(region: &Region, bucket: &Bucket) -> Target {
     Target { bucket: Some(bucket.to_string()), ..Target::region(region) }
 }
 
-/// Authorizes an action on a bucket, or on an object in it. The result is the outcome of a dry run, if
-/// the caller asks for one: S3 has none.
+/// Authorizes an action on a bucket, or on an object in it. The result is the outcome of a dry run,
+/// if the caller asks for one: S3 has none.
 pub(super) fn authorize_bucket(
     action: Action,
     cx: &Context<'_>,

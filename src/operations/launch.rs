@@ -87,8 +87,8 @@ impl Operation for RunInstances {
 /// The name of the security group that EC2 gives to a launch without one: every VPC has it.
 const DEFAULT_GROUP: &str = "default";
 
-/// The launch as policies see it and EC2 gets it: its security groups are IDs, whatever the caller wrote.
-/// A launch without groups gets the default group of the default VPC, as from EC2 itself.
+/// The launch as policies see it and EC2 gets it: its security groups are IDs, whatever the caller
+/// wrote. A launch without groups gets the default group of the default VPC, as from EC2 itself.
 ///
 /// # Errors
 /// There is no default VPC, or it has no group of that name.
@@ -132,8 +132,8 @@ fn send_deadline(deadline: Instant) -> Instant {
 
 /// Looks for the instances of a launch whose response was lost, by its client token.
 ///
-/// EC2 may take seconds to show them, one sooner than another. Accepts the result once it is complete
-/// or unchanged between two polls.
+/// EC2 may take seconds to show them, one sooner than another. Accepts the result once it is
+/// complete or unchanged between two polls.
 ///
 /// # Errors
 /// None: a failed look is repeated.

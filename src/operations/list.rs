@@ -16,7 +16,8 @@ use futures_util::future::join_all;
 use std::fmt;
 use tokio::time::Instant;
 
-/// Lists the instances of a region: all that fit into the sink, or the page that the query asks for.
+/// Lists the instances of a region: all that fit into the sink, or the page that the query asks
+/// for.
 #[derive(Debug)]
 pub struct ListInstances<K> {
     /// The region.

@@ -1,8 +1,8 @@
 //! What the function can do with AWS. Each operation is one type in one file, with its output.
 //!
-//! An operation knows nothing of HTTP and of dialects: it authorizes itself, calls AWS and returns its
-//! output. [`execute`] adds what is common to all: the deadline, and what an error says about a dry run
-//! or about a change whose response was lost.
+//! An operation knows nothing of HTTP and of dialects: it authorizes itself, calls AWS and returns
+//! its output. [`execute`] adds what is common to all: the deadline, and what an error says about a
+//! dry run or about a change whose response was lost.
 
 pub mod buckets;
 pub mod change_state;
@@ -52,12 +52,12 @@ pub trait Operation: Send + Sync + 'static {
     /// Authorizes the operation and carries it out.
     ///
     /// # Errors
-    /// It is not permitted, AWS refuses it, or AWS can't be reached. Nothing has changed then, unless
-    /// [`Error::outcome_unknown`] is set.
+    /// It is not permitted, AWS refuses it, or AWS can't be reached. Nothing has changed then,
+    /// unless [`Error::outcome_unknown`] is set.
     fn run(&self, cx: &Context<'_>) -> impl Future<Output = Result<Outcome<Self::Output>, Error>> + Send;
 
-    /// Continues after a change that has happened: sets a tag or waits. A failure here is no failure of
-    /// the operation; it is recorded in `completed`.
+    /// Continues after a change that has happened: sets a tag or waits. A failure here is no
+    /// failure of the operation; it is recorded in `completed`.
     fn follow_up(
         &self,
         _cx: &Context<'_>,
@@ -116,8 +116,8 @@ impl<'a> Context<'a> {
         within(self.deadline, future).await
     }
 
-    /// Waits until the deadline for a call that comes before a change: however it ends, nothing has been
-    /// changed yet.
+    /// Waits until the deadline for a call that comes before a change: however it ends, nothing has
+    /// been changed yet.
     pub async fn before_change<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         self.within_deadline(future).await.map_err(|error| Error { outcome_unknown: false, ..error })
     }
@@ -229,8 +229,8 @@ async fn explain_region(error: Error, region: Option<String>, cx: &Context<'_>) 
     }
 }
 
-/// The outcome of a change that was sent to EC2, or of its dry run: EC2 answers a dry run with an error
-/// that says whether it would succeed
+/// The outcome of a change that was sent to EC2, or of its dry run: EC2 answers a dry run with an
+/// error that says whether it would succeed
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/CommonParameters.html>).
 fn dry_run_outcome<T, U>(
     action: Action,

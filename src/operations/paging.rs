@@ -196,8 +196,8 @@ pub(super) struct Filled<K> {
     pub(super) request_id: Option<String>,
 }
 
-/// Puts page after page into the sink until the list is complete, the sink is full, or the deadline is
-/// near. Nothing is dropped: the rest begins at the token.
+/// Puts page after page into the sink until the list is complete, the sink is full, or the deadline
+/// is near. Nothing is dropped: the rest begins at the token.
 ///
 /// # Errors
 /// AWS's refusal, or no usable response.
@@ -239,13 +239,13 @@ pub(super) async fn fill<S: PageSource, K: PageSink<Item = S::Item>>(
     }
 }
 
-/// Puts the instances that the caller can see into the sink, until the list is complete, the page that
-/// the query asks for is full, or the sink is.
+/// Puts the instances that the caller can see into the sink, until the list is complete, the page
+/// that the query asks for is full, or the sink is.
 ///
-/// What the caller gets is a function of the instances that he can see, and of nothing else. So a page
-/// ends at an instance, not where EC2's page ends; it has a token only if another instance follows that
-/// he can see; and the token is the ID of its last instance, not EC2's token. The next page is read
-/// from the list's beginning.
+/// What the caller gets is a function of the instances that he can see, and of nothing else. So a
+/// page ends at an instance, not where EC2's page ends; it has a token only if another instance
+/// follows that he can see; and the token is the ID of its last instance, not EC2's token. The next
+/// page is read from the list's beginning.
 ///
 /// # Errors
 /// AWS's refusal, or no usable response; the token is no instance of the list.

@@ -1,4 +1,5 @@
-//! What the caller may do to instances, by limits and policies. AWS is asked for their description only.
+//! What the caller may do to instances, by limits and policies. AWS is asked for their description
+//! only.
 
 use super::change_state::{RebootInstances, StartInstances, StopInstances, TerminateInstances};
 use super::list::with_instances;
@@ -29,8 +30,8 @@ pub struct Permissions {
     pub refused: Vec<(&'static str, String)>,
 }
 
-/// The changes of state, each as it is without further parameters. Whether it may be forced is another
-/// question.
+/// The changes of state, each as it is without further parameters. Whether it may be forced is
+/// another question.
 const CHANGES: [(Action, Detail<'static>); 4] = [
     (StartInstances::ACTION, Detail::None),
     (StopInstances::ACTION, Detail::Force(false)),

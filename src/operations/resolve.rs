@@ -1,5 +1,5 @@
-//! Resolves names of instances to IDs, and authorizes an action on each instance before anything happens
-//! to any of them.
+//! Resolves names of instances to IDs, and authorizes an action on each instance before anything
+//! happens to any of them.
 
 use super::paging::{DESCRIBE_INSTANCES, InstancePages, Pages};
 use super::{Context, instance_not_found};
@@ -10,8 +10,9 @@ use crate::model::{Filter, Instance, InstanceId, InstanceName, InstanceQuery, In
 
 /// The IDs of the instances, each once, in the order asked for.
 ///
-/// A name stands for the only instance with that name among those that the caller can see. Instances
-/// that are terminated, or about to be, do not count: their replacement may have the same name.
+/// A name stands for the only instance with that name among those that the caller can see.
+/// Instances that are terminated, or about to be, do not count: their replacement may have the same
+/// name.
 ///
 /// # Errors
 /// No instance has a name, or several have it: [`Kind::NotFound`], [`Kind::Conflict`].

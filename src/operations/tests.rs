@@ -1,5 +1,5 @@
-//! Unit tests of operations over replayed responses. They take as long as the pauses of the code: tokio's
-//! paused clock needs a feature of tokio that would make Cargo build the SDK twice.
+//! Unit tests of operations over replayed responses. They take as long as the pauses of the code:
+//! tokio's paused clock needs a feature of tokio that would make Cargo build the SDK twice.
 
 use super::change_state::{StartInstances, StopInstances, TerminateInstances};
 use super::describe::DescribeInstance;
@@ -257,7 +257,7 @@ async fn wait_gives_up_on_a_terminated_instance_and_survives_a_failed_look() {
     assert_eq!(bench.replay.actions().len(), 3);
 }
 
-// --------------------------------------------------------------------------- launches without answer
+// ------------------------------------------------------------------- launches without answer
 
 #[tokio::test]
 async fn launch_with_a_lost_response_is_found_by_its_client_token() {

@@ -65,8 +65,8 @@ struct Progress {
 impl Progress {
     /// Takes over what a look shows.
     ///
-    /// EC2 may show the state before the change for a moment. It counts as a return only once another
-    /// look agrees, or after the state between was seen.
+    /// EC2 may show the state before the change for a moment. It counts as a return only once
+    /// another look agrees, or after the state between was seen.
     fn look(&mut self, goal: Goal, described: &Instance) {
         let state = described.state.name.as_deref().unwrap_or_default();
         self.changing |= state == goal.between;
@@ -101,9 +101,9 @@ impl Goal {
         Self { state: "terminated", before: "", between: "shutting-down", looks: u32::MAX };
 }
 
-/// Waits until all instances are in the state `goal` or can't get there, as long as the caller asks for
-/// and the deadline allows. If they do not get there, the caller gets a warning: the change itself has
-/// happened.
+/// Waits until all instances are in the state `goal` or can't get there, as long as the caller asks
+/// for and the deadline allows. If they do not get there, the caller gets a warning: the change
+/// itself has happened.
 pub(super) async fn wait_for<T: HasState>(
     goal: Goal,
     cx: &Context<'_>,

@@ -9,8 +9,8 @@ use serde_json::json;
 const LAUNCH: &str = "/ec2/create?region_name=us-east-1&image_id=ami-0123456789abcdef0&KeyName=demo";
 
 /// Every code of EC2's documentation
-/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>), by the kind of error
-/// that it is, with the HTTP status of its group.
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>), by the kind of
+/// error that it is, with the HTTP status of its group.
 #[rustfmt::skip]
 const DOCUMENTED: &[(Kind, u16, &str)] = &[
     (Kind::Invalid, 400, "

@@ -1,6 +1,8 @@
-//! The generated parts of docs/: the tables of routes, parameters, variables and metrics, and openapi.json.
+//! The generated parts of docs/: the tables of routes, parameters, variables and metrics, and
+//! openapi.json.
 //!
-//! The tests compare them with the code. `UPDATE=1 cargo test --test integration generated` writes them.
+//! The tests compare them with the code. `UPDATE=1 cargo test --test integration generated` writes
+//! them.
 
 use crate::support::{file, root};
 use ec2_control_api::config::{Config, VARIABLES};
@@ -15,7 +17,7 @@ const PAGES: [&str; 3] = ["docs/api.md", "docs/configuration.md", "docs/operatio
 
 const OPENAPI: &str = "docs/openapi.json";
 
-// ----------------------------------------------------------------------------------------------------- what the code has
+// ------------------------------------------------------------------ what the code has
 
 /// A dialect, with the path segments and parameters of its routes, each once.
 struct Dialect {
@@ -114,7 +116,7 @@ fn openapi() -> String {
     ec2_control_api::openapi::text(&api(), &Config::read(variable).unwrap())
 }
 
-// ---------------------------------------------------------------------------------------------------------------- tables
+// ------------------------------------------------------------------ tables
 
 fn code(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!("`{text}`") }
@@ -203,7 +205,7 @@ pub fn check(path: &str, expected: &str) {
     }
 }
 
-// ----------------------------------------------------------------------------------------------------------------- tests
+// ------------------------------------------------------------------ tests
 
 #[test]
 fn generated_tables_are_those_of_the_code() {

@@ -30,7 +30,8 @@ impl Listed {
     }
 }
 
-/// The pages of EC2 for these instances, of at most `size` each. A reservation may be split over two.
+/// The pages of EC2 for these instances, of at most `size` each. A reservation may be split over
+/// two.
 fn pages(listed: &[Listed], size: usize) -> Vec<Response> {
     let page =
         |chunk: &[Listed]| {

@@ -1,11 +1,12 @@
-//! The layers of `src/`: each file imports only files of earlier layers, and no two modules import each
-//! other. `docs/architecture.md` explains the layers.
+//! The layers of `src/`: each file imports only files of earlier layers, and no two modules import
+//! each other. `docs/architecture.md` explains the layers.
 
 use crate::support::{file, root, rust_files};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// The layers, from the first to the last. A name is a module at the top of `src/`: a file or a folder.
+/// The layers, from the first to the last. A name is a module at the top of `src/`: a file or a
+/// folder.
 const LAYERS: &[&[&str]] = &[
     &["error", "model"],
     &["auth"],
@@ -67,7 +68,8 @@ fn code(source: &str) -> String {
     code
 }
 
-/// The modules that a module imports, by `crate::`, `super::` and child paths, in `use` items and in code.
+/// The modules that a module imports, by `crate::`, `super::` and child paths, in `use` items and
+/// in code.
 fn imports(module: &Module, code: &str, modules: &BTreeMap<Module, String>) -> BTreeSet<Module> {
     let mut imports = BTreeSet::new();
     let mut add = |path: &[&str]| {

@@ -1,6 +1,6 @@
 //! The pages of the documentation: their links lead somewhere, and their prose fits.
 
-use crate::support::{file, root};
+use crate::support::{file, files_of, root};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
@@ -138,6 +138,27 @@ fn prose_of_every_page_has_at_most_100_columns() {
             let exempt = line.starts_with('|') || line.starts_with("![") || line.contains("](http");
             if !exempt && line.chars().count() > 100 {
                 long.push(format!("{page}:{n}"));
+            }
+        }
+    }
+    assert!(long.is_empty(), "{long:#?}");
+}
+
+#[test]
+fn comments_of_every_source_file_have_at_most_100_columns() {
+    let folders = ["src", "tests", "fuzz", "benches", "tools", "policies"];
+    let extensions = ["rs", "py", "js", "mjs", "css", "toml", "cedar", "sh"];
+    let mut files =
+        ["Cargo.toml", ".cargo/config.toml", "Makefile", "template.yaml"].map(|name| root().join(name)).to_vec();
+    files.extend(folders.iter().flat_map(|folder| files_of(folder, &extensions)));
+    assert!(files.len() > 150, "{}", files.len());
+    let mut long = Vec::new();
+    for path in files {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for (n, line) in text.lines().enumerate() {
+            let comment = ["//", "# ", "* "].iter().any(|mark| line.trim_start().starts_with(mark));
+            if comment && line.chars().count() > 100 && !line.contains("https://") {
+                long.push(format!("{}:{}", path.display(), n + 1));
             }
         }
     }

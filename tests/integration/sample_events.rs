@@ -1,8 +1,8 @@
-//! The sample events of `events/`: each is the skeleton of an HTTP API event with the path, query, headers
-//! and body of its own.
+//! The sample events of `events/`: each is the skeleton of an HTTP API event with the path, query,
+//! headers and body of its own.
 //!
-//! The test compares them with the skeleton. `UPDATE=1 cargo test --test integration generated` writes
-//! them, and makes an event for each route that has none.
+//! The test compares them with the skeleton. `UPDATE=1 cargo test --test integration generated`
+//! writes them, and makes an event for each route that has none.
 
 use crate::generated::check;
 use crate::support::{KEY, root};
@@ -154,7 +154,8 @@ fn generated_sample_events_have_the_skeleton_of_an_http_api_event() {
     }
 }
 
-/// Whether a sample event of another name is one of the route: the routes of `/instance/.../{action}`.
+/// Whether a sample event of another name is one of the route: the routes of
+/// `/instance/.../{action}`.
 fn leads_to(name: &str, route: &Route) -> bool {
     route.path.ends_with("{action}") && name.starts_with("instance-")
 }

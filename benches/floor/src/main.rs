@@ -1,5 +1,5 @@
-//! The floor of `make bench`: the least code that answers `GET /ec2/list` with these crates, without
-//! authentication, routes, limits, log and metrics.
+//! The floor of `make bench`: the least code that answers `GET /ec2/list` with these crates,
+//! without authentication, routes, limits, log and metrics.
 
 use aws_config::BehaviorVersion;
 use aws_sdk_ec2::Client;

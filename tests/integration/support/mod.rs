@@ -56,12 +56,17 @@ pub fn file(path: &str) -> String {
 
 /// The Rust files of a folder of the repository and of the folders in it.
 pub fn rust_files(folder: impl AsRef<Path>) -> Vec<PathBuf> {
+    files_of(folder, &["rs"])
+}
+
+/// The files with one of these extensions, in a folder of the repository and in the folders in it.
+pub fn files_of(folder: impl AsRef<Path>, extensions: &[&str]) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(root().join(folder)).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            files.extend(rust_files(path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.extend(files_of(path, extensions));
+        } else if path.extension().is_some_and(|extension| extensions.iter().any(|known| extension == *known)) {
             files.push(path);
         }
     }

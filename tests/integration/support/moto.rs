@@ -24,7 +24,8 @@ pub(super) fn moto_port() -> u16 {
                 ("MOTO_ENABLE_KEYPAIR_VALIDATION", "true"),
                 ("MOTO_ENABLE_AMI_VALIDATION", "true"),
                 ("MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION", "true"),
-                ("MOTO_ALLOW_NONEXISTENT_REGION", "true"), // faults.rs: the SDK has an allowance of retries for each region
+                // faults.rs: the SDK has an allowance of retries for each region.
+                ("MOTO_ALLOW_NONEXISTENT_REGION", "true"),
             ])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
