@@ -155,10 +155,11 @@ async fn dispatch(
         log.warnings.extend(unknown.clone()?);
     }
     // Read here for all dialects. An operation does not depend on how it is asked for.
-    let dry_run = route.declares(DRY_RUN) && params.boolean(&DRY_RUN.info)?.unwrap_or(false);
-    let wait = if route.declares(WAIT) { params.integer(&WAIT.info)?.unwrap_or(0) } else { 0 };
+    let input = Input { config, api, route, now, path, params, headers, body };
+    let dry_run = input.if_declared(DRY_RUN)?.unwrap_or(false);
+    let wait = input.if_declared(WAIT)?.unwrap_or(0);
 
-    let call = decode(&Input { config, api, route, now, path, params, headers, body })?;
+    let call = decode(&input)?;
     if path_first {
         log.warnings.extend(unknown?);
     }
@@ -177,6 +178,7 @@ async fn dispatch(
         s3: &app.s3,
         caller: &caller,
         source_ip: log.source_ip.and_then(|text| text.parse().ok()),
+        region_parameter: dialect.region_parameter,
         client_token: client_token.as_deref().unwrap_or(log.request_id),
         dry_run: log.dry_run,
         wait: Duration::from_secs(wait.into()),

@@ -84,6 +84,7 @@ pub const DIALECT: Dialect = Dialect {
     ],
     unknown_parameters: UnknownUse::Ignore,
     ignored_parameters: &[],
+    region_parameter: "region",
     segments: &[FILE.info],
     dry_run: encode_dry_run,
     error: encode_error,

@@ -53,6 +53,7 @@ pub const DIALECT: Dialect = Dialect {
     routes: ROUTES,
     unknown_parameters: UnknownUse::Refuse,
     ignored_parameters: &[],
+    region_parameter: REGION_NAME.info.name,
     segments: &[],
     dry_run: encode_dry_run,
     error: encode_error,

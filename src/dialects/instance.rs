@@ -29,6 +29,7 @@ pub const DIALECT: Dialect = Dialect {
     routes: ROUTES,
     unknown_parameters: UnknownUse::RefuseInQuery,
     ignored_parameters: &[],
+    region_parameter: REGION.info.name,
     segments: &[REGION.info, INSTANCE_ID.info, ACTION.info],
     dry_run: encode_dry_run,
     error: encode_error,
@@ -123,6 +124,10 @@ fn action(input: &Input<'_>) -> Decoded {
             call(WithTag { change, tag: tag(isoformat(input.now)) }, |_| Reply::empty(204))
         }
         ActionName::Reboot => {
+            // A reboot leads to no other state.
+            if input.optional(WAIT)?.is_some_and(|wait| wait > 0) {
+                return Err(Error::invalid(WAIT.info.name, "can't be given for a reboot"));
+            }
             let change = RebootInstances { region, instances };
             call(WithTag { change, tag: tag(isoformat(input.now)) }, |_| Reply::empty(204))
         }

@@ -38,6 +38,7 @@ pub const DIALECT: Dialect = Dialect {
     }],
     unknown_parameters: UnknownUse::Refuse,
     ignored_parameters: &[],
+    region_parameter: "region",
     segments: &[],
     dry_run: encode_dry_run,
     error: encode_error,

@@ -8,7 +8,7 @@ use super::common::{
 };
 use super::s3_headers::{Purpose, correct_encoding, relayed_headers};
 use crate::aws::s3::PRESIGNED_FOR;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::http::call::{Decoded, call};
 use crate::http::columns::{Accessor, Column, Table, example_rows, rows_schema};
 use crate::http::negotiate::prefers_csv;
@@ -45,6 +45,7 @@ pub const DIALECT: Dialect = Dialect {
     routes: ROUTES,
     unknown_parameters: UnknownUse::Refuse,
     ignored_parameters: &[],
+    region_parameter: REGION_NAME.info.name,
     segments: &[BUCKET.info, KEY.info],
     dry_run: encode_dry_run,
     error: encode_error,
@@ -58,7 +59,7 @@ const ROUTES: &[Route] = &[
         name: "list-buckets",
         summary: "Lists the buckets of the deployment's prefix.",
         parameters: &[REGION_NAME.info],
-        body: BodyUse::Content,
+        body: BodyUse::Parameters,
         responses: &[Response::list(200, "The buckets.", buckets_schema, || {
             let bucket = BucketInfo { name: "demo-notes".to_owned(), creation_date: sample_time() };
             example_rows(&BUCKET_COLUMNS, &bucket)
@@ -84,7 +85,7 @@ const ROUTES: &[Route] = &[
         name: "list-objects",
         summary: "Lists a bucket's objects.",
         parameters: &[REGION_NAME.info, PREFIX.info, MAX_RESULTS.info, NEXT_TOKEN.info],
-        body: BodyUse::Content,
+        body: BodyUse::Parameters,
         responses: &[Response::list(200, "The objects.", objects_schema, || {
             let object = ObjectInfo { key: "hello.txt".to_owned(), size: Some(12), last_modified: sample_time() };
             example_rows(&OBJECT_COLUMNS, &object)
@@ -249,12 +250,13 @@ impl FromText for KeyText {
 // ---------------------------------------------------------------------------------------- decode
 
 /// The deployment's prefix. Without one, the router does not lead here.
-fn bucket_prefix<'a>(input: &'a Input<'_>) -> &'a str {
-    input.config.bucket_prefix.as_deref().unwrap_or_default()
+fn bucket_prefix<'a>(input: &'a Input<'_>) -> Result<&'a str, Error> {
+    let none = || Error::new(Kind::Internal, "InternalError", "This deployment has no buckets");
+    input.config.bucket_prefix.as_deref().ok_or_else(none)
 }
 
 fn bucket(input: &Input<'_>) -> Result<Bucket, Error> {
-    let parsed = Bucket::parse(input.segment_text(BUCKET), bucket_prefix(input));
+    let parsed = Bucket::parse(input.segment_text(BUCKET), bucket_prefix(input)?);
     parsed.map_err(|problem| Error::invalid(BUCKET.info.name, problem))
 }
 
@@ -274,7 +276,7 @@ fn list_buckets(input: &Input<'_>) -> Decoded {
     headers(input, Purpose::Other)?;
     let csv = prefers_csv(input.headers);
     let region = common::region(input, REGION_NAME)?;
-    let prefix = bucket_prefix(input).to_owned();
+    let prefix = bucket_prefix(input)?.to_owned();
     call(ListBuckets { region: region.clone(), prefix }, move |buckets| {
         encode_rows(Table::new(&BUCKET_COLUMNS, csv).encode_all(&buckets, &region), csv)
     })

@@ -65,10 +65,10 @@ const CONDITIONS: [&str; 8] = [
 ];
 
 /// Headers of a signature of the request (SigV4), which API Gateway checks.
-const OF_A_SIGNATURE: [&str; 3] = ["x-amz-content-sha256", "x-amz-date", "x-amz-security-token"];
+const SIGNATURE_HEADERS: [&str; 3] = ["x-amz-content-sha256", "x-amz-date", "x-amz-security-token"];
 
 /// Added by CloudFront to each request.
-const OF_CLOUDFRONT: &str = "x-amz-cf-id";
+const CLOUDFRONT_HEADER: &str = "x-amz-cf-id";
 
 /// The headers to pass on to S3.
 ///
@@ -83,11 +83,11 @@ pub(super) fn relayed_headers(headers: &HeaderMap, purpose: Purpose) -> Result<O
         let values: Vec<_> = headers.get_all(&name).iter().map(HeaderValue::as_bytes).collect();
         if let Some(taken) = purpose.taken().find(|taken| *taken == name) {
             relayed.push((taken, text(taken, &values)?));
-        } else if OF_A_SIGNATURE.contains(&name.as_str()) && is_signed {
+        } else if SIGNATURE_HEADERS.contains(&name.as_str()) && is_signed {
             if values.iter().any(|value| value.starts_with(b"STREAMING-")) {
                 return Err(Error::invalid(name, "must not announce a body in signed chunks"));
             }
-        } else if CONDITIONS.contains(&name.as_str()) || name.starts_with("x-amz-") && name != OF_CLOUDFRONT {
+        } else if CONDITIONS.contains(&name.as_str()) || name.starts_with("x-amz-") && name != CLOUDFRONT_HEADER {
             return Err(Error::invalid(name, "is a header that this route does not pass on to S3"));
         }
     }
@@ -136,6 +136,19 @@ fn is_zlib(content: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::cors::request_headers;
+
+    #[test]
+    fn pages_of_permitted_origins_may_send_every_header_that_is_passed_on_to_s3() {
+        let permitted = request_headers();
+        // Every page may send it: https://fetch.spec.whatwg.org/#cors-safelisted-request-header
+        let safelisted = "content-language";
+        for purpose in [Purpose::Read, Purpose::Store, Purpose::Delete, Purpose::Other] {
+            for name in purpose.taken().chain(SIGNATURE_HEADERS) {
+                assert!(name == safelisted || permitted.split(", ").any(|known| known == name), "{name}");
+            }
+        }
+    }
 
     fn encoding_of(value: &str, content: &[u8]) -> Option<String> {
         let mut headers = vec![(CONTENT_ENCODING, value.to_owned())];

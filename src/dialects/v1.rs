@@ -38,6 +38,7 @@ pub const DIALECT: Dialect = Dialect {
     routes: ROUTES,
     unknown_parameters: UnknownUse::Refuse,
     ignored_parameters: &["key", "token"],
+    region_parameter: REGION.info.name,
     segments: &[ID.info, FIELD.info],
     dry_run: encode_dry_run,
     error: encode_error,
@@ -121,9 +122,7 @@ const ROUTES: &[Route] = &[
         summary: "Shows an instance's 13 fields, or those of `filter`.",
         parameters: &[REGION.info, FILTER.info],
         body: BodyUse::Parameters,
-        responses: &[Response::json::<Fields>(200, "The fields.", || {
-            fields_of(&sample_instance(), &documented_fields())
-        })],
+        responses: &[Response::json::<Fields>(200, "The fields.", || sample_fields(&documented_fields()))],
         handler: Handler::Authenticated { actions: &[DescribeInstance::ACTION], decode: attributes },
     },
     Route {
@@ -135,7 +134,7 @@ const ROUTES: &[Route] = &[
         body: BodyUse::Parameters,
         responses: &[Response::json::<Fields>(200, "The field.", || {
             let field: Vec<_> = FIELDS.iter().filter(|field| field.name == "state").collect();
-            fields_of(&sample_instance(), &field)
+            sample_fields(&field)
         })],
         handler: Handler::Authenticated { actions: &[DescribeInstance::ACTION], decode: single_attribute },
     },
@@ -280,7 +279,7 @@ fn launch(input: &Input<'_>) -> Decoded {
             }
             // It is a parameter of every other action here. Ignoring it would launch in another
             // region.
-            if input.params.text(&REGION.info)?.is_some_and(|name| name != region.as_str()) {
+            if input.optional(REGION)?.is_some_and(|given| given != region) {
                 return Err(Error::invalid(REGION.info.name, format!("must be that of placement, {region}")));
             }
             region
@@ -324,8 +323,10 @@ fn single_attribute(input: &Input<'_>) -> Decoded {
 }
 
 fn describe(input: &Input<'_>, instance: InstanceRef, fields: Vec<&'static Column<Instance>>) -> Decoded {
-    let operation = DescribeInstance { region: region(input)?, instance };
-    call(operation, move |instance| Reply::json(200, &fields_of(&instance, &fields)))
+    let region = region(input)?;
+    call(DescribeInstance { region: region.clone(), instance }, move |instance| {
+        Reply::json(200, &Row { columns: &fields, item: &instance, region: &region })
+    })
 }
 
 fn modify(input: &Input<'_>) -> Decoded {
@@ -347,11 +348,11 @@ fn encode_dry_run(dry_run: &DryRun) -> Reply {
     Reply::json(200, &dry_run_message(dry_run.action, dry_run.checked_by_aws))
 }
 
-/// Those fields of an instance, as a JSON object.
-fn fields_of(instance: &Instance, fields: &[&'static Column<Instance>]) -> Value {
+/// Those fields of the sample instance, as a JSON object.
+fn sample_fields(fields: &[&'static Column<Instance>]) -> Value {
     // No field depends on the region.
     match Region::parse(Region::EXAMPLE) {
-        Some(region) => json!(Row { columns: fields, item: instance, region: &region }),
+        Some(region) => json!(Row { columns: fields, item: &sample_instance(), region: &region }),
         None => json!({}),
     }
 }

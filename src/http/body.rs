@@ -6,6 +6,7 @@ use super::multipart;
 use super::spelling::fold;
 use crate::error::{Error, Kind};
 use flate2::read::GzDecoder;
+use percent_encoding::percent_decode;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::io::Read as _;
@@ -50,8 +51,7 @@ impl RawBody<'_> {
             return Ok(BodyParams::default());
         }
         let (bytes, gzip) = self.unpack()?;
-        // Some editors and .NET write a byte order mark.
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+        let bytes = without_byte_order_mark(&bytes);
         let content_type = self.content_type.unwrap_or_default();
         let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         let text = |(name, value)| (name, Value::String(value));
@@ -82,17 +82,22 @@ impl RawBody<'_> {
     /// has none.
     ///
     /// # Errors
-    /// The body is too large; or it does not parse, and mentions a dry run.
+    /// The body is too large or can't be unpacked; or it does not parse, and mentions a dry run.
     pub fn parse_if_readable(&self) -> Result<BodyParams, Error> {
         let error = match self.parse() {
             Ok(params) => return Ok(params),
             Err(error) if error.kind == Kind::TooLarge => return Err(error),
             Err(error) => error,
         };
-        if let Ok(members) = json(self.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(self.bytes)) {
-            return Ok(BodyParams { members, may_hold_key: self.content_encoding.is_none() });
+        // What can't be unpacked may ask for a dry run.
+        let (bytes, gzip) = self.unpack()?;
+        let bytes = without_byte_order_mark(&bytes);
+        if let Ok(members) = json(bytes) {
+            return Ok(BodyParams { members, may_hold_key: !gzip });
         }
-        let mentions_dry_run = fold(&String::from_utf8_lossy(self.bytes)).contains("dryrun");
+        let decoded: Cow<'_, [u8]> = percent_decode(bytes).into();
+        let mentions_dry_run =
+            [bytes, &decoded].iter().any(|bytes| fold(&String::from_utf8_lossy(bytes)).contains("dryrun"));
         if mentions_dry_run { Err(error) } else { Ok(BodyParams::default()) }
     }
 
@@ -116,6 +121,11 @@ impl RawBody<'_> {
             Err(_) => Err(Error::malformed("is not gzip, as its Content-Encoding says")),
         }
     }
+}
+
+/// Some editors and .NET write a byte order mark.
+fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
 fn json(bytes: &[u8]) -> Result<Vec<(String, Value)>, Error> {
@@ -205,15 +215,25 @@ mod tests {
 
     #[test]
     fn ok_an_optional_body_is_passed_over_unless_it_mentions_a_dry_run() {
-        let read = |content_type, bytes: &[u8]| {
-            RawBody { content_type, content_encoding: None, bytes }.parse_if_readable().map(|body| body.members.len())
+        let read = |content_type, content_encoding, bytes: &[u8]| {
+            RawBody { content_type, content_encoding, bytes }.parse_if_readable().map(|body| body.members.len())
         };
         for bytes in ["hello", "[1]", "{", "{\"a\": "] {
-            assert_eq!(read(None, bytes.as_bytes()).ok(), Some(0), "{bytes}");
+            assert_eq!(read(None, None, bytes.as_bytes()).ok(), Some(0), "{bytes}");
+            assert_eq!(read(None, Some("gzip"), &gzip(bytes.as_bytes())).ok(), Some(0), "{bytes}");
         }
-        assert_eq!(read(Some("text/plain"), JSON.as_bytes()).ok(), Some(1));
-        assert_eq!(read(Some("application/x-www-form-urlencoded"), JSON.as_bytes()).ok(), Some(1));
-        assert!(read(None, b"{\"dry_run\": true").is_err());
-        assert!(read(Some("text/plain"), b"Dry-Run: true").is_err());
+        for content_type in ["text/plain", "application/x-www-form-urlencoded"] {
+            assert_eq!(read(Some(content_type), None, JSON.as_bytes()).ok(), Some(1));
+            assert_eq!(read(Some(content_type), Some("gzip"), &gzip(JSON.as_bytes())).ok(), Some(1));
+        }
+        for bytes in ["{\"dry_run\": true", "Dry-Run: true", "x dry%5Frun=1"] {
+            for content_type in [None, Some("text/plain")] {
+                assert!(read(content_type, None, bytes.as_bytes()).is_err(), "{bytes}");
+                assert!(read(content_type, Some("gzip"), &gzip(bytes.as_bytes())).is_err(), "{bytes}");
+            }
+        }
+        // Whether these ask for a dry run can't be known.
+        assert!(read(Some("text/plain"), Some("br"), b"\x0b\x02\x80").is_err());
+        assert!(read(Some("text/plain"), Some("gzip"), b"\x1f\x8b").is_err());
     }
 }

@@ -3,21 +3,26 @@
 //! never sent.
 
 use super::reply::Reply;
-use crate::model::Origin;
+use crate::model::{CHECKSUM_HEADERS, Origin};
 use lambda_http::http::HeaderMap;
 use lambda_http::http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
 
-/// The request headers that this function reads, beyond those that every page may send.
+/// The request headers that this function reads, beyond checksums and those that every page may
+/// send.
 const REQUEST_HEADERS: &str = "api-key, api_key, authorization, cache-control, content-disposition, content-encoding, \
     content-md5, content-type, idempotency-key, if-match, if-modified-since, if-none-match, if-unmodified-since, range, \
-    x-amz-checksum-crc32, x-amz-checksum-crc32c, x-amz-checksum-crc64nvme, x-amz-checksum-sha1, x-amz-checksum-sha256, \
-    x-amz-content-sha256, x-amz-date, x-amz-security-token, x-api-key";
+    x-amz-checksum-mode, x-amz-content-sha256, x-amz-date, x-amz-security-token, x-api-key";
 
 /// The response headers that a page may read, beyond those that every page may.
 const EXPOSED_HEADERS: &str = "x-next-token, x-request-id, x-error-code, x-schedule, warning";
 
 /// How long a browser may keep the answer to a preflight, in seconds. Chromium keeps none longer.
 const MAX_AGE: &str = "7200";
+
+/// The request headers that pages of the configured origins may send.
+pub fn request_headers() -> String {
+    format!("{REQUEST_HEADERS}, {}", CHECKSUM_HEADERS.join(", "))
+}
 
 /// Answers `OPTIONS` of a known path, a preflight included.
 pub fn options_reply(allow: String, origins: &[Origin], headers: &HeaderMap) -> Reply {
@@ -27,7 +32,7 @@ pub fn options_reply(allow: String, origins: &[Origin], headers: &HeaderMap) -> 
     }
     reply
         .with("access-control-allow-methods", allow.as_str())
-        .with("access-control-allow-headers", REQUEST_HEADERS)
+        .with("access-control-allow-headers", request_headers())
         .with("access-control-max-age", MAX_AGE)
         .with("allow", allow)
 }

@@ -43,6 +43,8 @@ pub struct Dialect {
     pub unknown_parameters: UnknownUse,
     /// Parameters that old clients send together, and that are ignored with a warning.
     pub ignored_parameters: &'static [&'static str],
+    /// The name of its parameter for the region.
+    pub region_parameter: &'static str,
     /// The named segments of its paths.
     pub segments: &'static [ParamInfo],
     /// Encodes a dry run that succeeded.
@@ -220,6 +222,14 @@ impl Input<'_> {
     pub fn optional<T: ParamValue>(&self, param: Param<T>) -> Result<Option<T>, Error> {
         debug_assert!(self.route.declares(param), "{} does not declare {}", self.route.path, param.info.name);
         T::read(&self.params, &param.info)
+    }
+
+    /// The value of a parameter; `None` if the route does not declare it, or it is not given.
+    ///
+    /// # Errors
+    /// The value is invalid.
+    pub fn if_declared<T: ParamValue>(&self, param: Param<T>) -> Result<Option<T>, Error> {
+        if self.route.declares(param) { self.optional(param) } else { Ok(None) }
     }
 
     /// The value of a parameter.

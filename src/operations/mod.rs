@@ -87,6 +87,8 @@ pub struct Context<'a> {
     pub caller: &'a Caller,
     /// The caller's IP address, as API Gateway says.
     pub source_ip: Option<IpAddr>,
+    /// The name of the parameter for the region, as the caller knows it.
+    pub region_parameter: &'static str,
     /// The client token of a launch: EC2 launches once under it.
     pub client_token: &'a str,
     /// Whether a change is to be checked only.
@@ -223,7 +225,8 @@ async fn explain_region(error: Error, region: Option<String>, cx: &Context<'_>) 
     match cx.within_deadline(Box::pin(cx.ec2.describe_regions(default))).await {
         Ok(regions) if !regions.value.contains(&region) => {
             let problem = format!("must be a region that exists and is enabled; EC2 does not list {region}");
-            Error { cause: error.cause, aws_request_id: regions.request_id, ..Error::invalid("region", problem) }
+            let invalid = Error::invalid(cx.region_parameter, problem);
+            Error { cause: error.cause, aws_request_id: regions.request_id, ..invalid }
         }
         _ => error,
     }

@@ -55,6 +55,7 @@ impl Bench {
             s3: &self.clients.1,
             caller: &self.caller,
             source_ip: None,
+            region_parameter: "region",
             client_token: "token-1",
             dry_run: false,
             wait: Duration::ZERO,

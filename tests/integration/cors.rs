@@ -80,7 +80,19 @@ async fn preflight_of_a_configured_origin_is_permitted() {
                 ("access-control-max-age", "7200"),
             ]
         );
-        for name in ["x-api-key", "api-key", "authorization", "content-type", "idempotency-key", "if-match", "range"] {
+        for name in [
+            "x-api-key",
+            "api-key",
+            "authorization",
+            "content-type",
+            "idempotency-key",
+            "if-match",
+            "range",
+            "x-amz-checksum-mode",
+            "x-amz-checksum-md5",
+            "x-amz-checksum-sha512",
+            "x-amz-checksum-xxhash64",
+        ] {
             assert!(headers.split(", ").any(|header| header == name), "{name}: {headers}");
         }
     }

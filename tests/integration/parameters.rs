@@ -190,7 +190,46 @@ async fn body_of_an_instance_route_that_is_no_object_is_passed_over() {
     ] {
         let answer = function.send(HttpApiEvent::new("PUT", &path).key().body(content_type, body)).await;
         assert!([400, 415].contains(&answer.status), "{body}: {answer:?}");
+        let headers = [("content-type", content_type), ("content-encoding", "gzip")];
+        let answer = function.send(bytes("PUT", &path, &headers, &gzip(body))).await;
+        assert!([400, 415].contains(&answer.status), "{body} with gzip: {answer:?}");
     }
+    // Nor if that can't be known.
+    for (encoding, body) in [("br", gzip("{\"dry_run\": true}")), ("gzip", gzip("{\"dry_run\": true}")[..20].to_vec())]
+    {
+        let headers = [("content-type", "text/plain"), ("content-encoding", encoding)];
+        let answer = function.send(bytes("PUT", &path, &headers, &body)).await;
+        assert!([400, 415].contains(&answer.status), "{encoding}: {answer:?}");
+    }
+    function.assert_no_calls();
+}
+
+#[tokio::test]
+async fn dry_run_in_a_body_of_an_instance_route_is_one_under_any_type_and_packing() {
+    let path = format!("/instance/{REGION}/{A}/stop");
+    for content_type in ["application/json", "application/x-www-form-urlencoded", "text/plain"] {
+        let would_succeed = refusal("DryRunOperation", "Request would have succeeded, but DryRun flag is set.");
+        let function = Function::canned([would_succeed.clone().status(412), would_succeed.status(412)]).await;
+        let event = bytes("POST", &path, &[("content-type", content_type)], b"{\"dry_run\": true}");
+        let plain = function.send(event).await;
+        let headers = [("content-type", content_type), ("content-encoding", "gzip")];
+        let packed = function.send(bytes("POST", &path, &headers, &gzip("{\"dry_run\": true}"))).await;
+        for answer in [plain, packed] {
+            assert_eq!((answer.status, &answer.json()["DryRun"]), (200, &json!(true)), "{content_type}: {answer:?}");
+        }
+        assert_eq!(function.wire.actions(), ["StopInstances", "StopInstances"]);
+        for request in function.wire.requests() {
+            assert!(request.form().contains(&"DryRun=true".to_owned()), "{content_type}: {request:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn wait_for_a_reboot_is_refused() {
+    let function = Function::without_aws(&[]).await;
+    let answer = function.post(&format!("/instance/{REGION}/{A}/reboot?wait=5")).await;
+    let title = "wait can't be given for a reboot";
+    answer.is(400, &json!({"errors": [{"id": "InvalidParameterValue", "title": title}]}));
     function.assert_no_calls();
 }
 

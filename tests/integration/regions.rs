@@ -33,20 +33,18 @@ async fn regions_lists_the_instances_of_each_allowed_region() {
 
 #[tokio::test]
 async fn region_that_does_not_exist_is_invalid_in_every_dialect() {
-    let problem = "region must be a region that exists and is enabled; EC2 does not list us-east-9";
+    let problem =
+        |name: &str| format!("{name} must be a region that exists and is enabled; EC2 does not list us-east-9");
+    let with_region_name = json!({"Message": problem("region_name"), "Error": "InvalidParameterValue"});
     for (path, status, body) in [
-        (
-            "/ec2/list?region_name=us-east-9".to_owned(),
-            400,
-            json!({"Message": problem, "Error": "InvalidParameterValue"}),
-        ),
+        ("/ec2/list?region_name=us-east-9".to_owned(), 400, with_region_name.clone()),
         (format!("/instance/us-east-9/{A}"), 422, json!({"errors": [{"id": "region", "title": "Invalid region"}]})),
         (
             format!("/v1/{A}/attributes?region=us-east-9"),
             400,
-            json!(format!("Required arguments not provided: {problem}")),
+            json!(format!("Required arguments not provided: {}", problem("region"))),
         ),
-        ("/s3?region_name=us-east-9".to_owned(), 400, json!({"Message": problem, "Error": "InvalidParameterValue"})),
+        ("/s3?region_name=us-east-9".to_owned(), 400, with_region_name),
     ] {
         // All attempts of the SDK are cut, as by a network without such a host.
         let function = Function::new(Wire::faulty(Fault::Cut, 3).await, &[]).await;

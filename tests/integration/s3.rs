@@ -242,6 +242,17 @@ async fn invalid_input_is_refused_by_parameter_name_without_a_call_to_aws() {
     ] {
         function.call(method, path).await.refuses(400, "InvalidParameterValue", message);
     }
+    // A body of parameters counts as in the other dialects.
+    for path in ["/s3", "/s3/demo-x"] {
+        for (body, code, message) in [
+            (json!({"region_name": "derp"}), "InvalidParameterValue", region),
+            (json!({"versionId": "1"}), "UnknownParameter", "versionId is not a parameter here"),
+        ] {
+            let answer = function.send(HttpApiEvent::new("GET", path).key().json_body(&body)).await;
+            assert_eq!((answer.status, &answer.json()["Error"]), (400, &json!(code)), "{path} {body}: {answer:?}");
+            assert!(answer.body.contains(message), "{path} {body}: {answer:?}");
+        }
+    }
     let answer = function.post("/s3/demo-x").await;
     assert_eq!((answer.status, answer.headers["allow"].as_str()), (405, "DELETE, GET, HEAD, OPTIONS, PUT"));
     function.assert_no_calls();
