@@ -377,7 +377,7 @@ class Figures:
         self.raw = raw
 
     def runs(self, kind, figure, where):
-        return [it[figure] for it in self.raw[kind] if all(it[name] == value for name, value in where.items())]
+        return [row[figure] for row in self.raw[kind] if all(row[name] == value for name, value in where.items())]
 
     def __call__(self, kind, figure, **where):
         found = self.runs(kind, figure, where)

@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 pub struct App {
     /// The configuration.
     pub config: Config,
-    /// The policies; `None`: callers may do what the role may do.
+    /// The policies; `None`: every caller has all rights of the role.
     pub policies: Option<Policies>,
     /// EC2.
     pub ec2: Ec2,

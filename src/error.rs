@@ -24,7 +24,7 @@ pub enum Kind {
     NotFound,
     /// The path is known, the method is not.
     MethodNotAllowed,
-    /// The request is fine, but the resource's state does not allow it.
+    /// The resource's state does not allow it.
     Conflict,
     /// A condition of the request, such as `If-Match`, does not hold.
     PreconditionFailed,

@@ -16,7 +16,7 @@
 //!  2. [`authz`]: what callers may do: limits and Cedar policies.
 //!  3. [`config`]: the environment variables, read once.
 //!  4. [`aws`]: calls to AWS; the only folder that names the SDK.
-//!  5. [`operations`]: what the function can do, one type for each operation.
+//!  5. [`operations`]: the operations on AWS, one type for each.
 //!  6. [`http`]: a toolbox to decode requests and encode responses.
 //!  7. [`dialects`]: the HTTP dialects; each decodes a request into an operation with the encoder
 //!     of its output.

@@ -1,6 +1,6 @@
-//! The log: one line of JSON for each request. For a change it is the audit record: who attempted
-//! what, from where, what was decided and why, and what AWS answered. CloudWatch reads the metrics
-//! from it.
+//! The log: one line of JSON for each request. For a change it is the audit record: the caller, his
+//! address, the change, the decision with its reason, and AWS's response. CloudWatch reads the
+//! metrics from it.
 
 use crate::auth::Caller;
 use crate::authz::Decision;

@@ -1,6 +1,6 @@
-//! Warm-up: what the first request would otherwise wait for, done while the sandbox starts. Lambda
-//! gives a start the speed of a whole core, whatever the function's memory size; a request of a
-//! function of 128 MB gets a fourteenth of a core.
+//! Warm-up: work of the first request that is done while the sandbox starts. Lambda gives a start
+//! the speed of a whole core, whatever the function's memory size; a request of a function of
+//! 128 MB gets a fourteenth of a core.
 //!
 //! It handles one request for a list of instances, from the event to the response, with an [`App`]
 //! of its own. The HTTP client connects to EC2 in the default region and leaves the connection for

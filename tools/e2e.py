@@ -125,7 +125,7 @@ def wrong_with(answer, step, values):
     return None
 
 
-# ----------------------------------------------------------------------------- what it runs against
+# ------------------------------------------------------------------------------------- environment
 
 class Programs(contextlib.ExitStack):
     """Started programs. Each has a session of its own, and ends with its child processes."""

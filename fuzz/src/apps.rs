@@ -50,7 +50,7 @@ pub(crate) struct Apps {
     pub(crate) governed: Bench,
 }
 
-/// One of them, what it logs, and its AWS.
+/// One of them, its log, and its AWS.
 pub(crate) struct Bench {
     app: App,
     aws: Aws,

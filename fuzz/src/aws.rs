@@ -69,8 +69,8 @@ impl HttpConnector for Aws {
         state.1 += 1;
         let (answers, calls) = (state.0.clone(), state.1);
         drop(state);
-        // What is signed with the role's credentials goes to nobody else.
-        let host = request.uri().strip_prefix("https://").and_then(|it| it.split(['/', '?', '#']).next());
+        // Requests are signed with the role's credentials: they go to AWS only.
+        let host = request.uri().strip_prefix("https://").and_then(|rest| rest.split(['/', '?', '#']).next());
         let name = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b);
         let ours = host.is_some_and(|host| host.ends_with(".amazonaws.com") && host.bytes().all(name));
         assert!(ours, "a call to {}", request.uri());

@@ -9,8 +9,7 @@ use miette::Diagnostic;
 ///
 /// # Errors
 /// One line for each problem: a syntax error, a type error, or an ID that is used twice. A policy
-/// that can never apply is an error too, although Cedar only warns: it does not forbid what it
-/// should.
+/// that can never apply is an error too, although Cedar only warns: it forbids nothing.
 pub(super) fn policy_set(text: &str, schema: Schema) -> Result<PolicySet, String> {
     let lines = |problems: Vec<String>| problems.join("\n");
     let parsed: PolicySet = text.parse().map_err(|errors: cedar_policy::ParseErrors| {

@@ -1,4 +1,4 @@
-//! Limits: what no caller may do, whatever the policies say.
+//! Limits for every caller. No policy can lift them.
 
 use crate::model::{InstanceType, Tag};
 use regex_lite::Regex;

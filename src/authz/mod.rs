@@ -111,7 +111,7 @@ impl Authorizer<'_> {
         self.ask(Resource::Bucket(name), Detail::None, name, decision)
     }
 
-    /// Authorizes a list of what is in the region.
+    /// Authorizes a list of the region's resources.
     ///
     /// # Errors
     /// [`Kind::Forbidden`].

@@ -146,7 +146,7 @@ fn schema() -> Result<Schema, String> {
 }
 
 /// The request in Cedar's terms. With a schema, Cedar checks the vocabulary: tests do that once for
-/// all, since the vocabulary does not depend on what a caller sends.
+/// all, since the vocabulary is the same for every request.
 fn cedar_request(
     types: &Types,
     asked: &AuthzRequest<'_>,

@@ -13,7 +13,7 @@ enum Meaning {
     Role,
     /// The credentials of the execution role, or the signature made with them, are not accepted.
     Credentials,
-    /// AWS failed, or did not understand what the SDK sent.
+    /// AWS failed, or did not understand the SDK's request.
     Failed,
     /// A refusal under a code that nothing is known of.
     Refused,

@@ -2,8 +2,8 @@
 //! (<https://docs.aws.amazon.com/boto3/latest/reference/services/ec2/client/describe_instances.html>).
 //!
 //! The SDK's types can't be serialized. So each of them has a counterpart of the same name here,
-//! with the same members. What EC2 leaves out is left out, and what it leaves empty is empty, as in
-//! boto3.
+//! with the same members. A member that EC2 leaves out is left out, and an empty one is empty, as
+//! in boto3.
 
 use super::sdk::to_offset_date_time;
 use crate::model::isoformat;
@@ -70,7 +70,8 @@ impl JsonSchema for Time {
 #[derive(Debug, Serialize, JsonSchema)]
 struct StateCode(u8);
 
-/// Converts a value of the SDK to its counterpart; `None` if AWS sends what it never sends.
+/// Converts a value of the SDK to its counterpart; `None` if it is outside of AWS's documented
+/// range.
 trait Counterpart<T> {
     fn counterpart(self) -> Option<T>;
 }

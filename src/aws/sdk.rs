@@ -138,7 +138,7 @@ where
     levels.join(": ").chars().take(MAX_CAUSE_LEN).collect()
 }
 
-/// The error for a response that lacks what it must have.
+/// The error for a response that lacks a required member.
 pub(crate) fn malformed_response(action: &str) -> Error {
     let message = format!("AWS answered {action} with something that is not an answer");
     Error { by_aws: true, outcome_unknown: true, ..Error::new(Kind::Upstream, "UnreadableAnswer", message) }

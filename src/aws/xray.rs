@@ -16,7 +16,7 @@ pub(crate) struct FinishedCall<'a> {
     pub(crate) operation: &'a str,
     pub(crate) region: Option<&'a str>,
     pub(crate) start: SystemTime,
-    /// By the monotonic clock.
+    /// Its length, measured with the monotonic clock.
     pub(crate) duration: Duration,
     /// The HTTP status of the last attempt, if it was answered.
     pub(crate) status: Option<u16>,

@@ -145,7 +145,7 @@ pub(super) const fn dry_run_response(example: fn() -> Value) -> Response {
 pub(super) struct PageToken(pub(super) String);
 
 impl PageToken {
-    /// What an encoded token begins with. No token of AWS does.
+    /// The first character of an encoded token. No token of AWS begins with it.
     const ENCODED: char = '~';
 
     fn encode(token: &str) -> String {

@@ -52,7 +52,7 @@ impl Purpose {
 
 const CONTENT_ENCODING: &str = "content-encoding";
 
-/// Headers that change what a request does. Where they are not passed on, they are refused.
+/// Headers that change the effect of a request. Where they are not passed on, they are refused.
 const CONDITIONS: [&str; 8] = [
     "content-md5",
     "content-range",

@@ -6,11 +6,11 @@ use crate::model::Action;
 use crate::operations::{Completed, Context, Operation, Outcome, Target, execute};
 use std::pin::Pin;
 
-/// A decoded request without its types: what the handler runs, logs and authorizes.
+/// A decoded request without its types, for the handler to authorize, run and log.
 pub trait Call: Send {
     /// The AWS operation.
     fn action(&self) -> Action;
-    /// What it names, for the log.
+    /// The resources that it names, for the log.
     fn target(&self) -> Target;
     /// Whether an idempotency key makes it happen once.
     fn is_idempotent_by_key(&self) -> bool;
@@ -27,7 +27,7 @@ pub type Decoded = Result<Box<dyn Call>, Error>;
 /// A decoded request: the operation, and the encoder of its output.
 ///
 /// # Errors
-/// None: the result is what a decoder returns.
+/// None. It is a `Result` because decoders return one.
 pub fn call<O: Operation>(operation: O, encode: impl FnOnce(O::Output) -> Reply + Send + 'static) -> Decoded {
     Ok(Box::new(TypedCall { operation, encode }))
 }

@@ -1,4 +1,4 @@
-//! Lists of rows with named members, of which a client may choose some: one table of columns for
+//! Lists of rows with named members. A client may choose some of them: one table of columns for
 //! JSON, CSV and the JSON Schema.
 
 use super::rows::Rows;

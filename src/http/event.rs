@@ -5,8 +5,8 @@
 //! answered by the gateway, without a log line. So an event is kept as text until the function
 //! handles it, and only the members below are read.
 //!
-//! The members that say what is asked for (method, path, query, body) have their type, or the event
-//! is refused: a request that is read in part could be another request. Any other member of another
+//! The members of the request itself (method, path, query, body) have their type, or the event is
+//! refused: a request that is read in part could be another request. Any other member of another
 //! type counts as absent.
 
 use super::gateway::{Gateway, Payload, without_base_path};
@@ -135,7 +135,7 @@ struct Identity {
 }
 
 impl ApiEvent<'_> {
-    /// The request; `None` if the event does not say what is asked for.
+    /// The request; `None` if its method, path, query or body is missing or malformed.
     fn into_request(self) -> Option<Request<Body>> {
         let query = self.query()?;
         let body = self.body()?;

@@ -107,7 +107,7 @@ impl<T: ParamValue> Param<T> {
     }
 }
 
-/// A parameter of which an empty value means none, and not the default.
+/// A parameter whose empty value means none, and not the default.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Given<T> {
     /// It is not given.

@@ -1,4 +1,4 @@
-//! What a dialect answers with, before the headers that every response has.
+//! A dialect's response, without the headers that every response has.
 
 use lambda_http::Body;
 use lambda_http::http::{HeaderMap, HeaderName};

@@ -33,7 +33,7 @@ pub struct StaticFile {
 pub enum Caching {
     /// The client asks each time whether the file has changed.
     Revalidate,
-    /// For ever: the path has the version in it.
+    /// The file never changes: its path has the version in it.
     Immutable,
 }
 
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_made_at_run_time_is_served_like_one_of_the_build() {
+    fn file_made_at_run_time_is_served_like_a_compiled_one() {
         let made = StaticFile::new("application/json", b"{\"a\": [1, 2]}");
         let plain = made.reply(&HeaderMap::new());
         assert_eq!((plain.status, plain.body), (200, Body::Text("{\"a\": [1, 2]}".to_owned())));

@@ -21,8 +21,8 @@ impl Reservation {
     }
 }
 
-/// An instance as EC2 describes it: the members that this function itself reads. What EC2 leaves
-/// out is `None`; what it leaves empty is empty.
+/// An instance as EC2 describes it: the members that this function itself reads. A member that EC2
+/// leaves out is `None`; an empty one is empty.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[expect(missing_docs, reason = "the names are EC2's")]
 pub struct Instance {

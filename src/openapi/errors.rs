@@ -12,9 +12,9 @@ pub(super) fn meaning(kind: Kind) -> &'static str {
         Kind::Invalid => "The request is malformed, or a value is not taken.",
         Kind::Unauthenticated => "No key, token or signature that counts; nothing has happened.",
         Kind::Forbidden => "The deployment's limits or policies do not permit it; nothing has happened.",
-        Kind::NotFound => "What the request names does not exist.",
+        Kind::NotFound => "The route, instance, bucket or object does not exist.",
         Kind::MethodNotAllowed => "The path takes other methods.",
-        Kind::Conflict => "The state of what the request names does not allow it, or several instances have the name.",
+        Kind::Conflict => "The state of the instance or bucket does not allow it, or several instances have the name.",
         Kind::PreconditionFailed => "A condition of the request does not hold; nothing has happened.",
         Kind::TooLarge => "The body is too large.",
         Kind::UnsupportedMediaType => "The body has a type or an encoding that is not taken.",
@@ -59,7 +59,7 @@ const BY_AWS: &[(Rule, Kind, &str, &str)] = &[
     (|route| !in_s3(route) && changes(route), Kind::Conflict, "IncorrectInstanceState", "The instance 'i-0123456789abcdef0' is not in a state for this"),
     (|route| in_s3(route) && changes(route), Kind::Conflict, "OperationAborted", "A conflicting operation is in progress on this resource"),
     (|route| calls(route, "s3:GetObject"), Kind::Conflict, "InvalidObjectState", "The operation is not valid for the object's storage class"),
-    (of_object, Kind::PreconditionFailed, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold"),
+    (is_object_route, Kind::PreconditionFailed, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold"),
     (|route| calls(route, "s3:GetObject"), Kind::RangeNotSatisfiable, "InvalidRange", "The requested range is not satisfiable: the object has 12 bytes"),
     (|route| calls(route, "s3:PutObject"), Kind::TooLarge, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed object size"),
     (launches, Kind::IdempotencyMismatch, "IdempotentParameterMismatch", "The same client token was used for another launch"),
@@ -78,7 +78,7 @@ pub(super) fn launches(route: &Route) -> bool {
     calls(route, "ec2:RunInstances")
 }
 
-fn of_object(route: &Route) -> bool {
+fn is_object_route(route: &Route) -> bool {
     ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"].iter().any(|action| calls(route, action))
 }
 

@@ -296,7 +296,7 @@ impl Components {
         responses
     }
 
-    /// The responses of one status, each of which is possible.
+    /// The possible responses of one status.
     fn response(&mut self, responses: &[&Response]) -> Value {
         let (mut schemas, mut examples, mut any_type, mut csv) = (Vec::new(), Map::new(), false, false);
         let mut texts = Vec::new();

@@ -1,8 +1,8 @@
-//! What the function can do with AWS. Each operation is one type in one file, with its output.
+//! The operations on AWS. Each is one type in one file, with its output.
 //!
 //! An operation knows nothing of HTTP and of dialects: it authorizes itself, calls AWS and returns
-//! its output. [`execute`] adds what is common to all: the deadline, and what an error says about a
-//! dry run or about a change whose response was lost.
+//! its output. [`execute`] adds the common rest: the deadline, and the words of an error after a
+//! dry run or after a change whose response was lost.
 
 pub mod buckets;
 pub mod change_state;
@@ -73,7 +73,7 @@ pub trait Operation: Send + Sync + 'static {
     }
 }
 
-/// The context of a request: who asks, how it is to be done, and what it can use.
+/// The context of a request: its caller, its options, and the clients of AWS.
 pub struct Context<'a> {
     /// The configuration.
     pub config: &'a Config,

@@ -308,7 +308,7 @@ struct VisiblePage<K> {
 }
 
 impl<K: PageSink<Item = Reservation>> VisiblePage<K> {
-    /// Adds what the page has room for. [`Fit::Full`]: not all.
+    /// Adds as many as the page has room for. [`Fit::Full`]: not all.
     ///
     /// # Errors
     /// One instance does not fit into an empty sink.

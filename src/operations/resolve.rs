@@ -90,14 +90,14 @@ async fn find_candidates(
     let authorizer = Authorizer { action: DESCRIBE_INSTANCES, ..*authorizer };
     let mut pages = Pages::new(InstancePages { ec2: cx.ec2, authorizer, query: &query });
     let mut candidates = Vec::new();
-    let mut of_first_name = 0;
-    while of_first_name <= MAX_CANDIDATES
+    let mut first_name_candidates = 0;
+    while first_name_candidates <= MAX_CANDIDATES
         && let Some(page) = pages.next().await?
     {
         for instance in page.value.into_iter().flat_map(|reservation| reservation.instances) {
             let Some(name) = instance.name().map(str::to_owned) else { continue };
             if names.iter().any(|asked| asked.as_str() == name) {
-                of_first_name += usize::from(names.first().is_some_and(|first| first.as_str() == name));
+                first_name_candidates += usize::from(names.first().is_some_and(|first| first.as_str() == name));
                 let state = instance.state.name.unwrap_or_default();
                 candidates.push(NameCandidate { name, instance_id: instance.instance_id, state });
             }

@@ -364,7 +364,7 @@ async fn region_that_has_no_host_is_looked_up_and_refused_if_ec2_does_not_list_i
     assert!(error.cause.is_some());
     assert_eq!(bench.replay.actions(), ["StartInstances", "DescribeRegions"]);
 
-    // EC2 lists it, or can't be asked: the region is not what is wrong.
+    // EC2 lists it, or can't be asked: the region is not at fault.
     for answer in [listed(&["eu-west-1", "us-east-1"]), refusal(403, "UnauthorizedOperation"), Recorded::Unreachable] {
         let bench = Bench::new([Recorded::Unreachable, answer]);
         let error = bench.run(start(&[A])).await.unwrap_err();

@@ -63,7 +63,7 @@ struct Progress {
 }
 
 impl Progress {
-    /// Takes over what a look shows.
+    /// Takes over the states of a look.
     ///
     /// EC2 may show the state before the change for a moment. It counts as a return only once
     /// another look agrees, or after the state between was seen.
@@ -92,11 +92,11 @@ pub(super) struct Goal {
 }
 
 impl Goal {
-    /// Of a start, and of a launch.
+    /// The goal of a start and of a launch.
     pub(super) const RUNNING: Self = Self { state: "running", before: "stopped", between: "pending", looks: 2 };
-    /// Of a stop. A shutdown may begin late.
+    /// The goal of a stop. A shutdown may begin late.
     pub(super) const STOPPED: Self = Self { state: "stopped", before: "running", between: "stopping", looks: u32::MAX };
-    /// Of a termination, which never returns.
+    /// The goal of a termination, which never returns.
     pub(super) const TERMINATED: Self =
         Self { state: "terminated", before: "", between: "shutting-down", looks: u32::MAX };
 }

@@ -1,4 +1,4 @@
-//! Policies decide on what is sent to AWS, however the caller writes it.
+//! Policies decide on the request that is sent to AWS, however the caller writes it.
 
 use crate::support::xml::{
     default_vpc, describe, done, instance, launched, no_vpc, security_groups, stopped, terminated,

@@ -7,7 +7,7 @@ use serde_json::json;
 const ORIGIN: &str = "https://app.example.com";
 const LIST: &str = "/ec2/list?region_name=us-east-1";
 
-/// The response headers by which a browser decides what a page may do.
+/// The response headers by which a browser decides on the rights of a page.
 fn cors_headers(answer: &Answer) -> Vec<(&str, &str)> {
     let cors = answer.headers.iter().filter(|(name, _)| name.starts_with("access-control-"));
     cors.map(|(name, value)| (name.as_str(), value.as_str())).collect()

@@ -1,4 +1,5 @@
-//! AWS's error codes: what each documented one means to a caller, and whose fault it is said to be.
+//! AWS's documented error codes: the status of each, and whether the caller, the account or the
+//! role is named as its cause.
 
 use crate::support::xml::{refusal, s3_refusal};
 use crate::support::{A, Answer, Function};

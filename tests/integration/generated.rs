@@ -17,7 +17,7 @@ const PAGES: [&str; 3] = ["docs/api.md", "docs/configuration.md", "docs/operatio
 
 const OPENAPI: &str = "docs/openapi.json";
 
-// ------------------------------------------------------------------ what the code has
+// ------------------------------------------------------------------ routes and parameters
 
 /// A dialect, with the path segments and parameters of its routes, each once.
 struct Dialect {
@@ -186,7 +186,7 @@ fn rewritten(page: &str, text: &str, sections: &mut BTreeMap<String, String>) ->
     rewritten
 }
 
-/// Compares a file with what it should be, or writes it if the environment has `UPDATE=1`.
+/// Compares a file with the expected text, or writes it if the environment has `UPDATE=1`.
 pub fn check(path: &str, expected: &str) {
     if std::env::var("UPDATE").is_ok_and(|value| value == "1") {
         return std::fs::write(root().join(path), expected).unwrap();

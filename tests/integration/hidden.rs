@@ -4,7 +4,7 @@
 use crate::support::xml::{Instance, describe_in_reservations, instance, regions, stopped};
 use crate::support::{Answer, Function, Response};
 
-/// Everybody may list, describe and stop what is blue.
+/// Everybody may list, describe and stop blue instances.
 const BLUE: &str = r#"
     permit(principal, action == Action::"DescribeInstances", resource is Region);
     permit(principal, action, resource is Instance)

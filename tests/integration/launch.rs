@@ -152,7 +152,7 @@ async fn launched_instance_has_the_form_of_boto3() {
     assert!(lines[1].contains(AWS_REQUEST_ID), "{lines:?}");
 }
 
-/// An instance of which EC2 says much, and the same in boto3's form.
+/// An instance with many members in EC2's XML, and the same in boto3's form.
 fn whole_instance() -> (Instance, Value) {
     let item = |content: &str| format!("<item>{content}</item>");
     let time = "2016-02-16T18:04:09.000Z";

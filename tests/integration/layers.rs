@@ -43,8 +43,8 @@ fn collect(folder: &Path, path: &mut Module, modules: &mut BTreeMap<Module, Stri
             continue;
         }
         // The build script's own modules, and the unit tests of a folder.
-        let of_the_build = path.first().is_some_and(|first| first == "pages") && name != "mod";
-        if entry.extension().is_none_or(|extension| extension != "rs") || of_the_build || name == "tests" {
+        let compiled = path.first().is_some_and(|first| first == "pages") && name != "mod";
+        if entry.extension().is_none_or(|extension| extension != "rs") || compiled || name == "tests" {
             continue;
         }
         let mut module = path.clone();

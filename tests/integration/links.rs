@@ -78,7 +78,7 @@ fn normalized(path: &Path) -> PathBuf {
     normalized
 }
 
-/// Says what is wrong with a link of a page.
+/// The problem of a link of a page; `None` if it leads somewhere.
 fn problem(page: &str, target: &str) -> Option<String> {
     let (path, anchor) = target.split_once('#').map_or((target, None), |(path, anchor)| (path, Some(anchor)));
     let path = if path.is_empty() { PathBuf::from(page) } else { normalized(&Path::new(page).parent()?.join(path)) };

@@ -61,8 +61,8 @@ pub fn check(config: &Config, event: &Value, answer: &Answer) {
     let RouteMatch::Found(_, route, _) = find(DIALECTS, config, &method, path) else { return };
 
     // `GET` includes `HEAD`, unless there is a route of its own.
-    let of_get = method == Method::HEAD && !route.methods.contains(&"HEAD");
-    let verb = if of_get { "get".to_owned() } else { method.as_str().to_ascii_lowercase() };
+    let answers_as_get = method == Method::HEAD && !route.methods.contains(&"HEAD");
+    let verb = if answers_as_get { "get".to_owned() } else { method.as_str().to_ascii_lowercase() };
     let operation = &WHOLE["paths"][route.path.replace("...}", "}")][&verb];
     let context = format!("{verb} {} answered {}", route.path, answer.status);
     let response = resolved(&WHOLE, &operation["responses"][answer.status.to_string()]);
@@ -164,8 +164,8 @@ fn every_example_is_valid_under_its_schema() {
         count += 1;
     };
     for (path, method, operation) in operations(&WHOLE) {
-        let of_path = WHOLE["paths"][path]["parameters"].as_array().into_iter().flatten();
-        for parameter in of_path.chain(operation["parameters"].as_array().into_iter().flatten()) {
+        let path_parameters = WHOLE["paths"][path]["parameters"].as_array().into_iter().flatten();
+        for parameter in path_parameters.chain(operation["parameters"].as_array().into_iter().flatten()) {
             if parameter["name"] == "next_token" {
                 continue; // none is good for anyone else
             }

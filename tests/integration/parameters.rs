@@ -138,7 +138,7 @@ async fn exceptions_from_the_refusal_of_unknown_parameters_hold() {
         let answer = function.put(&format!("/v1/{A}/{path}")).await;
         assert_eq!((answer.status, answer.headers["x-error-code"].as_str()), (400, "UnknownParameter"), "{name}");
     }
-    // Documents ignore what they are sent.
+    // Documents ignore all parameters.
     for path in ["/health?x=1&dry_run=maybe", "/openapi.json?%ff=%ff", "/?_=1"] {
         let answer = function.get(path).await;
         assert_eq!((answer.status, answer.headers.get("warning")), (200, None), "{path}");

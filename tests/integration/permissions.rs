@@ -1,4 +1,4 @@
-//! `GET /ec2/permissions`: what a caller may do to instances.
+//! `GET /ec2/permissions`: the changes that a caller may make to instances.
 
 use crate::support::xml::{describe, instance};
 use crate::support::{A, B, Function, PERMIT_ALL};

@@ -4,7 +4,7 @@ use crate::support::xml::{describe, instance, response};
 use crate::support::{A, Function};
 
 /// A token of S3, from a public report.
-const OF_S3: &str = "1oDMtg+plckMHvLSZvcmKg6Gn5QYOEbCY9z/2gPv9gOXdHJRMSuQ/tibeJlExsXSBJwhmPaiDpMOQOF+c/49MmA==";
+const S3_TOKEN: &str = "1oDMtg+plckMHvLSZvcmKg6Gn5QYOEbCY9z/2gPv9gOXdHJRMSuQ/tibeJlExsXSBJwhmPaiDpMOQOF+c/49MmA==";
 
 fn assert_url_safe(token: &str) {
     assert!(token.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b)), "{token}");
@@ -19,14 +19,14 @@ fn objects(token: &str) -> crate::support::Response {
 #[tokio::test]
 async fn token_of_objects_is_pasted_into_a_query_as_it_is() {
     let path = "/s3/demo-x?max_results=1";
-    let function = Function::canned([objects(OF_S3), objects("")]).await;
+    let function = Function::canned([objects(S3_TOKEN), objects("")]).await;
     let first = function.get(path).await;
     let token = &first.headers["x-next-token"];
     assert_url_safe(token);
     let second = function.get(&format!("{path}&next_token={token}")).await;
     assert_eq!((second.status, second.headers.get("x-next-token")), (200, None), "an empty token ends a list");
     let sent = function.wire.requests();
-    let encoded = OF_S3.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
+    let encoded = S3_TOKEN.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
     assert!(sent[1].path.contains(&format!("continuation-token={encoded}")), "{}", sent[1].path);
 }
 

@@ -50,8 +50,8 @@ class Client(FunctionTest):
         return getattr(self.models, model).from_dict(values)
 
     def test_every_operation_of_the_document_can_be_called(self):
-        members = [it for path in self.function.openapi()["paths"].values() for it in path.values()]
-        operations = [it for it in members if "operationId" in it]
+        members = [member for path in self.function.openapi()["paths"].values() for member in path.values()]
+        operations = [member for member in members if "operationId" in member]
         for operation in operations:
             name = operation["operationId"].replace("-", "_")
             self.assertTrue(importlib.import_module(f"ec2_client.api.{operation['tags'][0]}.{name}").sync_detailed)
@@ -73,7 +73,7 @@ class Client(FunctionTest):
             self.assertIsInstance(listed, self.models.ListedInstance)
             self.assertEqual((listed.id, listed.instance_state), (launched.instance_id, "running"))
         (reservation,) = self.call("ec2_reservations", region_name=REGION)
-        self.assertEqual([it.launch_time for it in reservation.instances], [launched.launch_time])
+        self.assertEqual([instance.launch_time for instance in reservation.instances], [launched.launch_time])
 
         shown = self.call("instance_describe", REGION, launched.instance_id)
         self.assertEqual((shown.state, shown.tags["team"]), ("running", "blue"))
@@ -122,9 +122,9 @@ class Client(FunctionTest):
         file = importlib.import_module("ec2_client.types").File
         body = self.parameters("S3CreateBucketParameters")
         self.assertEqual(self.call("s3_create_bucket", bucket, body=body, expected=201).name, bucket)
-        self.assertEqual([it.name for it in self.call("s3_list_buckets")], [bucket])
+        self.assertEqual([listed.name for listed in self.call("s3_list_buckets")], [bucket])
         self.call("s3_put_object", bucket, key, body=file(BytesIO(content)), expected=201)
-        self.assertEqual([(it.name, it.size) for it in self.call("s3_list_objects", bucket)], [(key, 256)])
+        self.assertEqual([(listed.name, listed.size) for listed in self.call("s3_list_objects", bucket)], [(key, 256)])
         self.assertEqual(self.call("s3_get_object", bucket, key).payload.read(), content)
         conflict = self.call("s3_delete_bucket", bucket, expected=409)
         self.assertEqual((type(conflict), conflict.error), (self.models.Error, "BucketNotEmpty"))

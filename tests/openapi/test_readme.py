@@ -75,7 +75,7 @@ class Examples(FunctionTest):
     def assert_ended(self, identifier):
         """EC2 itself says so."""
         (reservation,) = boto3.client("ec2").describe_instances(InstanceIds=[identifier])["Reservations"]
-        self.assertEqual([it["State"]["Name"] for it in reservation["Instances"]], ["terminated"])
+        self.assertEqual([instance["State"]["Name"] for instance in reservation["Instances"]], ["terminated"])
 
     def test_the_calls_with_curl_do_what_they_say(self):
         (script,) = snippets("sh")
@@ -87,7 +87,7 @@ class Examples(FunctionTest):
         self.assertEqual((row["instance-state"], row["key-name"]), ("running", "demo"))
         self.assertEqual(shown["state"], "running")
         self.assertRegex(shown["public_ip_address"], r"^[0-9.]+$")
-        changes = [(it["InstanceId"], it["CurrentState"]["Name"]) for it in (stopped, started)]
+        changes = [(change["InstanceId"], change["CurrentState"]["Name"]) for change in (stopped, started)]
         self.assertEqual(changes, [(row["id"], "stopped"), (row["id"], "running")])
         self.assertEqual(terminated["InstanceId"], row["id"])
         self.assert_ended(row["id"])
@@ -107,7 +107,7 @@ class Examples(FunctionTest):
         self.assertRegex(printed.getvalue(), r"^running [0-9.]+\n$")
         identifier = names["launched"]["InstanceId"]
         self.assertEqual(names["launched"]["State"]["Name"], "running")
-        self.assertEqual([it["id"] for it in names["listed"]], [identifier])
+        self.assertEqual([row["id"] for row in names["listed"]], [identifier])
         self.assertEqual(names["shown"]["state"], "running")
         states = [names[name]["CurrentState"]["Name"] for name in ("stopped", "started", "terminated")]
         self.assertEqual(states, ["stopped", "running", "terminated"])
@@ -142,7 +142,7 @@ class Examples(FunctionTest):
             self.assertEqual(job.workflow["permissions"], {"id-token": "write"})
             action, step = job.steps
             self.assertTrue(action["uses"].startswith("aws-actions/configure-aws-credentials@"))
-            listed = {it["id"] for it in json.loads(job.run(step, **SIGNER))}
+            listed = {row["id"] for row in json.loads(job.run(step, **SIGNER))}
             self.assertEqual(listed, {it.id for it in boto3.resource("ec2").instances.all()})
             with self.assertRaisesRegex(AssertionError, "(?s)status 22:.*Forbidden.*error: 403"):
                 job.run(step, **{**SIGNER, "AWS_SECRET_ACCESS_KEY": "wrong"})

@@ -10,7 +10,7 @@ HERE = Path(__file__).resolve().parent
 
 
 class Schemathesis(FunctionTest):
-    def run_it(self, *options, with_key):
+    def compare(self, *options, with_key):
         environment = self.function.environment(
             GROUP=self.function.group,
             FUNCTION_LOG=self.function.log,
@@ -30,7 +30,7 @@ class Schemathesis(FunctionTest):
         print(printed.partition("= SUMMARY =")[2])
 
     def test_with_the_key_every_answer_is_as_the_document_says(self):
-        self.run_it("-H", f"x-api-key: {KEY}", with_key=True)
+        self.compare("-H", f"x-api-key: {KEY}", with_key=True)
 
     def test_without_a_key_nothing_answers_but_what_is_open(self):
-        self.run_it("--phases", "examples,coverage", with_key=False)
+        self.compare("--phases", "examples,coverage", with_key=False)

@@ -190,7 +190,7 @@ impl Function {
         launched.json()["InstanceId"].as_str().unwrap().to_owned()
     }
 
-    /// Creates what a launch needs in moto: the key pair `demo` and a security group. Returns the
+    /// Prepares moto for launches: creates the key pair `demo` and a security group. Returns the
     /// group's ID.
     pub async fn prepare(&self, region: &str) -> String {
         let config = aws_sdk_ec2::Config::builder()

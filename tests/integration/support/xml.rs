@@ -82,7 +82,7 @@ pub fn instance(id: &str) -> Instance {
     instance_without_id().with("instanceId", id)
 }
 
-/// An instance of which EC2 says nothing, not even its ID.
+/// An instance without any member, not even its ID.
 pub fn instance_without_id() -> Instance {
     Instance::default()
 }
@@ -172,7 +172,7 @@ pub fn launched(instances: impl IntoIterator<Item = Instance>) -> Response {
 #[derive(Clone)]
 pub struct StateChange(String);
 
-/// A change of which EC2 says no states.
+/// A change without states.
 pub fn change(id: &str) -> StateChange {
     StateChange(element("instanceId", id))
 }
