@@ -55,6 +55,20 @@ impl Authorizer<'_> {
         self.action.effect == Effect::ProtectedWrite
     }
 
+    /// Refuses the action if no policy could permit it to the caller, whatever its resource. So a
+    /// caller without any right makes no call to AWS. `target` names the resource in the message.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`].
+    pub fn possible(&self, target: &str, decision: &mut Decision) -> Result<(), Error> {
+        match self.policies {
+            Some(policies) if !policies.could_permit(self.caller, self.action.name) => {
+                Err(self.forbidden(target, Vec::new(), decision))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Checks the limits on a launch.
     ///
     /// # Errors
@@ -149,15 +163,20 @@ impl Authorizer<'_> {
         };
         let response = policies.decide(&self.request(resource, detail));
         if !response.permitted {
-            // The policies that permit other instances of the same request no longer matter.
-            decision.permitted = Some(false);
-            decision.determining_policies = response.determining_policies.into_iter().collect();
-            let message = format!("The policy of this deployment does not permit {} of {target}", self.action);
-            return Err(Error { cause: response.problem, ..Error::new(Kind::Forbidden, "Forbidden", message) });
+            let forbidden = self.forbidden(target, response.determining_policies, decision);
+            return Err(Error { cause: response.problem, ..forbidden });
         }
         decision.permitted = Some(true);
         decision.determining_policies.extend(response.determining_policies);
         Ok(())
+    }
+
+    fn forbidden(&self, target: &str, determining_policies: Vec<String>, decision: &mut Decision) -> Error {
+        // The policies that permit other instances of the same request no longer matter.
+        decision.permitted = Some(false);
+        decision.determining_policies = determining_policies.into_iter().collect();
+        let message = format!("The policy of this deployment does not permit {} of {target}", self.action);
+        Error::new(Kind::Forbidden, "Forbidden", message)
     }
 
     fn request<'a>(&'a self, resource: Resource<'a>, detail: Detail<'a>) -> AuthzRequest<'a> {

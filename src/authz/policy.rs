@@ -5,8 +5,8 @@ use super::check;
 use crate::auth::Caller;
 use crate::model::{Attribute, Instance, Launch, Placement, Region};
 use cedar_policy::{
-    Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, PolicySet, Request,
-    RestrictedExpression, Schema,
+    ActionConstraint, Authorizer, Context, Decision, Effect, Entities, Entity, EntityId, EntityTypeName, EntityUid,
+    PolicySet, PrincipalConstraint, Request, RestrictedExpression, Schema,
 };
 use std::collections::{HashMap, HashSet};
 use std::error::Error;
@@ -115,6 +115,31 @@ impl Policies {
         let policies = check::policy_set(text, schema()?)?;
         let types = Types::new().map_err(|error| error.to_string())?;
         Ok(Self { policies, authorizer: Authorizer::new(), types, uses_context: text.contains("context") })
+    }
+
+    /// Whether some policy could permit the caller this action, on whatever resource: one that
+    /// permits something, and whose scope has the caller and the action.
+    pub fn could_permit(&self, caller: &Caller, action: &str) -> bool {
+        let principal = uid(&self.types.caller, &caller.name);
+        let action = uid(&self.types.action, action);
+        let is_in = |group: &EntityUid| {
+            *group == principal || caller.groups.iter().any(|name| uid(&self.types.group, name) == *group)
+        };
+        self.policies.policies().filter(|policy| policy.effect() == Effect::Permit).any(|policy| {
+            let has_caller = match policy.principal_constraint() {
+                PrincipalConstraint::Any => true,
+                PrincipalConstraint::Eq(only) => only == principal,
+                PrincipalConstraint::Is(entity_type) => entity_type == self.types.caller,
+                PrincipalConstraint::In(group) => is_in(&group),
+                PrincipalConstraint::IsIn(entity_type, group) => entity_type == self.types.caller && is_in(&group),
+            };
+            has_caller
+                && match policy.action_constraint() {
+                    ActionConstraint::Any => true,
+                    ActionConstraint::Eq(only) => only == action,
+                    ActionConstraint::In(actions) => actions.contains(&action),
+                }
+        })
     }
 
     /// Decides on a request.
@@ -387,6 +412,38 @@ mod tests {
         let declared = &schema[""]["entityTypes"]["Launch"]["shape"]["attributes"];
         let declared: BTreeSet<_> = declared.as_object().unwrap().keys().cloned().collect();
         assert_eq!(built, declared);
+    }
+
+    #[test]
+    fn scope_of_a_policy_tells_whether_it_could_permit_an_action() {
+        let name = r#""alice \"the\" ops\\🦀""#;
+        for (effect, principal, action, could) in [
+            ("permit", "principal".to_owned(), "action", true),
+            ("permit", format!("principal == Caller::{name}"), "action", true),
+            ("permit", format!("principal in Caller::{name}"), "action", true),
+            ("permit", r#"principal in Group::"blue""#.to_owned(), "action", true),
+            ("permit", r#"principal is Caller in Group::"blue""#.to_owned(), "action", true),
+            ("permit", "principal is Caller".to_owned(), r#"action == Action::"StopInstances""#, true),
+            (
+                "permit",
+                "principal".to_owned(),
+                r#"action in [Action::"StartInstances", Action::"StopInstances"]"#,
+                true,
+            ),
+            ("permit", r#"principal == Caller::"bob""#.to_owned(), "action", false),
+            ("permit", r#"principal in Group::"red""#.to_owned(), "action", false),
+            ("permit", r#"principal is Caller in Group::"red""#.to_owned(), "action", false),
+            ("permit", "principal".to_owned(), r#"action == Action::"StartInstances""#, false),
+            ("permit", "principal".to_owned(), r#"action in [Action::"StartInstances"]"#, false),
+            ("forbid", "principal".to_owned(), "action", false),
+        ] {
+            let policy = format!("@id(\"one\") {effect} ({principal}, {action}, resource);");
+            let policies = Policies::parse(&policy).unwrap();
+            assert_eq!(policies.could_permit(&caller(), "StopInstances"), could, "{policy}");
+            // The policy has no condition: its decision is the same.
+            let permitted = ask(&policy, "StopInstances", Resource::Instance(&instance())).permitted;
+            assert_eq!(permitted, could, "{policy}");
+        }
     }
 
     #[test]

@@ -77,6 +77,14 @@ impl InstanceRef {
     pub fn parse(text: &str) -> Option<Self> {
         InstanceId::parse(text).map(Self::Id).or_else(|| InstanceName::parse(text).map(Self::Name))
     }
+
+    /// The ID or the name, as the caller gave it.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Id(id) => id.as_str(),
+            Self::Name(name) => name.as_str(),
+        }
+    }
 }
 
 impl FromText for InstanceRef {

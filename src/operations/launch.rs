@@ -55,6 +55,7 @@ impl Operation for RunInstances {
     async fn run(&self, cx: &Context<'_>) -> Result<Outcome<Self::Output>, Error> {
         let authorizer = cx.authorizer(Self::ACTION, &self.region);
         cx.decide(|decision| authorizer.launch_limits(&self.launch, decision))?;
+        cx.decide(|decision| authorizer.possible("a launch like this", decision))?;
         let launch = match cx.policies {
             Some(_) => with_group_ids(cx, &self.region, &self.launch).await?,
             None => self.launch.clone(),

@@ -15,12 +15,16 @@ use crate::model::{Filter, Instance, InstanceId, InstanceName, InstanceQuery, In
 /// name.
 ///
 /// # Errors
-/// No instance has a name, or several have it: [`Kind::NotFound`], [`Kind::Conflict`].
+/// No policy could permit the action: [`Kind::Forbidden`]. No instance has a name, or several have
+/// it: [`Kind::NotFound`], [`Kind::Conflict`].
 pub(super) async fn resolve_instances(
     cx: &Context<'_>,
     authorizer: &Authorizer<'_>,
     instances: &[InstanceRef],
 ) -> Result<Vec<InstanceId>, Error> {
+    if let Some(first) = instances.first() {
+        cx.decide(|decision| authorizer.possible(first.as_str(), decision))?;
+    }
     let name = |instance: &InstanceRef| match instance {
         InstanceRef::Name(name) => Some(name.clone()),
         InstanceRef::Id(_) => None,

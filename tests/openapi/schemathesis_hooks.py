@@ -102,7 +102,7 @@ def before_call(context, case, kwargs):
 
 
 def send_in_another_form(case, kwargs):
-    """Sends some JSON bodies with gzip, as multipart/form-data or with brackets, as some clients do.
+    """Sends some JSON bodies with gzip, as multipart/form-data or with brackets, as clients do.
 
     The document lists JSON only: a generated client could mix the types up.
     """
