@@ -1,4 +1,7 @@
 //! `multipart/form-data` (RFC 7578), as browsers, curl and HTTP clients write it: text parts only.
+//!
+//! The crate `multer` reads streams of files in any character encoding, with `futures`,
+//! `encoding_rs` and a lock that spins. Here the whole body is in memory, and all text is UTF-8.
 
 use crate::error::Error;
 
