@@ -153,12 +153,18 @@ async fn find_launched(
             && non_empty(&instance.key_name).is_none_or(|name| Some(name) == launch.key_name.as_deref())
             && !["shutting-down", "terminated"].contains(&state)
     };
+    // RunInstances is idempotent for each zone: under the same token, another zone is another
+    // launch.
+    let in_zone = |instance: &Instance| {
+        let found = non_empty(&instance.availability_zone);
+        launch.placement.zone.as_ref().is_none_or(|zone| found.is_none_or(|found| found == zone.as_str()))
+    };
     let mut previous_count = 0;
     for pause in PAUSES_MS.map(Duration::from_millis) {
         tokio::time::sleep(pause).await;
         let Ok(page) = cx.ec2.describe_instances(region, &query).await else { continue };
         let found = page.value.reservations.into_iter().flat_map(|reservation| reservation.instances);
-        let found: Vec<_> = found.collect();
+        let found: Vec<_> = found.filter(in_zone).collect();
         let count = u32::try_from(found.len()).unwrap_or(u32::MAX);
         if !found.iter().all(same_launch) {
             return Ok(None);

@@ -1,7 +1,7 @@
 //! Ambiguous outcomes: whether a change whose response is lost may have taken effect.
 
 use crate::faults::region;
-use crate::support::xml::{describe, instance, launched, refusal, response, s3_refusal};
+use crate::support::xml::{describe, element, instance, launched, refusal, response, s3_refusal};
 use crate::support::{A, B, Function, PERMIT_ALL, REQUEST_ID, Response};
 use serde_json::json;
 
@@ -83,6 +83,22 @@ async fn earlier_launch_with_the_same_token_is_not_reported_as_this_one() {
         assert_eq!(answer.status, 502, "{answer:?}");
         assert!(answer.body.contains("may have happened or not"), "{answer:?}");
     }
+}
+
+#[tokio::test]
+async fn lost_launch_in_a_zone_is_not_found_in_another_zone() {
+    let zone = |name: &str| element("availabilityZone", name);
+    let (b, c) = (instance(A).with("placement", zone("us-east-1b")), instance(B).with("placement", zone("us-east-1c")));
+    // RunInstances is idempotent for each zone: both may have the same token.
+    let path = "/v1/launch?ami=ami-abba916a&instance_type=t3.micro&placement=us-east-1c";
+    let function = Function::canned([launched([]), describe([b.clone()]), describe([b.clone(), c])]).await;
+    let answer = function.call("PUT", path).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(answer.body.contains(B) && !answer.body.contains(A), "{answer:?}");
+    let mut responses = vec![launched([])];
+    responses.resize(5, describe([b]));
+    let answer = Function::canned(responses).await.call("PUT", path).await;
+    assert!(answer.status >= 400 && answer.body.contains(UNKNOWN), "{answer:?}");
 }
 
 #[tokio::test]

@@ -45,7 +45,8 @@ fn item(content: impl Display) -> String {
     format!("<item>{content}</item>")
 }
 
-fn element(name: &str, content: impl Display) -> String {
+/// An element with this content, which may be XML.
+pub fn element(name: &str, content: impl Display) -> String {
     format!("<{name}>{content}</{name}>")
 }
 
