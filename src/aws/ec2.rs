@@ -2,6 +2,7 @@
 
 use super::ambiguity::AmbiguousOutcome;
 use super::call_stats::CallInterceptor;
+use super::connections::sent_once;
 use super::errors::redact;
 use super::instance_details::details;
 use super::sdk::{AwsOutput, Clients, malformed_response, to_error, to_offset_date_time};
@@ -277,7 +278,8 @@ impl Ec2 {
         let outcome = AmbiguousOutcome::default();
         let call = self.client(region).reboot_instances().set_instance_ids(texts(ids)).set_dry_run(set(dry_run));
         let once = aws_sdk_ec2::config::Builder::new().retry_config(RetryConfig::disabled());
-        let sent = call.customize().interceptor(outcome.clone()).config_override(once).send().await;
+        let call = call.customize().interceptor(outcome.clone()).config_override(once);
+        let sent = sent_once(call.send()).await;
         let output = sent.map_err(|error| outcome.mark(to_error("ec2:RebootInstances", &error)))?;
         Ok(AwsOutput { request_id: output.request_id().map(str::to_owned), value: () })
     }

@@ -2,6 +2,7 @@
 
 pub mod ambiguity;
 pub mod call_stats;
+mod connections;
 pub mod ec2;
 pub mod errors;
 mod header_relay;

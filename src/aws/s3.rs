@@ -2,6 +2,7 @@
 
 use super::ambiguity::AmbiguousOutcome;
 use super::call_stats::{CallInterceptor, start_timer};
+use super::connections::sent_once;
 use super::header_relay::HeaderRelay;
 use super::s3_errors::to_s3_error;
 use super::sdk::{AwsOutput, Clients, to_offset_date_time};
@@ -109,7 +110,8 @@ impl S3 {
             );
         }
         let outcome = AmbiguousOutcome::default();
-        let sent = call.customize().interceptor(outcome.clone()).config_override(once()).send().await;
+        let call = call.customize().interceptor(outcome.clone()).config_override(once());
+        let sent = sent_once(call.send()).await;
         let output = sent.map_err(|error| outcome.mark(to_s3_error("s3:CreateBucket", region, &error)))?;
         Ok(AwsOutput { request_id: output.request_id().map(str::to_owned), value: () })
     }
@@ -121,7 +123,8 @@ impl S3 {
     pub async fn delete_bucket(&self, region: &Region, bucket: &Bucket) -> Result<()> {
         let call = self.client(region).delete_bucket().bucket(bucket.as_str());
         let outcome = AmbiguousOutcome::default();
-        let sent = call.customize().interceptor(outcome.clone()).config_override(once()).send().await;
+        let call = call.customize().interceptor(outcome.clone()).config_override(once());
+        let sent = sent_once(call.send()).await;
         let output = sent.map_err(|error| outcome.mark(to_s3_error("s3:DeleteBucket", region, &error)))?;
         Ok(AwsOutput { request_id: output.request_id().map(str::to_owned), value: () })
     }

@@ -6,6 +6,7 @@
 //! (<https://www.amazontrust.com/repository/>). So Amazon's roots come first, and the function
 //! still works if AWS presents a certificate of another authority.
 
+use super::connections;
 use crate::config::TrustStore;
 use crate::error::error_chain;
 use aws_sdk_ec2::config::{HttpClient, RuntimeComponents, SharedHttpClient};
@@ -20,6 +21,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
 
 /// Amazon's root certificates.
 const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-roots.pem");
@@ -42,14 +44,19 @@ fn client_with_roots(roots: Roots) -> SharedHttpClient {
     // Building a context fails for other TLS implementations only; the default has the system's
     // roots.
     let context = TlsContext::builder().with_trust_store(roots).build().unwrap_or_default();
-    Builder::new().build_with_connector_fn(move |settings, components| {
-        let mut connector = ConnectorBuilder::default()
-            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-            .tls_context(context.clone())
-            .proxy_config(ProxyConfig::from_env());
-        connector.set_connector_settings(settings.cloned());
-        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
-        connector.build()
+    connections::client(SystemTime::now, move |max_idle| {
+        let context = context.clone();
+        Builder::new().build_with_connector_fn(move |settings, components| {
+            let mut connector = ConnectorBuilder::default()
+                .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+                .tls_context(context.clone())
+                .proxy_config(ProxyConfig::from_env())
+                .pool_max_idle_per_host(max_idle)
+                .pool_idle_timeout(connections::MAX_IDLE);
+            connector.set_connector_settings(settings.cloned());
+            connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+            connector.build()
+        })
     })
 }
 

@@ -1,7 +1,7 @@
 //! Ambiguous outcomes: whether a change whose response is lost may have taken effect.
 
 use crate::faults::region;
-use crate::support::xml::{describe, element, instance, launched, refusal, response, s3_refusal};
+use crate::support::xml::{describe, element, instance, launched, rebooted, refusal, response, s3_refusal};
 use crate::support::{A, B, Function, PERMIT_ALL, REQUEST_ID, Response};
 use serde_json::json;
 
@@ -129,4 +129,25 @@ async fn refused_connection_is_not_reported_as_ambiguous() {
     let function = Function::without_aws(&[("AWS_ENDPOINT_URL", "http://127.0.0.1:1")]).await;
     let path = format!("/ec2/stop?region_name={}&instance_id={A}", region());
     function.post(&path).await.refuses(504, "EndpointUnreachable", "AWS could not be reached for ec2:StopInstances");
+}
+
+#[tokio::test]
+async fn reboot_and_changes_of_buckets_use_connections_of_their_own() {
+    let reboot = format!("/ec2/reboot?region_name=eu-west-1&instance_id={A}");
+    for (method, path, response) in [
+        ("POST", reboot.as_str(), rebooted()),
+        ("PUT", "/s3/demo-x?region_name=eu-west-1", response(200, "")),
+        ("DELETE", "/s3/demo-x?region_name=eu-west-1", response(204, "")),
+    ] {
+        let function = Function::canned([describe([]), response.clone(), response, describe([])]).await;
+        for (method, path) in [("GET", "/ec2/list?region_name=eu-west-1"), (method, path), (method, path)] {
+            let answer = function.call(method, path).await;
+            assert!(answer.status < 300, "{path}: {answer:?}");
+        }
+        function.call("GET", "/ec2/list?region_name=eu-west-1").await;
+        let connections: Vec<_> = function.wire.requests().iter().map(|request| request.connection).collect();
+        let [first, once, again, last] = connections[..] else { panic!("{path}: {connections:?}") };
+        assert_eq!(first, last, "{path}");
+        assert!(once != first && again != first && once != again, "{path}: {connections:?}");
+    }
 }
