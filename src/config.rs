@@ -75,7 +75,7 @@ variables! {
     LAUNCH_HTTP_TOKENS = "LAUNCH_HTTP_TOKENS", "required",
         "Whether every launch requires IMDSv2: `required`, or `optional` for images that know IMDSv1 only, which exposes the instance's credentials to server-side request forgery.";
     BUCKET_PREFIX = "BUCKET_PREFIX", "",
-        "The prefix of the names of all buckets of `/s3`. Unset: `/s3` is off.";
+        "The prefix of the names of all buckets of `/s3`, with a hyphen at its end. Unset: `/s3` is off.";
     BASE_PATH = "BASE_PATH", "",
         "The base path of a custom domain's mapping to an HTTP API, such as `/api`: it is removed from paths. A REST API needs none.";
     CORS_ORIGINS = "CORS_ORIGINS", "",
@@ -316,7 +316,7 @@ impl Config {
             bucket_prefix: match set(BUCKET_PREFIX.name) {
                 Some(prefix) if !is_bucket_prefix(&prefix) => {
                     return Err(problem(BUCKET_PREFIX)(
-                        "is not how a bucket's name can begin, or leaves no room for the rest",
+                        "is not how a bucket's name can begin, leaves no room for the rest, or does not end in a hyphen",
                     ));
                 }
                 prefix => prefix,
@@ -368,10 +368,14 @@ fn list_items(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
 
-/// Whether S3 allows names that begin like this, with at least three of the 63 characters left.
+/// Whether S3 allows names that begin like this, with at least three of the 63 characters left. The
+/// hyphen at the end keeps `demo` from matching `democracy`.
 fn is_bucket_prefix(text: &str) -> bool {
     let valid = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.';
-    text.len() <= 60 && text.bytes().all(valid) && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+    text.len() <= 60
+        && text.bytes().all(valid)
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.ends_with('-')
 }
 
 /// Whether this is the base path of a custom domain: `/` and segments.

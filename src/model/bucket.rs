@@ -3,6 +3,12 @@
 use std::fmt;
 use time::OffsetDateTime;
 
+/// Suffixes of access points, Outposts and the like, whose requests the SDK sends to other hosts.
+const RESERVED_SUFFIXES: [&str; 7] = ["--x-s3", "--xa-s3", "-s3alias", "--ol-s3", "--op-s3", "--table-s3", ".mrap"];
+
+/// Prefixes that S3 reserves.
+const RESERVED_PREFIXES: [&str; 3] = ["xn--", "sthree-", "amzn-s3-demo-"];
+
 /// A bucket that the deployment allows: its name has the deployment's prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bucket(String);
@@ -30,9 +36,11 @@ impl Bucket {
                         the latter"
                 .to_owned());
         }
-        // Suffixes of access points and the like, which the SDK sends to other hosts.
-        if ["--x-s3", "-s3alias", "--ol-s3", "--table-s3", ".mrap"].iter().any(|suffix| text.ends_with(suffix)) {
+        if RESERVED_SUFFIXES.iter().any(|suffix| text.ends_with(suffix)) {
             return Err("must not have an ending that S3 keeps to itself".to_owned());
+        }
+        if RESERVED_PREFIXES.iter().any(|prefix| text.starts_with(prefix)) {
+            return Err("must not have a beginning that S3 keeps to itself".to_owned());
         }
         match text.starts_with(prefix) {
             true => Ok(Self(text.to_owned())),
@@ -193,9 +201,21 @@ mod tests {
     #[test]
     fn err_buckets_of_others_and_names_that_s3_refuses() {
         assert_eq!(Bucket::parse("other-1", "demo-").unwrap_err(), "must begin with demo-");
-        for name in ["demo-a--use1-az4--x-s3", "demo-a-s3alias", "demo-a.mrap"] {
+        for name in [
+            "demo-a--use1-az4--x-s3",
+            "demo-a--use1-az4--xa-s3",
+            "demo-a-s3alias",
+            "demo-a--ol-s3",
+            "demo-a--op-s3",
+            "demo-a--table-s3",
+            "demo-a.mrap",
+        ] {
             let problem = "must not have an ending that S3 keeps to itself";
             assert_eq!(Bucket::parse(name, "demo-").unwrap_err(), problem, "{name}");
+        }
+        for name in ["xn--a", "sthree-a", "sthree-configurator-a", "amzn-s3-demo-a"] {
+            let problem = "must not have a beginning that S3 keeps to itself";
+            assert_eq!(Bucket::parse(name, "").unwrap_err(), problem, "{name}");
         }
         let long = format!("demo-{}", "x".repeat(59));
         for name in ["", "de", "demo-", "Demo-1", "demo-a..b", "demo_1", "demo-1/", "demo-é", "demo-1.", &long] {
