@@ -78,6 +78,8 @@ variables! {
         "The prefix of the names of all buckets of `/s3`, with a hyphen at its end. Unset: `/s3` is off.";
     BASE_PATH = "BASE_PATH", "",
         "The base path of a custom domain's mapping to an HTTP API, such as `/api`: it is removed from paths. A REST API needs none.";
+    PAGES = "PAGES", "true",
+        "Whether the function serves the console, the API reference and the OpenAPI document: `true` or `false`.";
     CORS_ORIGINS = "CORS_ORIGINS", "",
         "Comma-separated origins whose pages may read responses, such as `https://app.example.com`. Unset: none (no CORS).";
 }
@@ -107,6 +109,8 @@ pub struct Config {
     pub bucket_prefix: Option<String>,
     /// The base path of a custom domain: `/` and segments, without a slash at the end.
     pub base_path: Option<String>,
+    /// Whether the function serves its pages and documents.
+    pub pages: bool,
     /// The origins whose pages may read responses.
     pub cors_origins: Vec<Origin>,
     /// Endpoint overrides.
@@ -327,6 +331,7 @@ impl Config {
                 }
                 path => path,
             },
+            pages: (text(PAGES).parse()).map_err(|_| problem(PAGES)("is neither true nor false"))?,
             cors_origins: match set(CORS_ORIGINS.name) {
                 Some(list) => {
                     (list.split(',').map(|item| Origin::parse(item.trim())).collect::<Option<_>>()).ok_or_else(

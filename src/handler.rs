@@ -137,7 +137,7 @@ async fn dispatch(
     }
     let (config, api, now) = (&app.config, &app.api, (app.clock)());
     let (decode, caller) = match route.handler {
-        Handler::Public(respond) => {
+        Handler::Public(respond) | Handler::Page(respond) => {
             return respond(&Input { config, api, route, now, path, params, headers, body });
         }
         Handler::Authenticated { decode, .. } => {

@@ -49,7 +49,7 @@ pub const DIALECT: Dialect = Dialect {
                 .with(FILE_HEADERS),
                 NOT_MODIFIED,
             ],
-            handler: Handler::Public(|input| Ok(openapi::file(input.api, input.config).reply(input.headers))),
+            handler: Handler::Page(|input| Ok(openapi::file(input.api, input.config).reply(input.headers))),
         },
         Route {
             methods: &["GET"],
@@ -59,7 +59,7 @@ pub const DIALECT: Dialect = Dialect {
             parameters: &[],
             body: BodyUse::Content,
             responses: &[text("The page.", "text/html"), NOT_MODIFIED],
-            handler: Handler::Public(|input| Ok(pages::CONSOLE.reply(input.headers))),
+            handler: Handler::Page(|input| Ok(pages::CONSOLE.reply(input.headers))),
         },
         Route {
             methods: &["GET"],
@@ -69,7 +69,7 @@ pub const DIALECT: Dialect = Dialect {
             parameters: &[],
             body: BodyUse::Content,
             responses: &[text("The page.", "text/html"), NOT_MODIFIED],
-            handler: Handler::Public(|input| Ok(pages::DOCS.reply(input.headers))),
+            handler: Handler::Page(|input| Ok(pages::DOCS.reply(input.headers))),
         },
         Route {
             methods: &["GET"],
@@ -79,7 +79,7 @@ pub const DIALECT: Dialect = Dialect {
             parameters: &[],
             body: BodyUse::Content,
             responses: &[text("A style sheet.", "text/css"), text("A script.", "text/javascript"), NOT_MODIFIED],
-            handler: Handler::Public(docs_file),
+            handler: Handler::Page(docs_file),
         },
     ],
     unknown_parameters: UnknownUse::Ignore,

@@ -26,6 +26,7 @@ fn an_empty_environment_gives_the_documented_defaults() {
     assert!(!config.launch.ebs_optimized);
     assert_eq!(config.http_tokens, HttpTokens::Required);
     assert_eq!(config.bucket_prefix, None);
+    assert!(config.pages);
     assert_eq!(config.endpoints.ec2, None);
     assert_eq!(config.endpoints.s3, None);
 }
@@ -108,6 +109,7 @@ fn an_invalid_value_is_refused_and_names_its_variable() {
         ("BASE_PATH", "/a//b"),
         ("BASE_PATH", "/a,/b"),
         ("BASE_PATH", "/.."),
+        ("PAGES", "no"),
         ("CORS_ORIGINS", "*"),
         ("CORS_ORIGINS", "null"),
         ("CORS_ORIGINS", "https://a.example,"),

@@ -93,6 +93,8 @@ pub struct Route {
 pub enum Handler {
     /// Answers anyone. It has no way to AWS.
     Public(fn(&Input<'_>) -> Result<Reply, Error>),
+    /// The same, for pages and documents, which a deployment can leave out.
+    Page(fn(&Input<'_>) -> Result<Reply, Error>),
     /// Answers authenticated callers.
     Authenticated {
         /// The AWS operations that it may lead to.
@@ -105,13 +107,18 @@ pub enum Handler {
 impl Route {
     /// Whether it answers callers without authentication.
     pub fn is_public(&self) -> bool {
-        matches!(self.handler, Handler::Public(_))
+        matches!(self.handler, Handler::Public(_) | Handler::Page(_))
+    }
+
+    /// Whether the deployment has it.
+    pub fn is_enabled(&self, config: &Config) -> bool {
+        config.pages || !matches!(self.handler, Handler::Page(_))
     }
 
     /// The AWS operations that it may lead to.
     pub fn actions(&self) -> &'static [Action] {
         match self.handler {
-            Handler::Public(_) => &[],
+            Handler::Public(_) | Handler::Page(_) => &[],
             Handler::Authenticated { actions, .. } => actions,
         }
     }
@@ -303,7 +310,8 @@ pub fn find(dialects: &'static [&'static Dialect], config: &Config, method: &Met
         return RouteMatch::NotFound(None);
     };
     let capture = |route: &'static Route| capture(route.path, path).map(|segments| (route, segments));
-    let mut routes: Vec<_> = dialect.routes.iter().filter_map(capture).collect();
+    let enabled = dialect.routes.iter().filter(|route| route.is_enabled(config));
+    let mut routes: Vec<_> = enabled.filter_map(capture).collect();
     // A key may consist of slashes, which are not doubled ones of the bucket's path then.
     if routes.iter().any(|(route, _)| route.path.ends_with("...}")) {
         routes.retain(|(route, _)| route.path.ends_with("...}"));

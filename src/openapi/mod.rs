@@ -130,7 +130,7 @@ fn document(api: &Api, config: &Config) -> Value {
     let mut tags = Vec::new();
     for dialect in api.dialects.iter().filter(|dialect| (dialect.enabled)(config)) {
         tags.push(json!({"name": dialect.name, "description": dialect.summary}));
-        for route in dialect.routes {
+        for route in dialect.routes.iter().filter(|route| route.is_enabled(config)) {
             let path = paths.entry(route.path.replace("...}", "}")).or_insert_with(|| json!({}));
             let segments: Vec<_> = segments(dialect, route).into_iter().map(segment).collect();
             if !segments.is_empty() {

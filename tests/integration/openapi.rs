@@ -204,6 +204,13 @@ fn document_depends_on_authentication_and_s3_and_shows_no_configuration() {
 
     let without = document(&[]);
     assert!(without["paths"].as_object().unwrap().keys().all(|path| !path.starts_with("/s3")));
+    let without_pages = document(&[("PAGES", "false")]);
+    let paths: Vec<_> = without_pages["paths"].as_object().unwrap().keys().collect();
+    assert!(
+        paths.iter().all(|path| *path == "/health"
+            || DIALECTS.iter().any(|dialect| { !dialect.prefix.is_empty() && path.starts_with(dialect.prefix) })),
+        "{paths:?}"
+    );
     let digest = "0123456789abcdef".repeat(4);
     let text = ec2_control_api::openapi::text(
         &api(),

@@ -137,6 +137,18 @@ async fn content_security_policy_allows_the_scripts_of_the_page_only() {
 }
 
 #[tokio::test]
+async fn without_pages_their_paths_do_not_exist() {
+    let function = Function::without_aws(&[("PAGES", "false")]).await;
+    let documents = documents().into_iter().map(|(path, ..)| path).chain(["/openapi.json".to_owned()]);
+    for path in documents {
+        for method in ["GET", "HEAD", "OPTIONS", "POST"] {
+            assert_eq!(get(&function, method, &path, &[]).await.status, 404, "{method} {path}");
+        }
+    }
+    assert_eq!(get(&function, "GET", "/health", &[]).await.status, 200);
+}
+
+#[tokio::test]
 async fn pages_are_served_behind_a_stage() {
     let function = Function::without_aws(&[]).await;
     for path in ["/prod", "/prod/", "/prod/docs", "/prod/docs/"] {
