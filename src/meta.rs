@@ -49,7 +49,7 @@ pub const DIALECT: Dialect = Dialect {
                 .with(FILE_HEADERS),
                 NOT_MODIFIED,
             ],
-            handler: Handler::Page(|input| Ok(openapi::file(input.api, input.config).reply(input.headers))),
+            handler: Handler::Page(|input| openapi::file(input.api, input.config).reply(input.headers)),
         },
         Route {
             methods: &["GET"],
@@ -59,7 +59,7 @@ pub const DIALECT: Dialect = Dialect {
             parameters: &[],
             body: BodyUse::Content,
             responses: &[text("The page.", "text/html"), NOT_MODIFIED],
-            handler: Handler::Page(|input| Ok(pages::CONSOLE.reply(input.headers))),
+            handler: Handler::Page(|input| pages::CONSOLE.reply(input.headers)),
         },
         Route {
             methods: &["GET"],
@@ -69,7 +69,7 @@ pub const DIALECT: Dialect = Dialect {
             parameters: &[],
             body: BodyUse::Content,
             responses: &[text("The page.", "text/html"), NOT_MODIFIED],
-            handler: Handler::Page(|input| Ok(pages::DOCS.reply(input.headers))),
+            handler: Handler::Page(|input| pages::DOCS.reply(input.headers)),
         },
         Route {
             methods: &["GET"],
@@ -122,7 +122,7 @@ impl FromText for FileName {
 fn docs_file(input: &Input<'_>) -> Result<Reply, Error> {
     let file = pages::asset(input.segment_text(FILE));
     let file = file.ok_or_else(|| Error::new(Kind::NotFound, "NotFound", "There is nothing at this path"))?;
-    Ok(file.reply(input.headers))
+    file.reply(input.headers)
 }
 
 /// The health of the function.

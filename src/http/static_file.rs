@@ -3,6 +3,7 @@
 
 use super::negotiate;
 use super::reply::Reply;
+use crate::error::{Error, Kind};
 use flate2::Compression;
 use flate2::write::GzDecoder;
 use lambda_http::Body;
@@ -10,7 +11,7 @@ use lambda_http::http::HeaderMap;
 use lambda_http::http::header::IF_NONE_MATCH;
 use sha2::{Digest as _, Sha256};
 use std::borrow::Cow;
-use std::io::{Error, Write as _};
+use std::io::{self, Write as _};
 
 /// A file. The build makes those of `src/pages`; one that is known at run time only is made once
 /// and kept.
@@ -22,6 +23,8 @@ pub struct StaticFile {
     pub policy: &'static str,
     /// How long a client may cache it.
     pub caching: Caching,
+    /// The length of its content in bytes.
+    pub len: usize,
     /// The SHA-256 of its content, in hex.
     pub digest: Cow<'static, str>,
     /// Its content, compressed by gzip.
@@ -37,6 +40,13 @@ pub enum Caching {
     Immutable,
 }
 
+/// The greatest length of a file that is sent without compression, in bytes: anyone can ask for a
+/// file, and plain bytes cost the deployment several times as much.
+pub const MAX_PLAIN_BYTES: usize = 512 * 1024;
+
+/// The message to a caller who would get a larger file without compression.
+pub const TOO_LARGE_PLAIN: &str = "This document is served with gzip only: accept it (curl --compressed)";
+
 /// The Content-Security-Policy of a file that is not a page.
 pub const CSP_NONE: &str = "default-src 'none'; frame-ancestors 'none'";
 
@@ -49,21 +59,28 @@ impl StaticFile {
             content_type,
             policy: CSP_NONE,
             caching: Caching::Revalidate,
+            len: content.len(),
             digest: Cow::Owned(digest),
             gzip: Cow::Owned(gzip),
         }
     }
 
     /// The decompressed content.
-    fn content(&self) -> Result<Vec<u8>, Error> {
+    fn content(&self) -> io::Result<Vec<u8>> {
         let mut decoder = GzDecoder::new(Vec::new());
         decoder.write_all(&self.gzip)?;
         decoder.finish()
     }
 
     /// The reply to a request with these headers.
-    pub fn reply(&self, headers: &HeaderMap) -> Reply {
+    ///
+    /// # Errors
+    /// The file is large, and the caller takes no gzip.
+    pub fn reply(&self, headers: &HeaderMap) -> Result<Reply, Error> {
         let gzip = negotiate::accepts_gzip(headers);
+        if !gzip && self.len > MAX_PLAIN_BYTES {
+            return Err(Error::new(Kind::NotAcceptable, "NotAcceptable", TOO_LARGE_PLAIN));
+        }
         // A strong ETag differs per encoding (RFC 9110 8.8.3.3).
         let etag = format!("\"{}{}\"", self.digest, if gzip { "-gzip" } else { "" });
         let reply = if matches_etag(headers, &etag) {
@@ -71,7 +88,7 @@ impl StaticFile {
         } else {
             let body = if gzip { Some(Body::Binary(self.gzip.to_vec())) } else { self.content().ok().map(text) };
             // The build or `new` has compressed it: decompression does not fail.
-            let Some(body) = body else { return Reply::empty(500) };
+            let body = body.ok_or_else(|| Error::internal("a document is not gzip"))?;
             let reply = Reply { status: 200, headers: Vec::new(), body }.with("content-type", self.content_type);
             if gzip { reply.with("content-encoding", "gzip") } else { reply }
         };
@@ -79,14 +96,14 @@ impl StaticFile {
             Caching::Revalidate => "no-cache",
             Caching::Immutable => "public, max-age=31536000, immutable",
         };
-        reply
+        Ok(reply
             .with("etag", etag)
             .with("cache-control", cache_control)
             .with("vary", "accept-encoding")
             .with("content-security-policy", self.policy)
             .with("cross-origin-opener-policy", "same-origin")
             .with("referrer-policy", "no-referrer")
-            .with("x-frame-options", "DENY")
+            .with("x-frame-options", "DENY"))
     }
 }
 
@@ -124,12 +141,12 @@ mod tests {
     #[test]
     fn file_made_at_run_time_is_served_like_a_compiled_one() {
         let made = StaticFile::new("application/json", b"{\"a\": [1, 2]}");
-        let plain = made.reply(&HeaderMap::new());
+        let plain = made.reply(&HeaderMap::new()).unwrap();
         assert_eq!((plain.status, plain.body), (200, Body::Text("{\"a\": [1, 2]}".to_owned())));
-        let gzip = made.reply(&headers(ACCEPT_ENCODING, &["gzip"]));
+        let gzip = made.reply(&headers(ACCEPT_ENCODING, &["gzip"])).unwrap();
         assert!(matches!(&gzip.body, Body::Binary(bytes) if bytes.starts_with(&[0x1f, 0x8b])));
         let tag = |reply: &Reply| reply.headers.iter().find(|(name, _)| *name == "etag").unwrap().1.clone();
-        let again = made.reply(&headers(IF_NONE_MATCH, &[&format!("\"{}\"", made.digest)]));
+        let again = made.reply(&headers(IF_NONE_MATCH, &[&format!("\"{}\"", made.digest)])).unwrap();
         assert_eq!((again.status, again.body), (304, Body::Empty));
         assert_eq!(tag(&gzip), format!("\"{}-gzip\"", made.digest));
     }

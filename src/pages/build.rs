@@ -74,7 +74,8 @@ fn document(
     let digest = hex::encode(Sha256::digest(content));
     Ok(format!(
         "StaticFile {{ content_type: {content_type:?}, policy: {policy:?}, caching: Caching::{caching}, \
-         digest: Cow::Borrowed({digest:?}), gzip: Cow::Borrowed(include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}.gz\"))) }}"
+         len: {}, digest: Cow::Borrowed({digest:?}), gzip: Cow::Borrowed(include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}.gz\"))) }}",
+        content.len()
     ))
 }
 

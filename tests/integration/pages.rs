@@ -21,6 +21,14 @@ fn documents() -> Vec<(String, &'static str, &'static str)> {
     all
 }
 
+/// The document that is too large to be sent without compression.
+const LARGE: &str = "/docs/swagger-ui-bundle-5.32.6.js";
+
+/// The encodings in which a document is sent.
+fn encodings(path: &str) -> &'static [&'static str] {
+    if path == LARGE { &["gzip"] } else { &["identity", "gzip"] }
+}
+
 /// Sends a request without a key.
 async fn get(function: &Function, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
     let event = headers.iter().fold(HttpApiEvent::new(method, path), |event, (name, value)| event.header(name, value));
@@ -30,7 +38,7 @@ async fn get(function: &Function, method: &str, path: &str, headers: &[(&str, &s
 #[tokio::test]
 async fn document_is_compressed_if_the_client_accepts_it() {
     let function = Function::without_aws(&[("API_KEYS", "")]).await;
-    for (path, content_type, cache_control) in documents() {
+    for (path, content_type, cache_control) in documents().into_iter().filter(|(path, ..)| path != LARGE) {
         let plain = get(&function, "GET", &path, &[]).await;
         let gzip = get(&function, "GET", &path, &[("accept-encoding", "br, gzip")]).await;
         let refused = get(&function, "GET", &path, &[("accept-encoding", "gzip;q=0")]).await;
@@ -63,10 +71,32 @@ async fn document_is_compressed_if_the_client_accepts_it() {
 }
 
 #[tokio::test]
+async fn large_document_is_sent_to_clients_that_accept_gzip_only() {
+    let function = Function::without_aws(&[]).await;
+    let large = |text: &str| text.len() > 512 * 1024;
+    let gzip = [("accept-encoding", "gzip")];
+    let viewer = get(&function, "GET", LARGE, &gzip).await;
+    assert_eq!((viewer.status, viewer.headers["content-type"].as_str()), (200, FILES[1].1));
+    assert!(large(&viewer.unpacked()));
+    assert_eq!(viewer.headers["etag"], format!("\"{}-gzip\"", sha256(viewer.unpacked())));
+    for headers in [&[][..], &[("accept-encoding", "identity")], &[("accept-encoding", "gzip;q=0, br")]] {
+        let message = "This document is served with gzip only: accept it (curl --compressed)";
+        get(&function, "GET", LARGE, headers).await.refuses(406, "NotAcceptable", message);
+        let head = get(&function, "HEAD", LARGE, headers).await;
+        assert_eq!((head.status, head.body.as_str()), (406, ""));
+    }
+    let others = documents().into_iter().map(|(path, ..)| path).filter(|path| path != LARGE);
+    for path in others.chain(["/openapi.json".to_owned()]) {
+        let plain = get(&function, "GET", &path, &[]).await;
+        assert!(plain.status == 200 && !large(&plain.body), "{path} is large: {}", plain.body.len());
+    }
+}
+
+#[tokio::test]
 async fn matching_etag_is_answered_with_304() {
     let function = Function::without_aws(&[]).await;
     for (path, _, cache_control) in documents() {
-        for coding in ["identity", "gzip"] {
+        for &coding in encodings(&path) {
             let first = get(&function, "GET", &path, &[("accept-encoding", coding)]).await;
             let tag = &first.headers["etag"];
             for known in [tag.clone(), format!("W/{tag}"), format!("\"old\", {tag}"), "*".to_owned()] {
@@ -94,7 +124,7 @@ async fn matching_etag_is_answered_with_304() {
 async fn head_of_a_document_has_the_headers_of_get() {
     let function = Function::without_aws(&[]).await;
     for (path, ..) in documents() {
-        for coding in ["identity", "gzip"] {
+        for &coding in encodings(&path) {
             let head = get(&function, "HEAD", &path, &[("accept-encoding", coding)]).await;
             let get = get(&function, "GET", &path, &[("accept-encoding", coding)]).await;
             assert_eq!((head.status, head.body.as_str()), (200, ""));
@@ -107,7 +137,7 @@ async fn head_of_a_document_has_the_headers_of_get() {
 async fn content_security_policy_allows_the_scripts_of_the_page_only() {
     let function = Function::without_aws(&[]).await;
     for (path, content_type, _) in documents() {
-        let answer = get(&function, "GET", &path, &[]).await;
+        let answer = get(&function, "GET", &path, &[("accept-encoding", encodings(&path)[0])]).await;
         let policy = &answer.headers["content-security-policy"];
         let directives: Vec<_> = policy.split("; ").collect();
         for always in ["default-src 'none'", "frame-ancestors 'none'"] {
