@@ -7,6 +7,7 @@ use crate::auth::{ApiKeys, Authentication, Callers, parse_groups};
 use crate::authz::{InstanceTypes, Limits, Policies, ProtectedTag};
 use crate::model::{
     FromText as _, HttpTokens, ImageId, InstanceType, Origin, Region, SecurityGroupRef, ShutdownBehavior, Zone,
+    list_items, list_words,
 };
 use std::fmt;
 use std::net::SocketAddr;
@@ -233,13 +234,22 @@ impl Config {
                 let parse = |name: &str| {
                     Region::parse(name).ok_or_else(|| problem(ALLOWED_REGIONS)(&format!("{name:?} is not a region")))
                 };
-                Some(list_items(list).map(parse).collect::<Result<Vec<_>, _>>()?)
+                let names = list_words(list).map_err(|error| problem(ALLOWED_REGIONS)(&error))?;
+                Some(names.into_iter().map(parse).collect::<Result<Vec<_>, _>>()?)
             }
         };
         let regions = Regions { default, allowed };
         if !regions.allows(&regions.default) {
             return Err(problem(ALLOWED_REGIONS)(&format!("does not hold the default region {}", regions.default)));
         }
+
+        let bucket_prefix = match set(BUCKET_PREFIX.name) {
+            Some(prefix) if !is_bucket_prefix(&prefix) => {
+                let invalid = "is not how a bucket's name can begin, leaves no room for the rest, or does not end in a hyphen";
+                return Err(problem(BUCKET_PREFIX)(invalid));
+            }
+            prefix => prefix,
+        };
 
         let endpoint = |variable: &'static str| {
             let url = [variable, "AWS_ENDPOINT_URL"].iter().find_map(|name| set(name));
@@ -254,6 +264,13 @@ impl Config {
             None => Ok(false),
         };
 
+        let endpoints = Endpoints {
+            ec2: endpoint("AWS_ENDPOINT_URL_EC2")?,
+            s3: endpoint("AWS_ENDPOINT_URL_S3")?,
+            fips: flag("AWS_USE_FIPS_ENDPOINT")?,
+            dual_stack: flag("AWS_USE_DUALSTACK_ENDPOINT")?,
+        };
+
         let trust_store = match (lookup("SSL_CERT_FILE").as_deref().map(str::trim), set("SSL_CERT_DIR")) {
             // The TLS library would take this for a file without certificates.
             (Some(""), _) => {
@@ -265,20 +282,18 @@ impl Config {
         };
 
         let invalid = |variable, what: &'static str| move || problem(variable)(what);
+        let keys = ApiKeys::parse(&text(API_KEYS)).map_err(|error| problem(API_KEYS)(&error))?;
         let callers = Callers {
             only: (set(AUTHENTICATION.name).map(|name| Authentication::parse(&name)))
                 .map(|method| method.ok_or_else(invalid(AUTHENTICATION, "is none of key, iam, jwt")))
                 .transpose()?,
-            keys: ApiKeys::parse(&text(API_KEYS)).map_err(|error| problem(API_KEYS)(&error))?,
-            groups: parse_groups(&text(CALLER_GROUPS))
-                .ok_or_else(invalid(CALLER_GROUPS, "is not caller=group pairs, comma-separated"))?,
+            keys,
+            groups: parse_groups(&text(CALLER_GROUPS)).map_err(|error| problem(CALLER_GROUPS)(&error))?,
         };
         let limits = Limits {
             instance_types: (set(ALLOWED_INSTANCE_TYPES.name).map(|list| InstanceTypes::parse(&list)))
-                .map(|types| {
-                    types.ok_or_else(invalid(ALLOWED_INSTANCE_TYPES, "is not instance types, comma-separated"))
-                })
-                .transpose()?,
+                .transpose()
+                .map_err(|error| problem(ALLOWED_INSTANCE_TYPES)(&error))?,
             max_instances_per_launch: (set(MAX_INSTANCES_PER_LAUNCH.name)
                 .map(|count| count.parse().ok().filter(|count| *count > 0)))
             .map(|count| count.ok_or_else(invalid(MAX_INSTANCES_PER_LAUNCH, "is not a whole number from 1")))
@@ -305,6 +320,8 @@ impl Config {
             launch: LaunchDefaults {
                 key_name: text(LAUNCH_KEY_NAME),
                 security_groups: list_items(&text(LAUNCH_SECURITY_GROUPS))
+                    .map_err(|error| problem(LAUNCH_SECURITY_GROUPS)(&error))?
+                    .into_iter()
                     .map(SecurityGroupRef::from_text)
                     .collect::<Option<_>>()
                     .ok_or_else(|| problem(LAUNCH_SECURITY_GROUPS)("has an invalid security group ID"))?,
@@ -317,14 +334,7 @@ impl Config {
             },
             http_tokens: HttpTokens::parse(&text(LAUNCH_HTTP_TOKENS))
                 .ok_or_else(|| problem(LAUNCH_HTTP_TOKENS)("is neither required nor optional"))?,
-            bucket_prefix: match set(BUCKET_PREFIX.name) {
-                Some(prefix) if !is_bucket_prefix(&prefix) => {
-                    return Err(problem(BUCKET_PREFIX)(
-                        "is not how a bucket's name can begin, leaves no room for the rest, or does not end in a hyphen",
-                    ));
-                }
-                prefix => prefix,
-            },
+            bucket_prefix,
             base_path: match set(BASE_PATH.name) {
                 Some(path) if !is_base_path(&path) => {
                     return Err(problem(BASE_PATH)("is not one path such as /api, without a slash at its end"));
@@ -332,20 +342,13 @@ impl Config {
                 path => path,
             },
             pages: (text(PAGES).parse()).map_err(|_| problem(PAGES)("is neither true nor false"))?,
-            cors_origins: match set(CORS_ORIGINS.name) {
-                Some(list) => {
-                    (list.split(',').map(|item| Origin::parse(item.trim())).collect::<Option<_>>()).ok_or_else(
-                        invalid(CORS_ORIGINS, "is not origins such as https://app.example.com, comma-separated"),
-                    )?
-                }
-                None => Vec::new(),
-            },
-            endpoints: Endpoints {
-                ec2: endpoint("AWS_ENDPOINT_URL_EC2")?,
-                s3: endpoint("AWS_ENDPOINT_URL_S3")?,
-                fips: flag("AWS_USE_FIPS_ENDPOINT")?,
-                dual_stack: flag("AWS_USE_DUALSTACK_ENDPOINT")?,
-            },
+            cors_origins: list_words(&text(CORS_ORIGINS))
+                .map_err(|error| problem(CORS_ORIGINS)(&error))?
+                .into_iter()
+                .map(Origin::parse)
+                .collect::<Option<_>>()
+                .ok_or_else(invalid(CORS_ORIGINS, "is not origins such as https://app.example.com, comma-separated"))?,
+            endpoints,
             trust_store,
             xray_daemon: set("AWS_XRAY_DAEMON_ADDRESS").and_then(|address| address.parse().ok()),
             regions,
@@ -366,11 +369,6 @@ impl Config {
             Policies::parse(&text).map_err(|problems| invalid(format!("{}:\n{problems}", path.display())))?;
         Ok(Some(policies))
     }
-}
-
-/// The items of a comma-separated list.
-fn list_items(list: &str) -> impl Iterator<Item = &str> {
-    list.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
 
 /// Whether S3 allows names that begin like this, with at least three of the 63 characters left. The

@@ -4,6 +4,7 @@
 
 mod keys;
 
+use crate::model::list_words;
 pub use keys::ApiKeys;
 
 /// An authenticated caller.
@@ -76,11 +77,13 @@ impl Callers {
 
 /// Parses comma-separated `caller=group` pairs. A caller may be an ARN, which has colons, slashes
 /// and perhaps `=`; a group has no `=`.
-pub fn parse_groups(text: &str) -> Option<Vec<(String, String)>> {
-    let pair = |pair: &str| {
-        let (caller, group) = pair.trim().rsplit_once('=')?;
-        let valid = !caller.is_empty() && !group.is_empty();
-        valid.then(|| (caller.to_owned(), group.to_owned()))
+///
+/// # Errors
+/// The problem in words, without the value.
+pub fn parse_groups(text: &str) -> Result<Vec<(String, String)>, String> {
+    let pair = |(i, pair): (usize, &str)| match pair.rsplit_once('=') {
+        Some((caller, group)) if !caller.is_empty() && !group.is_empty() => Ok((caller.to_owned(), group.to_owned())),
+        _ => Err(format!("entry {} is not caller=group", i + 1)),
     };
-    text.split(',').filter(|pair| !pair.trim().is_empty()).map(pair).collect()
+    list_words(text)?.into_iter().enumerate().map(pair).collect()
 }

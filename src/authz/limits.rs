@@ -1,6 +1,6 @@
 //! Limits for every caller. No policy can lift them.
 
-use crate::model::{InstanceType, Tag};
+use crate::model::{InstanceType, Tag, list_words};
 use regex_lite::Regex;
 
 /// Limits that hold for every caller, with or without policies.
@@ -23,14 +23,18 @@ pub struct InstanceTypes {
 
 impl InstanceTypes {
     /// Parses a comma-separated list such as `t3.*,t4g.micro`.
-    pub fn parse(text: &str) -> Option<Self> {
+    ///
+    /// # Errors
+    /// The problem in words.
+    pub fn parse(text: &str) -> Result<Self, String> {
         let valid = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.*".contains(&b);
-        let pattern = |item: &str| {
-            let valid_item = !item.is_empty() && item.bytes().all(valid);
-            valid_item.then(|| Regex::new(&format!("^{}$", regex_lite::escape(item).replace(r"\*", ".*"))).ok())?
+        let pattern = |(i, item): (usize, &str)| {
+            let pattern = || Regex::new(&format!("^{}$", regex_lite::escape(item).replace(r"\*", ".*"))).ok();
+            let pattern = item.bytes().all(valid).then(pattern).flatten();
+            pattern.ok_or_else(|| format!("entry {} is not an instance type, with * for any characters", i + 1))
         };
-        let patterns = text.split(',').map(str::trim).map(pattern).collect::<Option<Vec<_>>>()?;
-        Some(Self { text: text.to_owned(), patterns })
+        let patterns = list_words(text)?.into_iter().enumerate().map(pattern).collect::<Result<_, _>>()?;
+        Ok(Self { text: text.to_owned(), patterns })
     }
 
     pub(super) fn contains(&self, instance_type: &InstanceType) -> bool {
@@ -82,8 +86,8 @@ mod tests {
 
     #[test]
     fn err_a_text_that_is_not_a_list_of_instance_type_patterns() {
-        for text in ["", "t3.*,", ",", "T3.micro", "t3.(a|b)", "t3.micro t4g.micro", "[a]"] {
-            assert!(InstanceTypes::parse(text).is_none(), "{text:?}");
+        for text in ["t3.*,", ",", "t3.*,,t4g.*", "T3.micro", "t3.(a|b)", "t3.micro t4g.micro", "[a]"] {
+            assert!(InstanceTypes::parse(text).is_err(), "{text:?}");
         }
     }
 

@@ -1,4 +1,5 @@
 use super::*;
+use sha2::{Digest as _, Sha256};
 
 fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let own = [("AWS_REGION", "us-east-1")];
@@ -39,6 +40,10 @@ fn an_emulator_is_configured_by_the_sdks_own_variables() {
     assert_eq!(config.endpoints.ec2.as_deref(), Some(all.1));
     assert_eq!(config.endpoints.s3.as_deref(), Some(one.1));
     assert_eq!(read(&[("AWS_ENDPOINT_URL", "localhost:5000")]).unwrap_err().variable, "AWS_ENDPOINT_URL_EC2");
+}
+
+fn key(key: &str) -> String {
+    format!("demo={}", hex::encode(Sha256::digest(key)))
 }
 
 #[test]
@@ -128,6 +133,52 @@ fn an_invalid_value_is_refused_and_names_its_variable() {
     }
     let error = Config::read(|_| None).unwrap_err();
     assert_eq!(error.variable, "DEFAULT_REGION");
+}
+
+/// Two valid items of each variable that holds a list.
+fn list_variables() -> impl Iterator<Item = (&'static str, String, String)> {
+    let lists = VARIABLES.iter().filter(|variable| variable.summary.to_lowercase().contains("comma-separated"));
+    lists.map(|variable| {
+        let (one, other) = match variable.name {
+            "API_KEYS" => return ("API_KEYS", key("some key"), key("another key")),
+            "CALLER_GROUPS" => ("alice=blue", "bob=red"),
+            "ALLOWED_REGIONS" => ("us-east-1", "eu-west-1"),
+            "ALLOWED_INSTANCE_TYPES" => ("t3.*", "t4g.micro"),
+            "LAUNCH_SECURITY_GROUPS" => ("web", "all hosts"),
+            "CORS_ORIGINS" => ("https://a.example", "https://b.example"),
+            name => panic!("two items of {name}, please"),
+        };
+        (variable.name, one.to_owned(), other.to_owned())
+    })
+}
+
+#[test]
+fn every_list_has_one_strict_grammar() {
+    assert!(list_variables().count() >= 6);
+    for (variable, one, other) in list_variables() {
+        for valid in [one.clone(), format!(" {one} ,\n{other}\t")] {
+            assert!(read(&[(variable, &valid)]).is_ok(), "{variable}={valid}");
+        }
+        let mut invalid = vec![
+            ",".to_owned(),
+            format!("{one},"),
+            format!(",{one}"),
+            format!("{one},,{other}"),
+            format!("{one}, ,{other}"),
+            format!("{one},{other}\u{7}{other}"),
+        ];
+        if let Some((name, value)) = other.split_once('=') {
+            let spaced = [(" =", ""), ("= ", ""), (" = ", ""), ("=", " "), ("=\u{a0}", "")];
+            invalid.extend(spaced.map(|(equals, inside)| format!("{one},{name}{inside}{name}{equals}{value}")));
+        }
+        if !other.contains(' ') {
+            invalid.push(format!("{one} {other}"));
+        }
+        for invalid in invalid {
+            let error = read(&[(variable, &invalid)]).err().unwrap_or_else(|| panic!("{variable}={invalid:?}"));
+            assert_eq!(error.variable, variable, "{error}");
+        }
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod change;
 mod ids;
 mod instance;
 mod launch;
+mod list;
 mod origin;
 mod query;
 mod region;
@@ -23,6 +24,7 @@ pub use ids::{
 };
 pub use instance::{Instance, MAX_TAG_VALUE_LEN, Reservation, SecurityGroup, State, StateReason, Tag, non_empty};
 pub use launch::{HttpTokens, Launch, Placement, ShutdownBehavior, UserData};
+pub use list::{list_items, list_words};
 pub use origin::Origin;
 pub use query::{Filter, InstanceQuery, MAX_FILTER_VALUES, Page};
 pub use region::{Partition, Region, Zone};
