@@ -164,6 +164,26 @@ pub struct Endpoints {
     pub dual_stack: bool,
 }
 
+impl Endpoints {
+    /// Whether no call can reach AWS: EC2, and S3 if it is called, are overridden by hosts that are
+    /// not AWS's own. The host of a VPC endpoint is AWS's.
+    fn are_emulators(&self, calls_s3: bool) -> bool {
+        let is_emulator = |url: &Option<String>| url.as_deref().is_some_and(|url| !is_host_of_aws(url));
+        is_emulator(&self.ec2) && (!calls_s3 || is_emulator(&self.s3))
+    }
+}
+
+/// Whether the URL leads to a host of AWS.
+fn is_host_of_aws(url: &str) -> bool {
+    let (_, rest) = url.split_once("://").unwrap_or(("", url));
+    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    let (_, host) = authority.rsplit_once('@').unwrap_or(("", authority));
+    let host = host.split(':').next().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase();
+    ["amazonaws.com", "amazonaws.com.cn", "amazonaws.eu", "aws", "ic.gov", "sgov.gov", "adc-e.uk"]
+        .iter()
+        .any(|domain| host.strip_suffix(domain).is_some_and(|name| name.is_empty() || name.ends_with('.')))
+}
+
 /// What becomes of parameters that a route does not take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnknownParameters {
@@ -283,6 +303,12 @@ impl Config {
 
         let invalid = |variable, what: &'static str| move || problem(variable)(what);
         let keys = ApiKeys::parse(&text(API_KEYS)).map_err(|error| problem(API_KEYS)(&error))?;
+        if !endpoints.are_emulators(bucket_prefix.is_some())
+            && let Some(name) = keys.name_of_well_known()
+        {
+            let what = "has the digest of a key that everybody knows: empty, of an example, or a usual word";
+            return Err(problem(API_KEYS)(&format!("{name:?} {what}. It counts with an emulator only")));
+        }
         let callers = Callers {
             only: (set(AUTHENTICATION.name).map(|name| Authentication::parse(&name)))
                 .map(|method| method.ok_or_else(invalid(AUTHENTICATION, "is none of key, iam, jwt")))

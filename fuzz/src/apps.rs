@@ -11,7 +11,7 @@ use ec2_control_api::app::App;
 use ec2_control_api::authz::Policies;
 use ec2_control_api::aws::ec2::Ec2;
 use ec2_control_api::aws::s3::S3;
-use ec2_control_api::config::Config;
+use ec2_control_api::config::{Config, Endpoints};
 use ec2_control_api::http::event::Event;
 use ec2_control_api::metrics::ColdStart;
 use ec2_control_api::routes::api;
@@ -148,10 +148,13 @@ impl Bench {
 pub(crate) fn config(variables: &[(&str, &str)]) -> Config {
     let digest: String = Sha256::digest(KEY).iter().map(|byte| format!("{byte:02x}")).collect();
     let keys = format!("demo={digest}");
-    let own = [("API_KEYS", keys.as_str()), ("AWS_REGION", "us-east-1"), ("BUCKET_PREFIX", "demo-")];
+    // The key of the sample events counts with an emulator only.
+    let emulator = ("AWS_ENDPOINT_URL", "http://emulator.invalid");
+    let own = [("API_KEYS", keys.as_str()), ("AWS_REGION", "us-east-1"), ("BUCKET_PREFIX", "demo-"), emulator];
     let lookup = |name: &str| {
         let mut all = variables.iter().chain(&own);
         all.find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
     };
-    Config::read(lookup).unwrap_or_else(|error| panic!("{error}"))
+    let config = Config::read(lookup).unwrap_or_else(|error| panic!("{error}"));
+    Config { endpoints: Endpoints::default(), ..config }
 }

@@ -1,5 +1,6 @@
 //! API keys: only their SHA-256 digests are configured, and only digests are compared.
 
+use super::well_known::well_known_keys;
 use crate::model::list_words;
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -34,16 +35,21 @@ impl ApiKeys {
             hex::decode_to_slice(digest, &mut bytes)
                 .map_err(|_| problem("has a digest that is not 64 hex digits (SHA-256 of the key)"))?;
             let digest = bytes;
-            // The digests that a shell computes of an unset variable: everybody knows that key.
-            if ["", "\n"].iter().any(|empty| digest == <[u8; 32]>::from(Sha256::digest(empty))) {
-                return Err(problem("has the digest of an empty key"));
-            }
             if keys.iter().any(|(other, known)| *known == digest && other != name) {
                 return Err(problem("has the digest of another name: a key must identify one caller"));
             }
             keys.push((name.to_owned(), digest));
         }
         Ok(Self(keys))
+    }
+
+    /// The name of a key that everybody knows, such as that of the examples; `None` if there is none.
+    pub fn name_of_well_known(&self) -> Option<&str> {
+        let name_of = |key: String| {
+            let well_known = <[u8; 32]>::from(Sha256::digest(key));
+            self.0.iter().find(|(_, digest)| *digest == well_known).map(|(name, _)| name.as_str())
+        };
+        well_known_keys().find_map(name_of)
     }
 
     /// Whether no key is configured.
@@ -92,6 +98,19 @@ mod tests {
         ] {
             let error = ApiKeys::parse(&text).unwrap_err();
             assert!(error.starts_with("entry ") && !error.contains(&digest), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn keys_that_everybody_knows_are_found_by_name() {
+        assert_eq!(keys().name_of_well_known(), None);
+        // The digests that a shell computes of an unset variable, without and with the end of a line.
+        for digest in [
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+            "01ba4719c80b6fe911b091a7c05124b64eeece964e09c058ef8f9805daca546b",
+        ] {
+            let keys = ApiKeys::parse(&format!("ops={},ci={digest}", "ab".repeat(32))).unwrap();
+            assert_eq!(keys.name_of_well_known(), Some("ci"));
         }
     }
 

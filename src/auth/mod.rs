@@ -3,6 +3,7 @@
 //! How an identity is read from a request is in `http/authenticate.rs`.
 
 mod keys;
+mod well_known;
 
 use crate::model::list_words;
 pub use keys::ApiKeys;

@@ -1,5 +1,7 @@
 use super::*;
+use regex_lite::Regex;
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
 
 fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let own = [("AWS_REGION", "us-east-1")];
@@ -44,6 +46,80 @@ fn an_emulator_is_configured_by_the_sdks_own_variables() {
 
 fn key(key: &str) -> String {
     format!("demo={}", hex::encode(Sha256::digest(key)))
+}
+
+#[test]
+fn keys_that_everybody_knows_count_with_an_emulator_only() {
+    let emulator = ("AWS_ENDPOINT_URL", "http://host.docker.internal:5555");
+    for known in ["", "\n", " ", "local-only-key", "secret", "Password", "changeme", "test\n"] {
+        let keys = key(known);
+        let error = read(&[("API_KEYS", &keys)]).unwrap_err();
+        assert_eq!(error.variable, "API_KEYS", "{known:?}");
+        assert!(error.problem.starts_with("\"demo\" has the digest of a key that everybody knows"), "{error}");
+        assert!(!error.problem.contains(keys.trim_start_matches("demo=")), "{error}");
+        assert!(read(&[("API_KEYS", &keys), emulator]).is_ok(), "{known:?}");
+    }
+    assert!(read(&[("API_KEYS", &key("a key that nobody knows"))]).is_ok());
+}
+
+/// The keys in the documentation and in the sample events.
+fn example_keys() -> BTreeSet<String> {
+    let mut files = vec!["README.md".to_owned()];
+    for folder in ["docs", "events"] {
+        let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let texts = names.filter(|name| name.ends_with(".md") || name.ends_with(".json"));
+        files.extend(texts.map(|name| format!("{folder}/{name}")));
+    }
+    let key = Regex::new(r#"(\bx-api-key|\bapi_key| KEY)\\?"?[=:]\s*(\[\s*)?\\?"?([A-Za-z0-9_-]+)"#).unwrap();
+    let keys = |file: String| {
+        let text = std::fs::read_to_string(file).unwrap();
+        key.captures_iter(&text).map(|found| found[3].to_owned()).collect::<Vec<_>>()
+    };
+    files.into_iter().flat_map(keys).collect()
+}
+
+#[test]
+fn keys_of_the_examples_never_lead_to_aws() {
+    let keys = example_keys();
+    assert!(keys.contains("local-only-key"), "{keys:?}");
+    for example in keys {
+        assert!(read(&[("API_KEYS", &key(&example))]).is_err(), "{example} is the key of an example");
+    }
+    let local: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string("tools/local-env.json").unwrap()).unwrap();
+    let keys = local["Parameters"]["API_KEYS"].as_str().unwrap();
+    assert_eq!(read(&[("API_KEYS", keys)]).unwrap_err().variable, "API_KEYS");
+}
+
+#[test]
+fn a_key_that_everybody_knows_never_leads_to_aws() {
+    let keys = key("local-only-key");
+    let starts = |variables: &[(&str, &str)]| {
+        let mut all = vec![("API_KEYS", keys.as_str())];
+        all.extend(variables);
+        read(&all).is_ok()
+    };
+    let (ec2, s3) = (("AWS_ENDPOINT_URL_EC2", "http://127.0.0.1:5555"), ("AWS_ENDPOINT_URL_S3", "http://[::1]:5555"));
+    let buckets = ("BUCKET_PREFIX", "demo-");
+    for emulated in [&[ec2][..], &[ec2, s3, buckets]] {
+        assert!(starts(emulated), "{emulated:?}");
+    }
+    for reaches_aws in [&[s3][..], &[ec2, buckets], &[s3, buckets]] {
+        assert!(!starts(reaches_aws), "{reaches_aws:?}");
+    }
+    // A VPC endpoint is no emulator.
+    for url in [
+        "https://vpce-0123-abcd.ec2.us-east-1.vpce.amazonaws.com",
+        "https://EC2.us-east-1.amazonaws.com./",
+        "https://ec2.cn-north-1.amazonaws.com.cn:443",
+        "https://ec2.us-east-1.api.aws",
+        "https://127.0.0.1@ec2.us-east-1.amazonaws.com/127.0.0.1",
+    ] {
+        assert!(!starts(&[("AWS_ENDPOINT_URL", url)]), "{url}");
+    }
+    for url in ["http://amazonaws.com.emulator.example", "http://notamazonaws.com:1/", "http://moto/amazonaws.com"] {
+        assert!(starts(&[("AWS_ENDPOINT_URL", url)]), "{url}");
+    }
 }
 
 #[test]
