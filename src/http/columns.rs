@@ -114,13 +114,32 @@ fn sorted_tags(tags: &[Tag]) -> BTreeMap<&str, &str> {
     tags.iter().map(|tag| (tag.key.as_str(), tag.value.as_str())).collect()
 }
 
+/// The characters that begin a formula, in both widths.
+const FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
+
 /// A text that no spreadsheet evaluates as a formula: anyone may write names and tags
 /// (<https://owasp.org/www-community/attacks/CSV_Injection>).
+///
+/// A quote comes before each character that could begin a formula: at the start of the cell, and
+/// after each character that a spreadsheet may take for the start of another cell. Where `;` or a
+/// tab separates cells, as in many locales, the quotes around a cell of ours protect nothing.
 fn escape_formula(text: &str) -> Cow<'_, str> {
-    match text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) {
-        true => Cow::Owned(format!("'{text}")),
-        false => Cow::Borrowed(text),
+    let begins_a_cell = |c: char| c.is_whitespace() || c.is_control() || matches!(c, ';' | ',' | '"');
+    let (mut escaped, mut copied, mut at_begin) = (String::new(), 0, true);
+    for (i, c) in text.char_indices() {
+        // Spreadsheets differ in what they make of a cell that begins with a tab or the end of a line.
+        if at_begin && (FORMULA.contains(&c) || (i == 0 && c.is_control())) {
+            escaped.push_str(text.get(copied..i).unwrap_or_default());
+            escaped.push('\'');
+            copied = i;
+        }
+        at_begin = begins_a_cell(c);
     }
+    if escaped.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    escaped.push_str(text.get(copied..).unwrap_or_default());
+    Cow::Owned(escaped)
 }
 
 /// The schemas of the columns, by name.
@@ -257,5 +276,32 @@ mod tests {
         assert_eq!(csv, "key,value\r\n\"a,b\",\"say \"\"hi\"\"\n\"\r\n'=HYPERLINK(1),'-2\r\n,é\r\n");
         let json = Table::new(&COLUMNS, false).encode_all(&tags[2..], &region);
         assert_eq!(json, r#"[{"key":"","value":"é"}]"#);
+    }
+
+    #[test]
+    fn no_part_of_a_csv_cell_is_a_formula_whatever_separates_cells() {
+        for formula in FORMULA {
+            let cell = format!("{formula}1");
+            assert_eq!(escape_formula(&cell), format!("'{cell}"));
+            for separator in [";", "\t", "\n", "\r", "\r\n", " ", "\u{a0}", ",", "\"", ";\"", ";;", "\u{b}"] {
+                let text = format!("a{separator}{cell}b{separator}{cell}");
+                assert_eq!(escape_formula(&text), format!("a{separator}'{cell}b{separator}'{cell}"), "{separator:?}");
+            }
+            for inside in
+                [format!("a{formula}1"), format!("a;b{formula}1"), format!("a '{formula}1"), format!("é{formula}1")]
+            {
+                assert_eq!(escape_formula(&inside), inside);
+            }
+        }
+        assert_eq!(escape_formula("==1"), "'==1");
+        for start in ["\t", "\r", "\n"] {
+            assert_eq!(escape_formula(&format!("{start}a")), format!("'{start}a"));
+            assert_eq!(escape_formula(&format!("{start}=1")), format!("'{start}'=1"));
+        }
+        for harmless in
+            ["", "i-abba916a", "User initiated (2016-02-16 18:04:09 GMT)", "a@b.example", "team=blue;env=test"]
+        {
+            assert!(matches!(escape_formula(harmless), Cow::Borrowed(text) if text == harmless), "{harmless:?}");
+        }
     }
 }

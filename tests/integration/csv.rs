@@ -52,6 +52,12 @@ async fn list_is_csv_if_the_client_prefers_it() {
     assert_eq!(answer.headers["content-type"], CSV);
     assert_eq!(answer.headers["vary"], "accept");
 
+    let hostile = describe([instance(A).state("running").tag("Name", "x;=1+1").tag("a", "b\t@SUM(A1)")]);
+    let function = Function::canned([hostile]).await;
+    let list = "/ec2/list?region_name=eu-west-1&fields=name,tags";
+    let answer = function.send(HttpApiEvent::new("GET", list).key().header("accept", "text/csv")).await;
+    assert_eq!(answer.body, "name,tags\r\nx;'=1+1,Name=x;'=1+1;a=b\t'@SUM(A1)\r\n");
+
     let function = Function::canned([describe([])]).await;
     let event = HttpApiEvent::new("GET", "/ec2/list?region_name=eu-west-1").key().header("accept", "text/csv");
     let answer = function.send(event).await;
