@@ -265,7 +265,8 @@ impl Config {
 
         let bucket_prefix = match set(BUCKET_PREFIX.name) {
             Some(prefix) if !is_bucket_prefix(&prefix) => {
-                let invalid = "is not how a bucket's name can begin, leaves no room for the rest, or does not end in a hyphen";
+                let invalid =
+                    "is not how a bucket's name can begin, leaves no room for the rest, or does not end in a hyphen";
                 return Err(problem(BUCKET_PREFIX)(invalid));
             }
             prefix => prefix,

@@ -43,7 +43,8 @@ impl ApiKeys {
         Ok(Self(keys))
     }
 
-    /// The name of a key that everybody knows, such as that of the examples; `None` if there is none.
+    /// The name of a key that everybody knows, such as that of the examples; `None` if there is
+    /// none.
     pub fn name_of_well_known(&self) -> Option<&str> {
         let name_of = |key: String| {
             let well_known = <[u8; 32]>::from(Sha256::digest(key));
@@ -104,7 +105,8 @@ mod tests {
     #[test]
     fn keys_that_everybody_knows_are_found_by_name() {
         assert_eq!(keys().name_of_well_known(), None);
-        // The digests that a shell computes of an unset variable, without and with the end of a line.
+        // The digests that a shell computes of an unset variable, without and with the end of a
+        // line.
         for digest in [
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
             "01ba4719c80b6fe911b091a7c05124b64eeece964e09c058ef8f9805daca546b",

@@ -127,7 +127,8 @@ fn escape_formula(text: &str) -> Cow<'_, str> {
     let begins_a_cell = |c: char| c.is_whitespace() || c.is_control() || matches!(c, ';' | ',' | '"');
     let (mut escaped, mut copied, mut at_begin) = (String::new(), 0, true);
     for (i, c) in text.char_indices() {
-        // Spreadsheets differ in what they make of a cell that begins with a tab or the end of a line.
+        // Spreadsheets differ in what they make of a cell that begins with a tab or the end of a
+        // line.
         if at_begin && (FORMULA.contains(&c) || (i == 0 && c.is_control())) {
             escaped.push_str(text.get(copied..i).unwrap_or_default());
             escaped.push('\'');
