@@ -49,6 +49,7 @@ mod sample_events;
 mod secrets;
 mod start;
 mod support;
+mod template;
 mod tokens;
 mod trace;
 mod v1;

@@ -1,0 +1,224 @@
+//! What CloudFormation makes of the template: which resources exist for which parameters, in which
+//! order, and which deployments the rules refuse.
+
+use crate::support::file;
+use ec2_control_api::routes::DIALECTS;
+use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A deployment of the template with these parameters, others with their defaults, in us-east-1.
+struct Deployment {
+    template: Value,
+    parameters: BTreeMap<String, Value>,
+}
+
+impl Deployment {
+    fn new(given: &[(&str, &str)]) -> Self {
+        let text = file("template.yaml");
+        let template = json_of(&Yaml::load_from_str(&text).unwrap()[0]);
+        let declared = template["Parameters"].as_object().unwrap();
+        for (name, _) in given {
+            assert!(declared.contains_key(*name), "there is no parameter {name}");
+        }
+        let value = |(name, declared): (&String, &Value)| {
+            let given = given.iter().find(|(given, _)| given == name).map(|(_, value)| json!(value));
+            let value = given.unwrap_or_else(|| declared["Default"].clone());
+            let value = match declared["Type"].as_str().unwrap() {
+                "CommaDelimitedList" => value.as_str().unwrap().split(',').collect(),
+                _ => value,
+            };
+            (name.clone(), value)
+        };
+        let parameters = declared.iter().map(value).collect();
+        Self { template, parameters }
+    }
+
+    /// The value of an expression of CloudFormation. References to resources stay as they are.
+    fn value(&self, expression: &Value) -> Value {
+        let object = match expression {
+            Value::Array(items) => return items.iter().map(|item| self.value(item)).collect(),
+            Value::Object(object) => object,
+            other => return other.clone(),
+        };
+        let only = object.iter().next().filter(|_| object.len() == 1);
+        let Some((function, argument)) = only else {
+            let value = |(name, value): (&String, &Value)| (name.clone(), self.value(value));
+            return object.iter().map(value).filter(|(_, value)| *value != NO_VALUE).collect::<Map<_, _>>().into();
+        };
+        let arguments = |i: usize| self.value(&argument[i]);
+        let all = || argument.as_array().unwrap().iter().map(|argument| self.value(argument));
+        let list = |value: Value| value.as_array().unwrap_or_else(|| panic!("{expression} has no list")).clone();
+        let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("{expression} has no text")).to_owned();
+        match function.as_str() {
+            "Ref" if argument == "AWS::Region" => json!("us-east-1"),
+            "Ref" if argument == "AWS::NoValue" => NO_VALUE,
+            "Ref" => self.parameters.get(argument.as_str().unwrap()).unwrap_or(expression).clone(),
+            "Condition" if argument.is_string() => self.value(&self.template["Conditions"][argument.as_str().unwrap()]),
+            "Fn::Equals" => json!(arguments(0) == arguments(1)),
+            "Fn::Not" => json!(arguments(0) == json!(false)),
+            "Fn::And" => json!(all().all(|value| value == json!(true))),
+            "Fn::Or" => json!(all().any(|value| value == json!(true))),
+            "Fn::Contains" => json!(list(arguments(0)).contains(&arguments(1))),
+            "Fn::EachMemberIn" => json!(list(arguments(0)).iter().all(|item| list(arguments(1)).contains(item))),
+            "Fn::If" => {
+                let holds = self.value(&json!({"Condition": argument[0]})) == json!(true);
+                arguments(if holds { 1 } else { 2 })
+            }
+            "Fn::Join" => json!(list(arguments(1)).iter().map(text).collect::<Vec<_>>().join(&text(&arguments(0)))),
+            "Fn::Split" => text(&arguments(1)).split(&text(&arguments(0))).collect(),
+            _ => json!({function: self.value(argument)}),
+        }
+    }
+
+    /// The resources that exist, with their values.
+    fn resources(&self) -> BTreeMap<String, Value> {
+        let all = self.template["Resources"].as_object().unwrap().iter();
+        let exists = |resource: &Value| {
+            resource["Condition"].is_null() || self.value(&json!({"Condition": resource["Condition"]})) == json!(true)
+        };
+        all.filter(|(_, resource)| exists(resource))
+            .map(|(name, resource)| (name.clone(), self.value(resource)))
+            .collect()
+    }
+
+    /// Why CloudFormation refuses the deployment, by the template's rules.
+    fn refusals(&self) -> Vec<String> {
+        let mut refusals = Vec::new();
+        for rule in self.template["Rules"].as_object().unwrap().values() {
+            if !rule["RuleCondition"].is_null() && self.value(&rule["RuleCondition"]) == json!(false) {
+                continue;
+            }
+            let failed =
+                rule["Assertions"].as_array().unwrap().iter().filter(|one| self.value(&one["Assert"]) != json!(true));
+            refusals.extend(failed.map(|one| one["AssertDescription"].as_str().unwrap().to_owned()));
+        }
+        refusals
+    }
+}
+
+/// What leaves a property out.
+const NO_VALUE: Value = Value::Null;
+
+/// The same as JSON: `!Ref x` is `{"Ref": "x"}`, as CloudFormation reads it.
+fn json_of(yaml: &Yaml<'_>) -> Value {
+    match yaml {
+        Yaml::Value(Scalar::Null) => Value::Null,
+        Yaml::Value(Scalar::Boolean(value)) => json!(value),
+        Yaml::Value(Scalar::Integer(value)) => json!(value),
+        Yaml::Value(Scalar::FloatingPoint(value)) => json!(value.0),
+        Yaml::Value(Scalar::String(value)) => json!(value),
+        Yaml::Sequence(items) => items.iter().map(json_of).collect(),
+        Yaml::Mapping(members) => {
+            let member = |(name, value)| (json_of(name).as_str().unwrap().to_owned(), json_of(value));
+            members.iter().map(member).collect::<Map<_, _>>().into()
+        }
+        Yaml::Tagged(tag, value) => match tag.suffix.as_str() {
+            name @ ("Ref" | "Condition") => json!({name: json_of(value)}),
+            name => json!({format!("Fn::{name}"): json_of(value)}),
+        },
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The names of resources that a value refers to.
+fn references(value: &Value, resources: &BTreeMap<String, Value>) -> BTreeSet<String> {
+    match value {
+        Value::Array(items) => items.iter().flat_map(|item| references(item, resources)).collect(),
+        Value::Object(members) => members.values().flat_map(|member| references(member, resources)).collect(),
+        Value::String(text) => {
+            let named = |name: &&String| {
+                text == *name || text.starts_with(&format!("{name}.")) || text.contains(&format!("${{{name}}}"))
+            };
+            resources.keys().filter(named).cloned().collect()
+        }
+        _ => BTreeSet::new(),
+    }
+}
+
+/// Everything that exists before a resource.
+fn before(name: &str, resources: &BTreeMap<String, Value>) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![name.to_owned()];
+    while let Some(name) = open.pop() {
+        let resource = &resources[&name];
+        let value = json!([resource["Properties"], resource["Metadata"], resource["DependsOn"]]);
+        open.extend(references(&value, resources).into_iter().filter(|other| found.insert(other.clone())));
+    }
+    found
+}
+
+fn of_type<'a>(resources: &'a BTreeMap<String, Value>, kind: &str) -> Vec<(&'a String, &'a Value)> {
+    resources.iter().filter(|(_, resource)| resource["Type"] == format!("AWS::ApiGatewayV2::{kind}")).collect()
+}
+
+const JWT: [(&str, &str); 3] =
+    [("Authentication", "jwt"), ("JwtIssuer", "https://issuer.example"), ("JwtAudience", "one,two")];
+
+#[test]
+fn routes_authorizer_and_stage_are_made_one_after_the_other() {
+    for pages in ["true", "false"] {
+        for authentication in [&JWT[..], &[("Authentication", "key")]] {
+            let resources = Deployment::new(&[&[("Pages", pages)], authentication].concat()).resources();
+            let kinds = ["Route", "Authorizer", "Stage"];
+            let parts: Vec<_> = kinds.iter().flat_map(|kind| of_type(&resources, kind)).map(|(name, _)| name).collect();
+            let mut order: Vec<_> = parts.iter().map(|name| (before(name, &resources), *name)).collect();
+            order.sort_by_key(|(before, _)| before.iter().filter(|name| parts.contains(name)).count());
+            for (i, (before, name)) in order.iter().enumerate() {
+                let others = parts.iter().filter(|name| before.contains(**name)).count();
+                assert_eq!(others, i, "{name} waits for {before:?}: pages {pages}, {authentication:?}");
+            }
+            assert_eq!(order.last().unwrap().1, "Stage");
+            assert_eq!(resources.contains_key("TokenAuthorizer"), authentication == JWT);
+        }
+    }
+}
+
+#[test]
+fn nothing_waits_for_a_resource_that_may_not_exist() {
+    let deployment = Deployment::new(&[]);
+    let all = deployment.template["Resources"].as_object().unwrap();
+    for (name, resource) in all {
+        if let Some(other) = resource["DependsOn"].as_str() {
+            let condition = &all[other]["Condition"];
+            assert!(condition.is_null() || *condition == resource["Condition"], "{name} waits for {other}");
+        }
+    }
+}
+
+#[test]
+fn public_routes_are_those_of_the_function_and_documents_have_a_throttle_of_their_own() {
+    let public = DIALECTS.iter().flat_map(|dialect| dialect.routes).filter(|route| route.is_public());
+    // API Gateway's name of a rest of the path.
+    let public: BTreeSet<_> = public.map(|route| format!("GET {}", route.path.replace("{file}", "{proxy+}"))).collect();
+    for pages in ["true", "false"] {
+        let resources = Deployment::new(&[("Pages", pages)]).resources();
+        let routes = of_type(&resources, "Route");
+        let keys: BTreeSet<_> =
+            routes.iter().map(|(_, route)| route["Properties"]["RouteKey"].as_str().unwrap()).collect();
+        let get: BTreeSet<_> = keys.iter().filter(|key| key.starts_with("GET ")).copied().collect();
+        let stage = &resources["Stage"]["Properties"];
+        let throttled: BTreeSet<_> = stage["RouteSettings"].as_object().unwrap().keys().map(String::as_str).collect();
+        let documents: BTreeSet<_> = get.iter().filter(|key| **key != "GET /health").copied().collect();
+        assert_eq!(throttled, documents);
+        assert_eq!(documents.is_empty(), pages == "false");
+        if pages == "true" {
+            assert_eq!(get, public.iter().map(String::as_str).collect());
+        }
+        for settings in stage["RouteSettings"].as_object().unwrap().values() {
+            assert!(
+                settings["ThrottlingRateLimit"].as_u64()
+                    < stage["DefaultRouteSettings"]["ThrottlingRateLimit"].as_u64()
+            );
+        }
+    }
+}
+
+#[test]
+fn deployment_by_tokens_needs_issuer_and_audience() {
+    let refusals = |given: &[(&str, &str)]| Deployment::new(given).refusals();
+    assert_eq!(refusals(&JWT), [""; 0]);
+    assert_eq!(refusals(&JWT[..2]), ["Authentication=jwt needs JwtAudience"]);
+    let both = ["Authentication=jwt needs JwtIssuer", "Authentication=jwt needs JwtAudience"];
+    assert_eq!(refusals(&JWT[..1]), both);
+}
