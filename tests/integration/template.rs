@@ -222,3 +222,26 @@ fn deployment_by_tokens_needs_issuer_and_audience() {
     let both = ["Authentication=jwt needs JwtIssuer", "Authentication=jwt needs JwtAudience"];
     assert_eq!(refusals(&JWT[..1]), both);
 }
+
+#[test]
+fn role_launches_only_with_imdsv2_unless_the_deployment_says_otherwise() {
+    let statement = |tokens| {
+        let resources = Deployment::new(&[("LaunchHttpTokens", tokens)]).resources();
+        let policy = resources.get("OnlyLaunchesWithTokens")?;
+        assert_eq!(policy["Properties"]["Roles"], json!([{"Ref": "ExecutionRole"}]));
+        Some(policy["Properties"]["PolicyDocument"]["Statement"][0].clone())
+    };
+    let denied = statement("required").unwrap();
+    assert_eq!((&denied["Effect"], &denied["Action"]), (&json!("Deny"), &json!("ec2:RunInstances")));
+    assert_eq!(denied["Condition"], json!({"StringNotEquals": {"ec2:MetadataHttpTokens": "required"}}));
+    assert_eq!(statement("optional"), None);
+}
+
+#[test]
+fn traces_can_be_turned_off() {
+    for tracing in ["Active", "PassThrough"] {
+        let resources = Deployment::new(&[("Tracing", tracing)]).resources();
+        assert_eq!(resources["Ec2ControlApi"]["Properties"]["Tracing"], tracing);
+    }
+    assert_eq!(Deployment::new(&[]).parameters["Tracing"], "Active");
+}
