@@ -216,7 +216,7 @@ fn public_routes_are_those_of_the_function_and_documents_have_a_throttle_of_thei
 
 #[test]
 fn deployment_by_tokens_needs_issuer_and_audience() {
-    let refusals = |given: &[(&str, &str)]| Deployment::new(given).refusals();
+    let refusals = |given: &[_]| Deployment::new(&[given, &[("AllowEverything", "true")]].concat()).refusals();
     assert_eq!(refusals(&JWT), [""; 0]);
     assert_eq!(refusals(&JWT[..2]), ["Authentication=jwt needs JwtAudience"]);
     let both = ["Authentication=jwt needs JwtIssuer", "Authentication=jwt needs JwtAudience"];
@@ -244,4 +244,58 @@ fn traces_can_be_turned_off() {
         assert_eq!(resources["Ec2ControlApi"]["Properties"]["Tracing"], tracing);
     }
     assert_eq!(Deployment::new(&[]).parameters["Tracing"], "Active");
+}
+
+#[test]
+fn deployment_without_policies_or_a_managed_tag_must_say_so() {
+    let refusals = |given: &[(&str, &str)]| Deployment::new(given).refusals();
+    let refusal = "Give PolicyFile or ManagedTagKey, or AllowEverything=true if each caller may change every instance";
+    assert_eq!(refusals(&[]), [refusal]);
+    assert_eq!(refusals(&[("AllowEverything", "false"), ("ProtectedTag", "keep")]), [refusal]);
+    for limited in [("PolicyFile", "production.cedar"), ("ManagedTagKey", "managed"), ("AllowEverything", "true")] {
+        assert_eq!(refusals(&[limited]), [""; 0], "{limited:?}");
+    }
+}
+
+#[test]
+fn deployment_whose_allowed_regions_lack_the_default_region_is_refused() {
+    let refused = |allowed, default| {
+        let given = [("AllowEverything", "true"), ("AllowedRegions", allowed), ("DefaultRegion", default)];
+        let refusals = Deployment::new(&given).refusals();
+        let known = "AllowedRegions must have the default region (DefaultRegion, or the region of this stack)";
+        assert!(refusals.iter().all(|refusal| refusal == known), "{refusals:?}");
+        !refusals.is_empty()
+    };
+    // The stack is in us-east-1.
+    for (allowed, default) in [
+        ("*", ""),
+        ("*", "eu-west-1"),
+        ("us-east-1", ""),
+        ("eu-west-1,us-east-1", ""),
+        ("us-east-1,eu-west-1", "eu-west-1"),
+        ("eu-west-1", "eu-west-1"),
+    ] {
+        assert!(!refused(allowed, default), "{allowed} {default}");
+    }
+    for (allowed, default) in
+        [("eu-west-1", ""), ("us-east-1", "eu-west-1"), ("us-east-1,us-west-2", "eu-west-1"), ("*,eu-west-1", "")]
+    {
+        assert!(refused(allowed, default), "{allowed} {default}");
+    }
+}
+
+#[test]
+fn function_and_role_have_the_same_allowed_regions() {
+    for (allowed, list) in [("*", json!(["*"])), ("us-east-1,eu-west-1", json!(["us-east-1", "eu-west-1"]))] {
+        let resources = Deployment::new(&[("AllowedRegions", allowed)]).resources();
+        let variables = &resources["Ec2ControlApi"]["Properties"]["Environment"]["Variables"];
+        assert_eq!(variables["ALLOWED_REGIONS"], allowed);
+        let policies = resources["ExecutionRole"]["Properties"]["Policies"].as_array().unwrap();
+        let ec2 = policies.iter().find(|policy| policy["PolicyName"] == "ec2").unwrap();
+        for statement in ec2["PolicyDocument"]["Statement"].as_array().unwrap() {
+            if statement["Sid"] != "ResolveUbuntuImage" {
+                assert_eq!(statement["Condition"]["StringLike"]["aws:RequestedRegion"], list, "{statement}");
+            }
+        }
+    }
 }
