@@ -54,7 +54,9 @@ variables! {
     MAX_INSTANCES_PER_LAUNCH = "MAX_INSTANCES_PER_LAUNCH", "",
         "The greatest number of instances in one launch. Unset: EC2's own limit.";
     PROTECTED_TAG = "PROTECTED_TAG", "",
-        "`key` or `key=value`: an instance with this tag is never stopped, terminated or modified.";
+        "`key` or `key=value`: an instance with this tag is never stopped, terminated or modified. No caller sets a tag with this key.";
+    RESERVED_TAGS = "RESERVED_TAGS", "",
+        "Comma-separated keys of tags that no caller sets, in any case of their letters: tags on which policies, billing or other programs rely.";
     POLICY_FILE = "POLICY_FILE", "",
         "A file of Cedar policies. Unset: every authenticated caller may do what the role may do.";
     UNKNOWN_PARAMETERS = "UNKNOWN_PARAMETERS", "refuse",
@@ -317,7 +319,9 @@ impl Config {
             keys,
             groups: parse_groups(&text(CALLER_GROUPS)).map_err(|error| problem(CALLER_GROUPS)(&error))?,
         };
+        let reserved_tags = list_items(&text(RESERVED_TAGS)).map(|keys| keys.into_iter().map(str::to_owned).collect());
         let limits = Limits {
+            reserved_tags: reserved_tags.map_err(|error| problem(RESERVED_TAGS)(&error))?,
             instance_types: (set(ALLOWED_INSTANCE_TYPES.name).map(|list| InstanceTypes::parse(&list)))
                 .transpose()
                 .map_err(|error| problem(ALLOWED_INSTANCE_TYPES)(&error))?,

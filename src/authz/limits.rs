@@ -10,8 +10,23 @@ pub struct Limits {
     pub instance_types: Option<InstanceTypes>,
     /// The greatest `max_count` of a launch; `None`: EC2's own limit.
     pub max_instances_per_launch: Option<u32>,
-    /// Instances with this tag are never stopped, terminated or modified.
+    /// Instances with this tag are never stopped, terminated or modified. No caller sets its key.
     pub protected_tag: Option<ProtectedTag>,
+    /// The keys of tags that no caller sets: decisions of others rest on them.
+    pub reserved_tags: Vec<String>,
+}
+
+impl Limits {
+    /// The variable that keeps callers from setting a tag with this key. In IAM's conditions, keys
+    /// that differ in case are the same key
+    /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-resourcetag>).
+    pub(super) fn reserves(&self, key: &str) -> Option<&'static str> {
+        let is_key = |reserved: &String| reserved.to_lowercase() == key.to_lowercase();
+        if self.reserved_tags.iter().any(is_key) {
+            return Some("RESERVED_TAGS");
+        }
+        self.protected_tag.as_ref().is_some_and(|tag| is_key(&tag.key)).then_some("PROTECTED_TAG")
+    }
 }
 
 /// Instance types by name, with `*` for any characters.

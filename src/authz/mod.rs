@@ -69,7 +69,7 @@ impl Authorizer<'_> {
         }
     }
 
-    /// Checks the limits on a launch.
+    /// Checks the limits on a launch. Its tags are the caller's own.
     ///
     /// # Errors
     /// [`Kind::Forbidden`].
@@ -80,6 +80,12 @@ impl Authorizer<'_> {
         {
             let message = format!("This deployment launches at most {max} instances at once, not {}", launch.max_count);
             return Err(over_limit(decision, "MAX_INSTANCES_PER_LAUNCH", "TooManyInstances", message));
+        }
+        for tag in &launch.tags {
+            if let Some(variable) = self.limits.reserves(&tag.key) {
+                let message = format!("This deployment lets no caller set the tag {}", tag.key);
+                return Err(over_limit(decision, variable, "ReservedTag", message));
+            }
         }
         Ok(())
     }

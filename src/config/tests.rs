@@ -16,7 +16,7 @@ fn an_empty_environment_gives_the_documented_defaults() {
     let config = read(&[]).unwrap();
     assert!(config.callers.keys.is_empty() && config.callers.groups.is_empty() && config.callers.only.is_none());
     let limits = config.limits;
-    assert!(limits.instance_types.is_none() && limits.protected_tag.is_none());
+    assert!(limits.instance_types.is_none() && limits.protected_tag.is_none() && limits.reserved_tags.is_empty());
     assert_eq!((limits.max_instances_per_launch, config.policy_file), (None, None));
     assert_eq!(config.unknown_parameters, UnknownParameters::Refuse);
     assert_eq!(config.regions.default.as_str(), "us-east-1");
@@ -221,6 +221,7 @@ fn list_variables() -> impl Iterator<Item = (&'static str, String, String)> {
             "ALLOWED_REGIONS" => ("us-east-1", "eu-west-1"),
             "ALLOWED_INSTANCE_TYPES" => ("t3.*", "t4g.micro"),
             "LAUNCH_SECURITY_GROUPS" => ("web", "all hosts"),
+            "RESERVED_TAGS" => ("team", "cost centre"),
             "CORS_ORIGINS" => ("https://a.example", "https://b.example"),
             name => panic!("two items of {name}, please"),
         };
@@ -242,6 +243,7 @@ fn every_list_has_one_strict_grammar() {
             format!("{one},,{other}"),
             format!("{one}, ,{other}"),
             format!("{one},{other}\u{7}{other}"),
+            format!("{one},{other}\u{200b}"),
         ];
         if let Some((name, value)) = other.split_once('=') {
             let spaced = [(" =", ""), ("= ", ""), (" = ", ""), ("=", " "), ("=\u{a0}", "")];

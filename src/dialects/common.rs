@@ -7,7 +7,8 @@ use crate::http::route::{Input, Response};
 use crate::http::rows::Rows;
 use crate::http::spelling;
 use crate::model::{
-    Action, FromText, Instance, MAX_TAG_VALUE_LEN, Region, SecurityGroup, SecurityGroupId, SecurityGroupRef, State, Tag,
+    Action, FromText, Instance, MAX_TAG_VALUE_LEN, Region, SecurityGroup, SecurityGroupId, SecurityGroupRef, State,
+    Tag, is_invisible,
 };
 use crate::operations::DryRun;
 use crate::operations::Operation as _;
@@ -40,7 +41,9 @@ const MAX_WAIT: u32 = 900;
 
 /// The tags of a launch.
 pub(super) const LAUNCH_TAG: Param<Tags> =
-    Param::optional("tag:KEY", "A tag of the instances and their volumes, from the start.").max_len(MAX_TAG_VALUE_LEN);
+    Param::optional("tag:KEY", "A tag of the instances and their volumes, from the start.")
+        .max_len(MAX_TAG_VALUE_LEN)
+        .pattern(spelling::VISIBLE_TRIMMED);
 
 /// EC2's limit on the IDs of one call, and more than it launches at once
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>).
@@ -82,6 +85,7 @@ pub(super) fn launch_tags(input: &Input<'_>) -> Result<Vec<Tag>, Error> {
         match () {
             () if reserved("aws:") => Err(invalid("is a key that AWS keeps to itself")),
             () if reserved(OWN_TAGS) => Err(invalid("is a key that this function sets itself")),
+            () if key.chars().chain(value.chars()).any(is_invisible) => Err(invalid("has an invisible character")),
             () if key.chars().count() > MAX_TAG_KEY_LEN => Err(invalid("has a key of more than 128 characters")),
             () if value.chars().count() > MAX_TAG_VALUE_LEN => Err(invalid("has more than 256 characters")),
             () => Ok(Tag { value: value.clone(), key }),

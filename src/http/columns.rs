@@ -2,7 +2,7 @@
 //! JSON, CSV and the JSON Schema.
 
 use super::rows::Rows;
-use crate::model::{FromText as _, Region, SecurityGroup, Tag};
+use crate::model::{FromText as _, Region, SecurityGroup, Tag, is_invisible};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
@@ -134,7 +134,7 @@ fn escape_formula(text: &str) -> Cow<'_, str> {
             escaped.push('\'');
             copied = i;
         }
-        at_begin = begins_a_cell(c);
+        at_begin = begins_a_cell(c) || (at_begin && is_invisible(c));
     }
     if escaped.is_empty() {
         return Cow::Borrowed(text);
@@ -295,6 +295,7 @@ mod tests {
             }
         }
         assert_eq!(escape_formula("==1"), "'==1");
+        assert_eq!(escape_formula("\u{feff}=1;\u{200b}=1"), "\u{feff}'=1;\u{200b}'=1");
         for start in ["\t", "\r", "\n"] {
             assert_eq!(escape_formula(&format!("{start}a")), format!("'{start}a"));
             assert_eq!(escape_formula(&format!("{start}=1")), format!("'{start}'=1"));

@@ -68,11 +68,24 @@ pub fn parse_boolean(text: &str) -> Option<bool> {
     }
 }
 
+macro_rules! invisible {
+    () => {
+        concat!(
+            r"\u0000-\u001f\u007f-\u009f\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f",
+            r"\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb\ufffd"
+        )
+    };
+}
+
 /// The form of text without control characters other than white space, for documentation.
 pub const PRINTABLE: &str = r"^[^\u0000-\u0008\u000b\u000e-\u001f\u007f-\u009f\ufffd]*$";
 
 /// The same without white space at its ends.
 pub const PRINTABLE_TRIMMED: &str = r"^([^\s\u0000-\u0008\u000b\u000e-\u001f\u007f-\u009f\ufffd]([^\u0000-\u0008\u000b\u000e-\u001f\u007f-\u009f\ufffd]*[^\s\u0000-\u0008\u000b\u000e-\u001f\u007f-\u009f\ufffd])?)?$";
+
+/// The same without format characters and separators of lines, those beyond U+FFFF excepted.
+pub const VISIBLE_TRIMMED: &str =
+    concat!(r"^([^\s", invisible!(), "]([^", invisible!(), r"]*[^\s", invisible!(), "])?)?$");
 
 /// The form of an item of a list that can be written comma-separated.
 pub const PRINTABLE_ITEM: &str = r"^[^,\s\u0000-\u0008\u000b\u000e-\u001f\u007f-\u009f\ufffd]+( [^,\s\u0000-\u0008\u000b\u000e-\u001f\u007f-\u009f\ufffd]+)*$";
@@ -80,6 +93,15 @@ pub const PRINTABLE_ITEM: &str = r"^[^,\s\u0000-\u0008\u000b\u000e-\u001f\u007f-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::is_invisible;
+
+    #[test]
+    fn the_documented_pattern_of_a_tag_excludes_the_invisible_characters() {
+        let pattern = regex_lite::Regex::new(VISIBLE_TRIMMED).unwrap();
+        for c in ('\0'..='\u{ffff}').filter(|c| !c.is_whitespace() && *c != '\u{fffd}') {
+            assert_eq!(pattern.is_match(&format!("a{c}b")), !is_invisible(c), "{c:?}");
+        }
+    }
 
     #[test]
     fn ok_a_tag_may_have_any_key() {

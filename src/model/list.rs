@@ -1,5 +1,7 @@
 //! The one grammar of all variables that hold a list.
 
+use super::text::is_invisible;
+
 /// The items of a list: separated by commas, without the white space around them. An empty text has
 /// no items. A comma too many may stand where an item was forgotten, so an empty item is an error.
 /// Items may have blanks inside, as names of security groups and keys of tags do.
@@ -7,7 +9,7 @@
 /// # Errors
 /// The problem in words, without the text: it may be a secret.
 pub fn list_items(text: &str) -> Result<Vec<&str>, String> {
-    items(text, |c| c.is_control().then_some("a control character"))
+    items(text, |c| is_invisible(c).then_some("an invisible character"))
 }
 
 /// The items of a list that have no white space inside, such as `name=value`. White space around
@@ -16,7 +18,8 @@ pub fn list_items(text: &str) -> Result<Vec<&str>, String> {
 /// # Errors
 /// As [`list_items`].
 pub fn list_words(text: &str) -> Result<Vec<&str>, String> {
-    items(text, |c| (c.is_control() || c.is_whitespace()).then_some("white space"))
+    let white_space = |c: char| c.is_whitespace().then_some("white space");
+    items(text, |c| white_space(c).or_else(|| is_invisible(c).then_some("an invisible character")))
 }
 
 fn items(text: &str, forbidden: impl Fn(char) -> Option<&'static str>) -> Result<Vec<&str>, String> {
@@ -59,6 +62,9 @@ mod tests {
         for text in ["a,b c", "a,b = c", "a,b= c", "a,b =c", "a,b\tc", "a,b\u{a0}c", "a,b\u{2003}c"] {
             assert_eq!(list_words(text), Err("entry 2 has white space inside".to_owned()), "{text:?}");
         }
-        assert_eq!(list_items("a,b\u{7}c"), Err("entry 2 has a control character inside".to_owned()));
+        for text in ["a,b\u{7}c", "a,b\u{200b}"] {
+            let problem = Err("entry 2 has an invisible character inside".to_owned());
+            assert_eq!((list_items(text), list_words(text)), (problem.clone(), problem));
+        }
     }
 }

@@ -28,4 +28,4 @@ pub use list::{list_items, list_words};
 pub use origin::Origin;
 pub use query::{Filter, InstanceQuery, MAX_FILTER_VALUES, Page};
 pub use region::{Partition, Region, Zone};
-pub use text::{FromText, isoformat};
+pub use text::{FromText, is_invisible, isoformat};

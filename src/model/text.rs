@@ -1,5 +1,7 @@
 //! Text: types that callers write as text, and times as Python writes them.
 
+use icu_properties::CodePointMapData;
+use icu_properties::props::GeneralCategory;
 use time::macros::format_description;
 use time::{OffsetDateTime, UtcOffset};
 
@@ -12,6 +14,16 @@ pub fn isoformat(time: OffsetDateTime) -> String {
     let time = time.to_offset(UtcOffset::UTC);
     let formatted = if time.microsecond() == 0 { time.format(seconds) } else { time.format(micros) };
     formatted.unwrap_or_default()
+}
+
+/// Whether nobody can see that the character is there: a control or format character (Unicode's
+/// categories `Cc` and `Cf`), or a separator of lines or paragraphs. With one in it, a text is not
+/// what it looks like.
+pub fn is_invisible(c: char) -> bool {
+    use GeneralCategory as Category;
+    let categories = CodePointMapData::<Category>::new();
+    let invisible = [Category::Control, Category::Format, Category::LineSeparator, Category::ParagraphSeparator];
+    !matches!(c, ' '..='~') && invisible.contains(&categories.get(c))
 }
 
 /// A type that callers write as text. Its pattern, its expected form and its example are said here
@@ -65,6 +77,18 @@ pub(super) use text_type;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn invisible_characters_are_control_and_format_characters() {
+        for c in
+            "\0\t\n\u{7f}\u{85}\u{ad}\u{61c}\u{200b}\u{200d}\u{202e}\u{2028}\u{2060}\u{2066}\u{feff}\u{e0041}".chars()
+        {
+            assert!(is_invisible(c), "{c:?}");
+        }
+        for c in " ~a-é\u{a0}\u{2003}\u{301}漢🦀\u{fe0f}".chars() {
+            assert!(!is_invisible(c), "{c:?}");
+        }
+    }
 
     #[test]
     fn time_is_that_of_pythons_isoformat() {

@@ -68,3 +68,37 @@ async fn protected_instance_is_never_stopped_terminated_or_modified_in_any_diale
     assert_eq!(function.start(A).await.status, 200);
     assert_eq!(function.wire.actions(), ["StartInstances"]);
 }
+
+#[tokio::test]
+async fn reserved_tags_are_set_by_no_launch_in_any_dialect() {
+    let variables = [("RESERVED_TAGS", "team, cost centre"), ("PROTECTED_TAG", "env=production")];
+    let function = Function::with_variables(&variables, [launched([instance(A)])]).await;
+    let launches = [
+        ("POST", "/ec2/create?region_name=eu-west-1&image_id=ami-abba916a"),
+        ("PUT", "/v1/launch?ami=ami-abba916a&instance_type=t3.micro"),
+    ];
+    for (key, variable) in [
+        ("team", "RESERVED_TAGS"),
+        ("Team", "RESERVED_TAGS"),
+        ("cost%20centre", "RESERVED_TAGS"),
+        ("env", "PROTECTED_TAG"),
+        ("ENV", "PROTECTED_TAG"),
+    ] {
+        for (method, path) in launches {
+            for dry_run in ["", "&dry_run=true"] {
+                let answer = function.call(method, &format!("{path}&tag:a=b&tag:{key}=x{dry_run}")).await;
+                assert_eq!((answer.status, answer.headers.contains_key("x-error-code")), (403, method == "PUT"));
+                let key = key.replace("%20", " ");
+                assert!(
+                    answer.body.contains(&format!("This deployment lets no caller set the tag {key}")),
+                    "{answer:?}"
+                );
+                let line = function.log_line();
+                assert_eq!((&line["decision"], &line["decided_by"]), (&json!("deny"), &json!([variable])));
+            }
+        }
+    }
+    function.assert_no_calls();
+    let (method, path) = launches[0];
+    assert_eq!(function.call(method, &format!("{path}&tag:teams=blue&tag:environment=production")).await.status, 200);
+}
