@@ -7,7 +7,7 @@ use crate::auth::{ApiKeys, Authentication, Callers, parse_groups};
 use crate::authz::{InstanceTypes, Limits, Policies, ProtectedTag};
 use crate::model::{
     FromText as _, HttpTokens, ImageId, InstanceType, Origin, Region, SecurityGroupRef, ShutdownBehavior, Zone,
-    list_items, list_words,
+    is_invisible, list_items, list_words,
 };
 use std::fmt;
 use std::net::SocketAddr;
@@ -45,6 +45,8 @@ variables! {
         "Comma-separated `name=digest`: the callers, each with the SHA-256 of a key in hex. Unset: no key is accepted.";
     CALLER_GROUPS = "CALLER_GROUPS", "",
         "Comma-separated `caller=group`: the groups of callers, for policies. A caller may have several groups.";
+    JWT_GROUPS_CLAIM = "JWT_GROUPS_CLAIM", "",
+        "The claim of a token that has the caller's groups, whose names must have no spaces. Unset: `cognito:groups`, in tokens of Cognito only.";
     ALLOWED_REGIONS = "ALLOWED_REGIONS", "*",
         "Comma-separated regions that callers may name; `*` is every region of the function's own partition.";
     DEFAULT_REGION = "DEFAULT_REGION", "",
@@ -318,6 +320,12 @@ impl Config {
                 .transpose()?,
             keys,
             groups: parse_groups(&text(CALLER_GROUPS)).map_err(|error| problem(CALLER_GROUPS)(&error))?,
+            groups_claim: match set(JWT_GROUPS_CLAIM.name) {
+                Some(name) if name.contains(|c: char| c.is_whitespace() || is_invisible(c)) => {
+                    return Err(problem(JWT_GROUPS_CLAIM)("is not the name of one claim"));
+                }
+                name => name,
+            },
         };
         let reserved_tags = list_items(&text(RESERVED_TAGS)).map(|keys| keys.into_iter().map(str::to_owned).collect());
         let limits = Limits {

@@ -67,6 +67,8 @@ pub struct Callers {
     pub keys: ApiKeys,
     /// Pairs of a caller's name and one of that caller's groups.
     pub groups: Vec<(String, String)>,
+    /// The claim of a token that has the groups; `None`: `cognito:groups` in tokens of Cognito.
+    pub groups_claim: Option<String>,
 }
 
 impl Callers {

@@ -15,6 +15,7 @@ fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
 fn an_empty_environment_gives_the_documented_defaults() {
     let config = read(&[]).unwrap();
     assert!(config.callers.keys.is_empty() && config.callers.groups.is_empty() && config.callers.only.is_none());
+    assert_eq!(config.callers.groups_claim, None);
     let limits = config.limits;
     assert!(limits.instance_types.is_none() && limits.protected_tag.is_none() && limits.reserved_tags.is_empty());
     assert_eq!((limits.max_instances_per_launch, config.policy_file), (None, None));
@@ -167,6 +168,7 @@ fn an_invalid_value_is_refused_and_names_its_variable() {
         ("API_KEYS", "demo=abc"),
         ("AUTHENTICATION", "none"),
         ("CALLER_GROUPS", "alice"),
+        ("JWT_GROUPS_CLAIM", "groups roles"),
         ("ALLOWED_INSTANCE_TYPES", "t3.micro;t3.small"),
         ("MAX_INSTANCES_PER_LAUNCH", "0"),
         ("MAX_INSTANCES_PER_LAUNCH", "many"),

@@ -5,6 +5,7 @@ use super::gateway::Gateway;
 use super::lenient::scalar;
 use crate::auth::{Authentication, Caller, Callers};
 use crate::error::{Error, Kind};
+use crate::model::Region;
 use lambda_http::http::HeaderMap;
 use lambda_http::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
 use serde_json::{Map, Value};
@@ -27,7 +28,7 @@ pub fn authenticate(
     key_in_body: Option<&str>,
 ) -> Result<Caller, Error> {
     let counts = |caller: &Caller| callers.accept(caller.authentication);
-    let by_gateway = gateway_identity(gateway).filter(counts);
+    let by_gateway = gateway_identity(gateway, callers.groups_claim.as_deref()).filter(counts);
     let by_key = || key_identity(callers, gateway, headers, key_in_body).filter(counts);
     let caller = by_gateway.or_else(by_key);
     let mut caller = caller.ok_or_else(|| Error::new(Kind::Unauthenticated, "InvalidApiKey", "Invalid api key"))?;
@@ -102,30 +103,61 @@ fn split_origin(origin: &[u8]) -> (&[u8], &[u8]) {
 /// The identity that API Gateway's own IAM or JWT authorizer found
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>,
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html>).
-fn gateway_identity(gateway: &Gateway) -> Option<Caller> {
-    token_identity(&gateway.claims).or_else(|| arn_identity(gateway.user_arn.as_deref()?))
+fn gateway_identity(gateway: &Gateway, groups_claim: Option<&str>) -> Option<Caller> {
+    token_identity(&gateway.claims, groups_claim).or_else(|| arn_identity(gateway.user_arn.as_deref()?))
 }
 
 /// The subject of a token, or its client if it has no subject.
 ///
-/// API Gateway turns a claim that is an array into text: `[a b]`. That can be split again where no
-/// item can have a space: scopes (RFC 6749, section 3.3) and Cognito's groups. Groups of other
-/// issuers are not read: "not admin" would become "not" and "admin". An emulator may pass an array
-/// as it is.
-fn token_identity(claims: &Map<String, Value>) -> Option<Caller> {
-    let claim = |name: &str| claims.get(name).and_then(scalar).filter(|value| !value.is_empty());
-    let items = |name: &str| match claims.get(name) {
-        Some(Value::Array(items)) => items.iter().filter_map(scalar).collect::<Vec<_>>(),
-        _ => {
-            let text = claim(name).unwrap_or_default();
-            let text = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(&text);
-            text.split_whitespace().map(str::to_owned).collect()
-        }
+/// Groups are those of `groups_claim`, or else of `cognito:groups` in a token of Cognito: another
+/// issuer may let users choose a claim of that name.
+fn token_identity(claims: &Map<String, Value>, groups_claim: Option<&str>) -> Option<Caller> {
+    let text = |name: &str| claims.get(name).and_then(scalar).filter(|value| !value.is_empty());
+    let cognito_groups = || text("iss").is_some_and(|issuer| is_cognito(&issuer)).then_some("cognito:groups");
+    let groups = groups_claim.or_else(cognito_groups).and_then(|name| claims.get(name)).map(items);
+    // The one is a text by RFC 9068, section 2.2.3; the other a list (Okta) or a text (Entra).
+    let mut scopes = claims.get("scope").map(words).unwrap_or_default();
+    let scp = claims.get("scp").map(items).unwrap_or_default();
+    scopes.extend(scp.iter().flat_map(|scope| scope.split_whitespace()).map(str::to_owned));
+    let caller = Caller::new(text("sub").or_else(|| text("client_id"))?, Authentication::Jwt);
+    Some(Caller { groups: groups.unwrap_or_default(), scopes, ..caller })
+}
+
+/// The items of a claim that is a list.
+///
+/// API Gateway turns a list into text: `[a b]`. It is split at its spaces, so an item must not have
+/// any: Cognito's groups have none, and scopes neither (RFC 6749, section 3.3). Text without
+/// brackets is one item. An emulator may pass a list as it is.
+fn items(claim: &Value) -> Vec<String> {
+    if let Value::Array(items) = claim {
+        return items.iter().filter_map(scalar).collect();
+    }
+    let text = scalar(claim).unwrap_or_default();
+    match text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
+        Some(list) => list.split_whitespace().map(str::to_owned).collect(),
+        None => Some(text.trim().to_owned()).filter(|text| !text.is_empty()).into_iter().collect(),
+    }
+}
+
+/// The words of a claim that is a text. A bracket belongs to the word: a scope may have any.
+fn words(claim: &Value) -> Vec<String> {
+    match claim {
+        Value::Array(items) => items.iter().filter_map(scalar).collect(),
+        text => scalar(text).unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
+    }
+}
+
+/// Whether this is the issuer of a user pool of Cognito, of any of its two forms
+/// (<https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_IssuerConfigurationType.html>).
+fn is_cognito(issuer: &str) -> bool {
+    let region = || {
+        let (host, pool) = issuer.strip_prefix("https://")?.split_once('/')?;
+        let host = host.strip_prefix("issuer-").unwrap_or(host).strip_prefix("cognito-idp.")?;
+        let domains = [".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu"];
+        let region = domains.iter().find_map(|domain| host.strip_suffix(domain))?;
+        (!pool.is_empty()).then(|| Region::parse(region)).flatten()
     };
-    let mut scopes = items("scope");
-    scopes.extend(items("scp"));
-    let caller = Caller::new(claim("sub").or_else(|| claim("client_id"))?, Authentication::Jwt);
-    Some(Caller { groups: items("cognito:groups"), scopes, ..caller })
+    region().is_some()
 }
 
 /// A user or a role. The session of a role has an ARN of its own
@@ -303,17 +335,17 @@ mod tests {
 
     #[test]
     fn an_identity_that_the_gateway_checked_is_the_caller() {
-        let user = gateway_identity(&signed("arn:aws:iam::123456789012:user/alice")).unwrap();
+        let user = gateway_identity(&signed("arn:aws:iam::123456789012:user/alice"), None).unwrap();
         assert_eq!(user, Caller::new("arn:aws:iam::123456789012:user/alice", Authentication::Iam));
-        let caller = |claims| gateway_identity(&with_token(claims));
+        let caller = |claims| gateway_identity(&with_token(claims), None);
         assert_eq!(caller(json!({"sub": "alice"})).unwrap(), Caller::new("alice", Authentication::Jwt));
         assert_eq!(caller(json!({"sub": "", "client_id": "robot"})).unwrap().name, "robot");
         assert_eq!(caller(json!({"sub": 4711, "exp": 1_591_111_111, "email_verified": true})).unwrap().name, "4711");
         for unauthenticated in [json!({}), json!({"sub": null}), json!({"sub": {}, "client_id": ["x"]})] {
             assert_eq!(caller(unauthenticated.clone()), None, "{unauthenticated}");
         }
-        assert_eq!(gateway_identity(&signed("")), None);
-        assert_eq!(gateway_identity(&Gateway::default()), None);
+        assert_eq!(gateway_identity(&signed(""), None), None);
+        assert_eq!(gateway_identity(&Gateway::default(), None), None);
     }
 
     #[test]
@@ -326,19 +358,69 @@ mod tests {
         }
     }
 
+    const COGNITO: &str = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_1a2b3c4d5";
+
     #[test]
-    fn groups_and_scopes_are_read_only_where_items_have_no_spaces() {
-        let caller = |claims| gateway_identity(&with_token(claims)).unwrap();
-        let alice = caller(json!({"sub": "a", "scope": "ec2/read ec2/write", "cognito:groups": "[blue ops]"}));
-        assert_eq!(alice.scopes, ["ec2/read", "ec2/write"]);
-        assert_eq!(alice.groups, ["blue", "ops"]);
-        let robot = caller(json!({"sub": "a", "scp": "[read]", "cognito:groups": "blue", "groups": "[not admin]"}));
-        assert_eq!((robot.scopes, robot.groups), (vec!["read".to_owned()], vec!["blue".to_owned()]));
-        let array = caller(json!({"sub": "a", "scope": ["read", 1, {}], "cognito:groups": ["blue", "on call"]}));
-        assert_eq!(
-            (array.scopes, array.groups),
-            (vec!["read".into(), "1".into()], vec!["blue".into(), "on call".into()])
-        );
+    fn groups_are_those_of_cognito_or_of_the_configured_claim() {
+        let groups = |issuer: &str, claim: Option<&str>| {
+            let claims = json!({
+                "sub": "a", "iss": issuer, "cognito:groups": "[blue ops]", "https://example.com/groups": "[red]",
+                "department": "not admin", "roles": ["on call", 1, {}], "empty": "[]",
+            });
+            token_identity(claims.as_object().unwrap(), claim).unwrap().groups
+        };
+        for cognito in [
+            COGNITO,
+            "https://issuer-cognito-idp.eu-west-1.amazonaws.com/eu-west-1_x",
+            "https://cognito-idp.cn-north-1.amazonaws.com.cn/cn-north-1_x",
+        ] {
+            assert_eq!(groups(cognito, None), ["blue", "ops"], "{cognito}");
+        }
+        for other in [
+            "",
+            "https://idp.example",
+            "https://idp.example/cognito-idp.us-east-1.amazonaws.com/x",
+            "https://cognito-idp.us-east-1.amazonaws.com.example/x",
+            "https://cognito-idp.us-east-1.amazonaws.com",
+            "https://cognito-idp.us-east-1.amazonaws.com/",
+            "https://cognito-idp.us-east-1.example.amazonaws.com/x",
+            "https://x.cognito-idp.us-east-1.amazonaws.com/x",
+            "https://a@cognito-idp.us-east-1.amazonaws.com/x",
+            "http://cognito-idp.us-east-1.amazonaws.com/x",
+        ] {
+            assert_eq!(groups(other, None), [""; 0], "{other}");
+            assert_eq!(groups(other, Some("cognito:groups")), ["blue", "ops"], "{other}");
+        }
+        for (claim, expected) in [
+            ("https://example.com/groups", vec!["red"]),
+            ("department", vec!["not admin"]),
+            ("roles", vec!["on call", "1"]),
+            ("empty", vec![]),
+            ("missing", vec![]),
+        ] {
+            assert_eq!(groups(COGNITO, Some(claim)), expected, "{claim}");
+        }
+    }
+
+    #[test]
+    fn brackets_are_taken_off_lists_only() {
+        let caller = |claims| gateway_identity(&with_token(claims), None).unwrap();
+        let scopes = |claims| caller(claims).scopes;
+        assert_eq!(scopes(json!({"sub": "a", "scope": "ec2/read ec2/write"})), ["ec2/read", "ec2/write"]);
+        assert_eq!(scopes(json!({"sub": "a", "scope": "[ec2/write]"})), ["[ec2/write]"]);
+        assert_eq!(scopes(json!({"sub": "a", "scope": "[a b]"})), ["[a", "b]"]);
+        assert_eq!(scopes(json!({"sub": "a", "scope": ["read", 1, {}]})), ["read", "1"]);
+        for (scp, expected) in [
+            (json!("[read write]"), vec!["read", "write"]),
+            (json!("read write"), vec!["read", "write"]),
+            (json!(["read", "write"]), vec!["read", "write"]),
+            (json!("[]"), vec![]),
+            (json!("[read"), vec!["[read"]),
+        ] {
+            assert_eq!(scopes(json!({"sub": "a", "scp": scp})), expected, "{scp}");
+        }
+        let groups = caller(json!({"sub": "a", "iss": COGNITO, "cognito:groups": "[a[b] c]"})).groups;
+        assert_eq!(groups, ["a[b]", "c"]);
     }
 
     #[test]
