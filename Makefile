@@ -54,7 +54,7 @@ test: .venv/ready .venv-node/ready ## run all tests
 	$(PYTHON) tools/check_builds.py 'test --workspace --no-run' build
 	.venv/bin/python tools/test_run_local.py
 	.venv/bin/python tests/openapi
-	.venv/bin/python tests/browser/test_pages.py
+	.venv/bin/python tests/browser
 
 lint: .venv/ready .venv-node/ready ## check formatting, lints, licences, docs and the template
 	cargo fmt --check --all

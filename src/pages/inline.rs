@@ -99,10 +99,14 @@ impl Bundle {
     }
 }
 
-/// Returns the path of the module in `import { name } from "./module.js";`.
+/// Returns the path of the module in `import { name } from "./module.js";` or
+/// `import "./module.js";`.
 fn imported(path: &Path, import: &str) -> Result<PathBuf, Box<dyn Error>> {
     let unsupported = || format!("{}: unsupported import: {import}", path.display());
-    let (names, module) = import.split_once(" from \"./").ok_or_else(unsupported)?;
+    let (names, module) = match import.strip_prefix("import \"./") {
+        Some(module) => ("import {}", module),
+        None => import.split_once(" from \"./").ok_or_else(unsupported)?,
+    };
     let module = module.strip_suffix("\";").ok_or_else(unsupported)?;
     if !names.starts_with("import {") || names.contains(" as ") {
         return Err(unsupported().into());

@@ -1,118 +1,21 @@
-#!/usr/bin/env python3
-"""The console and the API reference in Chromium, against the function and moto.
+"""The console and the API reference in Chromium, against the function and moto."""
 
-Each test also fails if the page logs a warning or an error (such as a violation of its policy), calls
-another origin, or has the key in a URL.
-"""
-
-import contextlib
 import json
 import os
-import re
 import subprocess
 import sys
-import unittest
 import urllib.parse
 
-import harness
 from axe_playwright_python.sync_playwright import Axe
 from harness import HOSTILE, KEY, OTHER_REGION, REGION
 from playwright.sync_api import expect
-
-stack = contextlib.ExitStack()
-local = browser = None
-PHONE = {"width": 320, "height": 640}
-# Longer than the fast poll interval of the console (2 s), shorter than the slow one (30 s).
-expect.set_options(timeout=15_000)
-
-
-def setUpModule():
-    global local, browser
-    local = stack.enter_context(harness.local())
-    browser = stack.enter_context(harness.browser())
-
-
-def tearDownModule():
-    stack.close()
-
-
-class Page(unittest.TestCase):
-    """A tab, with the checks that end each test."""
-
-    def setUp(self):
-        local.reset()
-        self.context = None
-        self.tab()
-
-    def tab(self, **options):
-        """Opens a tab in place of the present one, such as with another size or colour scheme."""
-        if self.context:
-            self.context.close()
-        self.context = browser.new_context(viewport=options.pop("viewport", {"width": 1280, "height": 800}), **options)
-        self.page = self.context.new_page()
-        self.complaints, self.requests = [], []
-        self.watch(self.page)
-        return self.page
-
-    def watch(self, page):
-        page.on("request", lambda request: self.requests.append(request))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", self.on_console)
-
-    def on_console(self, message):
-        # "Failed to load resource" is Chromium's own line for a response other than 2xx.
-        if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
-            self.complaints.append(message.text)
-
-    def tearDown(self):
-        urls = [request.url for request in self.requests]
-        foreign = [url for url in urls if not url.startswith((local.url + "/", "data:"))]
-        with_key = [url for url in urls if KEY in url]
-        title = self.page.title()
-        self.context.close()
-        self.assertEqual(self.complaints, [])
-        self.assertEqual(foreign, [])
-        self.assertEqual(with_key, [])
-        self.assertNotEqual(title, "owned")
-
-    def sign_in(self, key=KEY):
-        self.page.goto(local.url + "/")
-        self.page.get_by_label("API key or token").fill(key)
-        self.page.get_by_role("button", name="Sign in").click()
-        return self.page
-
-    def row(self, name):
-        return self.page.get_by_role("row").filter(has=self.page.get_by_role("rowheader", name=name, exact=True))
-
-    def state(self, name, state):
-        expect(self.row(name).locator(".state")).to_have_text(state)
-
-    def button(self, action, name):
-        return self.page.get_by_role("button", name=f"{action} {name}", exact=True)
-
-    def ready(self, action, name):
-        """Waits until the button is available. Returns it."""
-        button = self.button(action, name)
-        expect(button).not_to_have_attribute("aria-disabled", "true")
-        return button
-
-    def confirm(self, action):
-        self.page.get_by_role("dialog").get_by_role("button", name=action, exact=True).click()
-
-    def count_requests(self, path):
-        return sum(path in request.url for request in self.requests)
-
-    def assert_accessible(self, what):
-        """Fails if axe reports a violation in the page as shown."""
-        violations = Axe().run(self.page).response["violations"]
-        found = [(violation["id"], [node["html"] for node in violation["nodes"]]) for violation in violations]
-        self.assertEqual(found, [], what)
+from tab import DESKTOP, PHONE, Page
 
 
 class Console(Page):
     def test_a_wrong_key_is_refused_and_the_right_one_lists_both_regions(self):
-        local.launch(REGION, "web-1")
-        local.launch(OTHER_REGION, "dublin-1")
+        self.local.launch(REGION, "web-1")
+        self.local.launch(OTHER_REGION, "dublin-1")
         page = self.sign_in("not-the-key")
         alert = page.get_by_role("alert")
         expect(alert).to_contain_text("Invalid api key. Enter the key again.")
@@ -127,7 +30,7 @@ class Console(Page):
         expect(self.row("dublin-1")).to_contain_text(f"{OTHER_REGION}a")
 
     def test_the_key_stays_in_the_tab_and_is_forgotten_on_sign_out(self):
-        local.launch(REGION, "web-1")
+        self.local.launch(REGION, "web-1")
         page = self.sign_in()
         self.state("web-1", "running")
         page.reload()
@@ -135,7 +38,7 @@ class Console(Page):
         self.assertEqual((page.evaluate("localStorage.length"), self.context.cookies()), (0, []))
         other = self.context.new_page()
         self.watch(other)
-        other.goto(local.url + "/")
+        other.goto(self.local.url + "/")
         expect(other.get_by_label("API key or token")).to_be_visible()
         other.close()
         page.get_by_role("button", name="Sign out").click()
@@ -147,10 +50,10 @@ class Console(Page):
         expect(page.get_by_label("API key or token")).to_be_visible()
 
     def test_search_filters_and_order_apply_to_the_list(self):
-        first = local.launch(REGION, "web-1", env="staging")
-        local.launch(REGION, "web-10", "t3.nano")
-        local.launch(OTHER_REGION, "web-9", team="blue")
-        local.ec2(REGION).stop_instances(InstanceIds=[first])
+        first = self.local.launch(REGION, "web-1", env="staging")
+        self.local.launch(REGION, "web-10", "t3.nano")
+        self.local.launch(OTHER_REGION, "web-9", team="blue")
+        self.local.ec2(REGION).stop_instances(InstanceIds=[first])
         page = self.sign_in()
         expect(page.get_by_role("rowheader")).to_have_text(["web-1", "web-9", "web-10"])
         search = page.get_by_role("searchbox")
@@ -176,8 +79,8 @@ class Console(Page):
         expect(page.get_by_role("rowheader").first).to_have_text("web-10")
 
     def test_the_choice_of_regions_is_kept_in_the_tab(self):
-        local.launch(REGION, "web-1")
-        local.launch(OTHER_REGION, "dublin-1")
+        self.local.launch(REGION, "web-1")
+        self.local.launch(OTHER_REGION, "dublin-1")
         page = self.sign_in()
         expect(page.get_by_role("rowheader")).to_have_count(2)
         page.locator("#region-summary").click()
@@ -188,27 +91,27 @@ class Console(Page):
         expect(page.get_by_role("rowheader")).to_have_text(["web-1"])
 
     def test_state_changes_are_shown_without_reloading(self):
-        instance = local.launch(REGION, "web-1")
+        instance = self.local.launch(REGION, "web-1")
         page = self.sign_in()
         self.ready("Stop", "web-1").click()
         expect(page.get_by_role("dialog", name="Stop web-1?")).to_be_visible()
         page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
-        self.assertEqual(local.state(REGION, instance), "running")
+        self.assertEqual(self.local.state(REGION, instance), "running")
         self.button("Stop", "web-1").click()
         self.confirm("Stop")
         self.state("web-1", "stopped")
-        self.assertEqual(local.state(REGION, instance), "stopped")
+        self.assertEqual(self.local.state(REGION, instance), "stopped")
         expect(page.get_by_role("status").filter(has_text="web-1 is stopped.")).to_be_attached()
         self.ready("Start", "web-1").click()
         self.state("web-1", "running")
-        self.assertEqual(local.state(REGION, instance), "running")
+        self.assertEqual(self.local.state(REGION, instance), "running")
         # A change by somebody else is seen, too.
-        local.ec2(REGION).terminate_instances(InstanceIds=[instance])
+        self.local.ec2(REGION).terminate_instances(InstanceIds=[instance])
         self.state("web-1", "terminated")
         self.assertEqual([request.is_navigation_request() for request in self.requests].count(True), 1)
 
     def test_a_reboot_is_requested_once(self):
-        local.launch(REGION, "web-1")
+        self.local.launch(REGION, "web-1")
         page = self.sign_in()
         self.ready("Reboot", "web-1").click()
         with page.expect_response("**/ec2/reboot") as answer:
@@ -218,7 +121,7 @@ class Console(Page):
         self.assertEqual([request.method for request in self.requests].count("POST"), 1)
 
     def test_terminating_needs_the_name_or_the_id_of_a_nameless_instance(self):
-        named, nameless = local.launch(REGION, "web  1"), local.launch(REGION, None)
+        named, nameless = self.local.launch(REGION, "web  1"), self.local.launch(REGION, None)
         page = self.sign_in()
         for name, wanted, wrong in [("web 1", "web 1", "web-1"), (nameless, nameless, "web 1")]:
             self.ready("Terminate", name).click()
@@ -231,15 +134,15 @@ class Console(Page):
             page.keyboard.press("Enter")
             typed.fill(wanted)
             expect(sure).to_be_enabled()
-            self.assertEqual(local.state(REGION, nameless), "running")
+            self.assertEqual(self.local.state(REGION, nameless), "running")
             sure.click()
             expect(page.get_by_role("dialog")).to_have_count(0)
         for instance in (named, nameless):
             expect(page.get_by_role("row").filter(has_text=instance).locator(".state")).to_have_text("terminated")
-            self.assertEqual(local.state(REGION, instance), "terminated")
+            self.assertEqual(self.local.state(REGION, instance), "terminated")
 
     def test_a_forbidden_action_is_disabled_with_the_reason(self):
-        instance = local.launch(REGION, "db-1", env="production")
+        instance = self.local.launch(REGION, "db-1", env="production")
         page = self.sign_in()
         why = f"The policy of this deployment does not permit TerminateInstances of {instance}"
         button = self.button("Terminate", "db-1")
@@ -255,17 +158,17 @@ class Console(Page):
         # An impossible action says so; a possible and permitted one is available.
         expect(self.button("Start", "db-1")).to_have_accessible_description("Not possible while it is running.")
         self.ready("Stop", "db-1")
-        self.assertEqual(local.state(REGION, instance), "running")
+        self.assertEqual(self.local.state(REGION, instance), "running")
         # Permissions are loaded once, and again when the tags have changed.
         self.assertEqual(self.count_requests("/ec2/permissions"), 1)
-        local.ec2(REGION).delete_tags(Resources=[instance], Tags=[{"Key": "env"}])
+        self.local.ec2(REGION).delete_tags(Resources=[instance], Tags=[{"Key": "env"}])
         page.get_by_role("button", name="Refresh").click()
         self.ready("Terminate", "db-1")
 
     def test_everything_works_by_keyboard(self):
-        instance = local.launch(REGION, "web-1")
+        instance = self.local.launch(REGION, "web-1")
         page = self.tab()
-        page.goto(local.url + "/")
+        page.goto(self.local.url + "/")
         page.keyboard.type(KEY)  # the field has the focus
         page.keyboard.press("Enter")
         self.ready("Stop", "web-1")
@@ -301,11 +204,11 @@ class Console(Page):
         expect(dialog.get_by_role("heading", name="web-1")).to_be_focused()
         page.keyboard.press("Escape")
         expect(self.button("Details of", "web-1")).to_be_focused()
-        self.assertEqual(local.state(REGION, instance), "stopped")
+        self.assertEqual(self.local.state(REGION, instance), "stopped")
 
     def test_nothing_overflows_at_320_pixels(self):
-        local.launch(REGION, "a-rather-long-name-without-any-space-in-it-1", env="production")
-        local.launch(REGION, HOSTILE)
+        self.local.launch(REGION, "a-rather-long-name-without-any-space-in-it-1", env="production")
+        self.local.launch(REGION, HOSTILE)
         page = self.tab(viewport=PHONE, has_touch=True)
         self.sign_in()
         name = "a-rather-long-name-without-any-space-in-it-1"
@@ -325,14 +228,14 @@ class Console(Page):
         self.assertEqual(page.evaluate(wide), 320)
 
     def test_axe_reports_no_violation(self):
-        local.launch(REGION, "db-1", env="production", team="data")
-        stopped = local.launch(REGION, "web-1")
-        local.ec2(REGION).stop_instances(InstanceIds=[stopped])
+        self.local.launch(REGION, "db-1", env="production", team="data")
+        stopped = self.local.launch(REGION, "web-1")
+        self.local.ec2(REGION).stop_instances(InstanceIds=[stopped])
         for scheme in ("light", "dark"):
-            for viewport in ({"width": 1280, "height": 800}, PHONE):
+            for viewport in (DESKTOP, PHONE):
                 what = f"{scheme} {viewport['width']}"
                 page = self.tab(viewport=viewport, color_scheme=scheme)
-                page.goto(local.url + "/")
+                page.goto(self.local.url + "/")
                 self.assert_accessible(f"signing in, {what}")
                 self.sign_in("wrong")
                 expect(page.get_by_role("alert")).to_be_visible()
@@ -355,7 +258,7 @@ class Console(Page):
                 self.assert_accessible(f"terminate, {what}")
 
     def test_markup_in_tags_is_shown_as_text(self):
-        local.launch(REGION, HOSTILE, note="</dd><script>document.title='owned'</script>")
+        self.local.launch(REGION, HOSTILE, note="</dd><script>document.title='owned'</script>")
         page = self.sign_in()
         expect(page.get_by_role("rowheader")).to_have_text([HOSTILE])
         page.get_by_role("button", name="Details of").click()
@@ -388,7 +291,7 @@ class Console(Page):
             permissions = [{"id": instance_id, "permitted": [], "refused": {}} for instance_id in ids]
             route.fulfill(status=200, json=permissions)
 
-        local.launch(REGION, "web-1")
+        self.local.launch(REGION, "web-1")
         self.page.route("**/ec2/list?*", listed)
         self.page.route("**/ec2/permissions?*", permitted)
         page = self.sign_in()
@@ -425,7 +328,7 @@ class Console(Page):
         self.assertLess(page.evaluate("document.querySelectorAll('*').length"), 2500)
 
     def test_errors_are_explained(self):
-        local.launch(REGION, "web-1")
+        self.local.launch(REGION, "web-1")
         page = self.sign_in()
         self.ready("Stop", "web-1")
         alert = page.get_by_role("alert")
@@ -475,7 +378,7 @@ class Console(Page):
         self.assertEqual(page.evaluate("sessionStorage.getItem('ec2-control-api:key')"), None)
 
     def test_a_copied_call_works_in_a_shell_and_does_not_contain_the_key(self):
-        instance = local.launch(REGION, "it's")
+        instance = self.local.launch(REGION, "it's")
         self.context.grant_permissions(["clipboard-read", "clipboard-write"])
         page = self.sign_in()
 
@@ -497,10 +400,10 @@ class Console(Page):
         page.get_by_role("button", name="Copy the curl call: Stop").click()
         expect(page.locator("#live")).to_have_text("Copied.")
         self.assertEqual(run()["InstanceId"], instance)
-        self.assertEqual(local.state(REGION, instance), "stopped")
+        self.assertEqual(self.local.state(REGION, instance), "stopped")
 
     def test_a_hidden_tab_sends_no_requests(self):
-        local.launch(REGION, "web-1")
+        self.local.launch(REGION, "web-1")
         page = self.page
         page.add_init_script("Object.defineProperty(document, 'hidden', { get: () => window.unseen ?? false })")
         page.clock.install()
@@ -526,8 +429,8 @@ class Reference(Page):
 
     def test_the_reference_shows_every_operation(self):
         page = self.page
-        document = self.context.request.get(local.url + "/openapi.json").json()
-        page.goto(local.url + "/docs")
+        document = self.context.request.get(self.local.url + "/openapi.json").json()
+        page.goto(self.local.url + "/docs")
         methods = [method for path in document["paths"].values() for method in path]
         operations = [method for method in methods if method in ("get", "put", "post", "delete", "head")]
         expect(page.locator(".opblock")).to_have_count(len(operations))
@@ -537,22 +440,17 @@ class Reference(Page):
 
     def test_the_reference_is_served_with_a_trailing_slash(self):
         page = self.page
-        page.goto(local.url + "/docs/")
+        page.goto(self.local.url + "/docs/")
         expect(page.locator(".opblock").first).to_be_visible()
         page.get_by_role("link", name="Console", exact=True).click()
         expect(page.get_by_label("API key or token")).to_be_visible()
 
     def test_axe_reports_only_known_violations_of_the_viewer(self):
-        for viewport in ({"width": 1280, "height": 800}, PHONE):
+        for viewport in (DESKTOP, PHONE):
             page = self.tab(viewport=viewport)
-            page.goto(local.url + "/docs")
+            page.goto(self.local.url + "/docs")
             page.locator(".opblock-summary-control").first.click()
             expect(page.locator(".opblock.is-open")).to_contain_text("Responses")
             found = {violation["id"] for violation in Axe().run(page).response["violations"]}
             self.assertEqual(found - self.KNOWN_VIOLATIONS, set())
             self.assertEqual(page.evaluate("document.documentElement.scrollWidth"), viewport["width"])
-
-
-if __name__ == "__main__":
-    os.environ["no_proxy"] = "*"
-    unittest.main(verbosity=2, failfast="--failfast" in sys.argv)

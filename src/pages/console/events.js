@@ -4,8 +4,9 @@
 /**
  * `lists-changed`: instances, regions or their order changed; the list must be sorted and drawn.
  * `rows-changed`: permissions or running actions changed; the visible rows must be updated.
+ * `view-changed`: the search, the filters, the order or the page changed; the list must be drawn.
  * `signed-out`: everything shown must be cleared.
- * @typedef {"lists-changed" | "rows-changed" | "signed-out"} PageEvent
+ * @typedef {"lists-changed" | "rows-changed" | "view-changed" | "signed-out"} PageEvent
  */
 
 /** @type {Map<PageEvent, (() => void)[]>} */

@@ -10,7 +10,8 @@ import { announce, dismissMessage, showMessage } from "./messages.js";
 import { loadRegions, selectRegions } from "./regions.js";
 import { session, signOut, storedKey } from "./session.js";
 import { signIn } from "./sign-in.js";
-import { view } from "./table.js";
+import "./table.js";
+import { view } from "./view.js";
 
 byId("docs", HTMLAnchorElement).href = `${BASE}docs`;
 

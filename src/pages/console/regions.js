@@ -22,7 +22,7 @@ const SELECTION_ITEM = "ec2-control-api:regions";
  * Returns the number of instances in a region.
  * @param {Region} region
  */
-function total(region) {
+export function total(region) {
   return Object.values(region.instances ?? {}).reduce((sum, count) => sum + count, 0);
 }
 
@@ -103,6 +103,12 @@ export function selectRegions() {
   }
   emit("lists-changed");
   loadDueLists();
+}
+
+/** Opens the list of regions, and moves the focus there. */
+export function openRegions() {
+  byId("region-box", HTMLDetailsElement).open = true;
+  (checkboxes()[0] ?? byId("region-summary")).focus();
 }
 
 function clearRegions() {

@@ -1,0 +1,49 @@
+// @ts-check
+// Says why the list is empty, and what to do about it.
+
+import { byId, setText } from "./dom.js";
+import { openRegions, total } from "./regions.js";
+import { session } from "./session.js";
+import { clearFilters, sortedRows } from "./view.js";
+
+const clearButton = byId("empty-clear");
+const regionsButton = byId("empty-regions");
+
+/**
+ * Draws the hint below an empty list.
+ * @param {boolean} isEmpty
+ * @param {string} loading the regions whose first page is under way
+ */
+export function drawEmpty(isEmpty, loading) {
+  byId("empty").hidden = !isEmpty;
+  if (!isEmpty || !session) return;
+  const lists = [...session.lists.values()];
+  const hasRows = sortedRows().length > 0;
+  const others = session.regions.filter(
+    (region) => total(region) && !session?.lists.has(region.name),
+  );
+  const names = others.map((region) => `${region.name} (${total(region)})`).join(", ");
+  setText(byId("empty-text"), emptyText(lists.length, loading, hasRows, names));
+  clearButton.hidden = !hasRows;
+  regionsButton.hidden = Boolean(loading) || hasRows;
+}
+
+/**
+ * @param {number} selected number of regions
+ * @param {string} loading
+ * @param {boolean} hasRows
+ * @param {string} others regions with instances that are not selected, with their numbers
+ */
+function emptyText(selected, loading, hasRows, others) {
+  if (loading) return "Loading.";
+  if (hasRows) return "No instance matches the search and the filters.";
+  if (others)
+    return `${selected ? "There are none here" : "No region is chosen"}. There are instances in ${others}.`;
+  return "Nothing is launched yet in the regions of this deployment, as far as your key may see.";
+}
+
+clearButton.addEventListener("click", () => {
+  clearFilters();
+  byId("search").focus();
+});
+regionsButton.addEventListener("click", openRegions);

@@ -1,0 +1,94 @@
+// @ts-check
+// The elements of a row of the list.
+
+import { requestAction } from "./actions.js";
+import { openDetails } from "./details.js";
+import { make, setAttribute, setText } from "./dom.js";
+import { COLUMNS, localTime } from "./instances.js";
+import { ACTIONS, unavailableReason } from "./permissions.js";
+
+/** @import { Column, Row } from "./instances.js" */
+/** @import { Action } from "./permissions.js" */
+
+export const STATES = ["running", "stopped", "pending", "stopping", "shutting-down", "terminated"];
+
+/**
+ * The elements of a row in the page.
+ * @typedef {object} DrawnRow
+ * @property {HTMLTableRowElement} tr
+ * @property {HTMLTableCellElement[]} cells
+ * @property {HTMLElement} state
+ * @property {{ action: Action, button: HTMLButtonElement, reason: HTMLElement }[]} buttons
+ * @property {HTMLButtonElement} details
+ * @property {Row} row what it shows
+ */
+
+/**
+ * Creates the elements of a row, without their texts.
+ * @param {Row} row
+ * @returns {DrawnRow}
+ */
+export function newRow(row) {
+  const state = make("span", { className: "state" });
+  const cells = COLUMNS.map(([column, title]) => {
+    if (column === "name") return make("th", { role: "rowheader", scope: "row" });
+    const className = column === "state" ? "" : "fixed";
+    const cell = make("td", { role: "cell", "data-label": title, className });
+    if (column === "state") cell.append(state);
+    return cell;
+  });
+  const buttons = ACTIONS.map((action) => {
+    const className = action.danger ? "danger" : "";
+    const button = make("button", { type: "button", className }, action.title);
+    const reason = make("span", { hidden: true, id: `why-${action.verb}-${row.id}` });
+    button.addEventListener("click", () => requestAction(action, drawn.row, button));
+    return { action, button, reason };
+  });
+  const details = make("button", { type: "button" }, "Details");
+  details.addEventListener("click", () => openDetails(drawn.row));
+  const actions = make(
+    "div",
+    {},
+    ...buttons.flatMap(({ button, reason }) => [button, reason]),
+    details,
+  );
+  const lastCell = make("td", { role: "cell", className: "actions" }, actions);
+  const tr = make("tr", { role: "row" }, ...cells, lastCell);
+  const drawn = { tr, cells, state, buttons, details, row };
+  return drawn;
+}
+
+/**
+ * Updates the texts of a row and the state of its buttons.
+ * @param {DrawnRow} drawn
+ */
+export function updateRow({ cells, state, buttons, details, row }) {
+  setText(state, row.state);
+  const className = `state ${STATES.includes(row.state) ? row.state : ""}`;
+  if (state.className !== className) state.className = className;
+  COLUMNS.forEach(([column], index) => {
+    const cell = cells[index];
+    if (column === "state" || !cell) return;
+    const text = cellText(column, row);
+    setText(cell, text);
+    cell.classList.toggle("empty", !text);
+  });
+  for (const { action, button, reason } of buttons) {
+    const text = unavailableReason(action, row);
+    setAttribute(button, "aria-label", `${action.title} ${row.label}`);
+    setAttribute(button, "aria-disabled", text ? "true" : null);
+    setAttribute(button, "aria-describedby", text ? reason.id : null);
+    setText(reason, text);
+  }
+  setAttribute(details, "aria-label", `Details of ${row.label}`);
+}
+
+/**
+ * @param {Column} column
+ * @param {Row} row
+ */
+function cellText(column, row) {
+  if (column === "launched") return localTime(row.launched);
+  if (column === "name") return row.name || "\u2013";
+  return row[column];
+}

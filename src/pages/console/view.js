@@ -1,0 +1,88 @@
+// @ts-check
+// What of the lists is shown, and how.
+
+import { emit, on } from "./events.js";
+import { session } from "./session.js";
+
+/** @import { Column, Row } from "./instances.js" */
+
+/**
+ * @typedef {object} View
+ * @property {string} search as typed
+ * @property {Set<string>} states none: all
+ * @property {number} page counted from 0
+ * @property {Column} column that the list is sorted by
+ * @property {boolean} descending
+ */
+
+/** @returns {View} */
+function initialView() {
+  return { search: "", states: new Set(), page: 0, column: "name", descending: false };
+}
+
+/** @type {View} */
+export const view = initialView();
+
+/**
+ * All rows in order, until a list or the order changes.
+ * @type {Row[] | null}
+ */
+let sorted = null;
+
+const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
+
+/**
+ * Changes the view and draws the list, from its first page unless told otherwise.
+ * @param {Partial<View>} changes
+ */
+export function changeView(changes) {
+  if ("column" in changes || "descending" in changes) sorted = null;
+  Object.assign(view, { page: 0 }, changes);
+  emit("view-changed");
+}
+
+/** Shows all instances of the selected regions. */
+export function clearFilters() {
+  changeView({ search: "", states: new Set() });
+}
+
+/** Returns all rows in order; rows without a value come last in either direction. */
+export function sortedRows() {
+  if (sorted) return sorted;
+  const { column, descending } = view;
+  const sign = descending ? -1 : 1;
+  /** @type {(a: Row, b: Row) => number} */
+  const compare = (a, b) =>
+    Number(a[column] === "") - Number(b[column] === "") ||
+    sign * collator.compare(a[column], b[column]) ||
+    collator.compare(a.id, b.id);
+  const lists = session ? [...session.lists.values()] : [];
+  sorted = lists.flatMap((list) => list.rows).sort(compare);
+  return sorted;
+}
+
+/**
+ * Returns the rows that match, in order, and how many there are of each state whatever states are
+ * chosen.
+ */
+export function matchingRows() {
+  const words = view.search.toLowerCase().split(/\s+/).filter(Boolean);
+  /** @type {Map<string, number>} */
+  const counts = new Map();
+  /** @type {Row[]} */
+  const found = [];
+  for (const row of sortedRows()) {
+    if (!words.every((word) => row.text.includes(word))) continue;
+    counts.set(row.state, (counts.get(row.state) ?? 0) + 1);
+    if (!view.states.size || view.states.has(row.state)) found.push(row);
+  }
+  return { found, counts };
+}
+
+on("lists-changed", () => {
+  sorted = null;
+});
+on("signed-out", () => {
+  sorted = null;
+  Object.assign(view, initialView());
+});
