@@ -87,6 +87,10 @@ class Page(unittest.TestCase):
         expect(button).not_to_have_attribute("aria-disabled", "true")
         return button
 
+    def panel(self, name):
+        """The details of an instance."""
+        return self.page.locator("section.panel").filter(has=self.page.get_by_role("heading", name=name, exact=True))
+
     def confirm(self, action):
         self.page.get_by_role("dialog").get_by_role("button", name=action, exact=True).click()
 

@@ -26,6 +26,10 @@ export const FIELDS = [
   "architecture",
   "platform",
   "public-dns-name",
+  "ipv6-addresses",
+  "state-reason",
+  "lifecycle",
+  "operator",
 ].join();
 
 /** In ms; longer than the gateway waits. */

@@ -3,7 +3,7 @@
 import { announce, showMessage } from "./messages.js";
 
 /**
- * Copies a curl command. Where copying is not allowed, selects the element that shows it, or shows
+ * Copies a text. Where copying is not allowed, selects the element that shows it, or shows
  * it in a message.
  * @param {string} text
  * @param {Element | null} [shownIn]

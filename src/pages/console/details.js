@@ -1,102 +1,183 @@
 // @ts-check
-// The dialog with the details of an instance, and its actions as curl commands.
+// The details of instances, in up to two panels beside the list: one shows what is opened next, the
+// other stays once it is kept, so that two instances can be compared.
 
 import { curlCommand } from "./api.js";
 import { copyText } from "./clipboard.js";
-import { byId, make, restoreFocus } from "./dom.js";
+import { drawConsoleOutput, newConsoleOutput } from "./console-output.js";
+import { byId, make, restoreFocus, setAttribute, setText } from "./dom.js";
 import { on } from "./events.js";
-import { localTime } from "./instances.js";
+import { facts } from "./facts.js";
+import { announce } from "./messages.js";
 import { ACTIONS, unavailableReason } from "./permissions.js";
 import { session } from "./session.js";
 
+/** @import { ConsoleOutput } from "./console-output.js" */
+/** @import { Fact } from "./facts.js" */
 /** @import { Row } from "./instances.js" */
 /** @import { Action } from "./permissions.js" */
 
-const detailsDialog = byId("details", HTMLDialogElement);
-
 /**
- * The instance whose details are shown; `content` is what they were drawn from.
- * @type {{ id: string, region: string, opener: Element | null, content: string } | null}
+ * @typedef {object} Panel
+ * @property {string} id of the instance
+ * @property {string} region
+ * @property {boolean} kept whether it stays when another instance is opened
+ * @property {Element | null} opener gets the focus when the panel is closed
+ * @property {string} content what it was drawn from
+ * @property {HTMLElement} element
+ * @property {HTMLElement} title
+ * @property {HTMLButtonElement} keep
+ * @property {HTMLButtonElement} close
+ * @property {HTMLElement} body
+ * @property {ConsoleOutput} output
  */
-let opened = null;
+
+/** @type {Panel[]} at most two, and at most one of them kept */
+let panels = [];
 
 /**
- * Opens the dialog.
+ * Shows the details of an instance: in its panel if it has one, else in place of the panel that is
+ * not kept.
  * @param {Row} row
  */
 export function openDetails(row) {
-  opened = { id: row.id, region: row.region, opener: document.activeElement, content: "" };
+  let panel = panels.find((candidate) => candidate.id === row.id);
+  if (!panel) {
+    panels.find((candidate) => !candidate.kept)?.element.remove();
+    panel = newPanel(row);
+    panels = [...panels.filter((candidate) => candidate.kept), panel];
+    byId("panels").append(panel.element);
+  }
+  panel.opener = document.activeElement;
   updateDetails();
-  detailsDialog.showModal();
-  byId("details-title").focus();
+  panel.title.focus();
 }
 
-/** Draws the details again, if they are open and changed. Selected text stays selected. */
+/**
+ * Creates an empty panel.
+ * @param {Row} row
+ * @returns {Panel}
+ */
+function newPanel({ id, region }) {
+  const title = make("h2", { tabIndex: -1, id: `panel-${id}` });
+  const keep = make("button", { type: "button" }, "Keep open");
+  const close = make("button", { type: "button" }, "Close");
+  const body = make("div", { className: "facts" });
+  const output = newConsoleOutput(id, region);
+  const element = make(
+    "section",
+    { className: "panel card", "aria-labelledby": title.id },
+    make("div", { className: "top" }, title, make("div", { className: "row" }, keep, close)),
+    body,
+    output.element,
+  );
+  /** @type {Panel} */
+  const panel = {
+    ...{ id, region, kept: false, opener: null, content: "" },
+    ...{ element, title, keep, close, body, output },
+  };
+  keep.addEventListener("click", () => keepPanel(panel));
+  close.addEventListener("click", () => closePanel(panel));
+  element.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") closePanel(panel);
+  });
+  return panel;
+}
+
+/**
+ * Keeps a panel open, or no longer. Another one is then no longer kept.
+ * @param {Panel} panel
+ */
+function keepPanel(panel) {
+  const kept = !panel.kept;
+  for (const other of panels) other.kept = false;
+  panel.kept = kept;
+  updateDetails();
+  announce(kept ? "It stays open when you open another one." : "The next one takes its place.");
+}
+
+/**
+ * Closes a panel, and returns the focus to where it was opened.
+ * @param {Panel} panel
+ */
+function closePanel(panel) {
+  const focused = panel.element.contains(document.activeElement);
+  panel.element.remove();
+  panels = panels.filter((other) => other !== panel);
+  if (focused && session) restoreFocus(panel.opener);
+}
+
+/** Draws the details again that have changed. Closes those of instances that are gone. */
 export function updateDetails() {
-  if (!opened) return;
-  const { id, region } = opened;
-  const row = session?.lists.get(region)?.rows.find((candidate) => candidate.id === id);
-  if (!row) return detailsDialog.close();
+  for (const panel of panels) {
+    const { rows = [] } = session?.lists.get(panel.region) ?? {};
+    const row = rows.find((candidate) => candidate.id === panel.id);
+    if (row) updatePanel(panel, row);
+    else closePanel(panel);
+  }
+}
+
+/**
+ * Draws a panel. Selected text stays selected where nothing has changed.
+ * @param {Panel} panel
+ * @param {Row} row
+ */
+function updatePanel(panel, row) {
+  setText(panel.title, row.label);
+  setAttribute(panel.keep, "aria-pressed", panel.kept);
+  setAttribute(panel.keep, "aria-label", `Keep open the details of ${row.label}`);
+  setAttribute(panel.close, "aria-label", `Close the details of ${row.label}`);
+  drawConsoleOutput(panel.output, row.label);
   const reasons = ACTIONS.map((action) => unavailableReason(action, row));
   const content = JSON.stringify([row.source, row.state, reasons]);
-  if (content === opened.content) return;
-  opened.content = content;
-  byId("details-title").textContent = row.label;
-  drawPairs(byId("details-facts"), facts(row));
-  drawPairs(byId("details-tags"), row.tags.length ? row.tags : [["none", ""]]);
+  if (content === panel.content) return;
+  panel.content = content;
   const { activeElement } = document;
-  const focused = activeElement instanceof HTMLElement ? activeElement.dataset.verb : undefined;
-  const calls = byId("details-calls");
-  calls.replaceChildren(...ACTIONS.map((action) => callOf(action, row)));
-  /** @type {HTMLElement | null} */
-  const focusedAgain = focused ? calls.querySelector(`[data-verb=${focused}]`) : null;
-  focusedAgain?.focus();
-}
-
-/**
- * Returns what is known of an instance, with titles.
- * @param {Row} row
- * @returns {[string, string][]}
- */
-function facts(row) {
-  const { source } = row;
-  const groups = (source["security-group-ids"] ?? []).map(({ GroupId, GroupName }) =>
-    [GroupId, GroupName].filter(Boolean).join(" "),
+  const focused =
+    activeElement instanceof HTMLElement && panel.body.contains(activeElement)
+      ? activeElement.getAttribute("aria-label")
+      : null;
+  panel.body.replaceChildren(
+    part("Instance", factList(facts(row))),
+    part("Tags", factList(row.tags.map(([title, value]) => ({ title, value })))),
+    part("Actions", ...ACTIONS.map((action) => callOf(action, row))),
   );
-  /** @type {[string, string | undefined][]} */
-  const pairs = [
-    ["ID", row.id],
-    ["State", row.state],
-    ["Type", row.type],
-    ["Zone", row.zone],
-    ["Launched", localTime(row.launched)],
-    ["Private IP", row.private],
-    ["Public IP", row.public],
-    ["Public name", source["public-dns-name"]],
-    ["Image", source["image-id"]],
-    ["Architecture", source.architecture],
-    ["Platform", source.platform],
-    ["Key pair", source["key-name"]],
-    ["VPC", source["vpc-id"]],
-    ["Subnet", source["subnet-id"]],
-    ["Security groups", groups.join(", ")],
-  ];
-  return pairs.flatMap(([title, value]) => (value ? [[title, value]] : []));
+  if (!focused) return;
+  for (const button of panel.body.querySelectorAll("button")) {
+    if (button.getAttribute("aria-label") === focused) button.focus();
+  }
 }
 
 /**
- * Fills a description list.
- * @param {HTMLElement} list
- * @param {[string, string][]} pairs
+ * @param {string} title
+ * @param {...Node} children
  */
-function drawPairs(list, pairs) {
-  list.replaceChildren(
-    ...pairs.flatMap(([title, value]) => [make("dt", {}, title), make("dd", {}, value)]),
-  );
+function part(title, ...children) {
+  return make("div", { className: "part" }, make("h3", {}, title), ...children);
 }
 
 /**
- * Returns the element with the curl command of an action.
+ * Returns a description list.
+ * @param {Fact[]} pairs
+ */
+function factList(pairs) {
+  if (!pairs.length) return make("p", { className: "quiet" }, "None.");
+  const items = pairs.flatMap(({ title, value, copied }) => {
+    const text = make("span", {}, value);
+    const definition = make("dd", {}, text);
+    if (copied) {
+      const label = `Copy ${title} ${value}`;
+      const copy = make("button", { type: "button", "aria-label": label }, "Copy");
+      copy.addEventListener("click", () => copyText(value, text));
+      definition.append(" ", copy);
+    }
+    return [make("dt", {}, title), definition];
+  });
+  return make("dl", {}, ...items);
+}
+
+/**
+ * Returns the element of an action: whether it is available, or why not, and its curl command.
  * @param {Action} action
  * @param {Row} row
  */
@@ -104,27 +185,20 @@ function callOf(action, row) {
   const body = { region_name: row.region, instance_id: row.id };
   const command = curlCommand(`ec2/${action.verb}`, {}, body);
   const code = make("code", {}, command);
-  const label = `Copy the curl call: ${action.title}`;
-  const copy = make(
-    "button",
-    { type: "button", "aria-label": label, "data-verb": action.verb },
-    "Copy",
-  );
+  const label = `Copy the curl call: ${action.title} ${row.label}`;
+  const copy = make("button", { type: "button", "aria-label": label }, "Copy");
   copy.addEventListener("click", () => copyText(command, code));
   const reason = unavailableReason(action, row);
-  const title = make("p", {}, make("strong", {}, action.title));
-  title.append(reason ? make("span", { className: "quiet" }, ` ${reason}`) : "");
-  const line = make("div", { className: "row" }, make("pre", {}, code), copy);
-  return make("div", { className: "call" }, title, line);
+  const state = make("span", { className: "quiet" }, reason || "Possible now.");
+  return make(
+    "div",
+    { className: "call" },
+    make("p", {}, make("strong", {}, action.title), " ", state),
+    make("div", { className: "row" }, make("pre", {}, code), copy),
+  );
 }
 
-byId("details-close").addEventListener("click", () => detailsDialog.close());
-detailsDialog.addEventListener("close", () => {
-  const opener = opened?.opener;
-  opened = null;
-  if (session) restoreFocus(opener);
-});
 on("signed-out", () => {
-  detailsDialog.close();
-  for (const id of ["details-facts", "details-tags", "details-calls"]) byId(id).replaceChildren();
+  for (const panel of panels) panel.element.remove();
+  panels = [];
 });

@@ -18,7 +18,7 @@ export function byId(id, type) {
  * Creates an element. A name with a hyphen and `role` are set as attributes, others as properties.
  * @template {keyof HTMLElementTagNameMap} K
  * @param {K} tag
- * @param {Record<string, string | boolean>} [properties]
+ * @param {Record<string, string | number | boolean>} [properties]
  * @param {...(Node | string)} children
  */
 export function make(tag, properties = {}, ...children) {

@@ -21,6 +21,10 @@
  * @property {string} [architecture]
  * @property {string} [platform]
  * @property {string} [public-dns-name]
+ * @property {string[]} [ipv6-addresses]
+ * @property {string | null} [state-reason]
+ * @property {string} [lifecycle]
+ * @property {string | null} [operator]
  */
 
 /**

@@ -1,0 +1,57 @@
+// @ts-check
+// What is known of an instance, and why it is as it is.
+
+import { localTime } from "./instances.js";
+
+/** @import { Row } from "./instances.js" */
+
+/**
+ * @typedef {object} Fact
+ * @property {string} title
+ * @property {string} value
+ * @property {boolean} [copied] whether a button copies the value
+ */
+
+/** The tags that a launch by this API sets: who launched, and by which request. */
+const CALLER_TAG = "ec2-control-api:caller";
+const REQUEST_TAG = "ec2-control-api:request";
+
+/**
+ * Returns the facts of an instance that have a value.
+ * @param {Row} row
+ * @returns {Fact[]}
+ */
+export function facts(row) {
+  const { source } = row;
+  const { tags = {} } = source;
+  const groups = (source["security-group-ids"] ?? []).map(({ GroupId, GroupName }) =>
+    [GroupId, GroupName].filter(Boolean).join(" "),
+  );
+  /** @type {[title: string, value: string | null | undefined, copied?: boolean][]} */
+  const all = [
+    ["ID", row.id, true],
+    ["State", row.state],
+    ["Reason", source["state-reason"]],
+    ["Type", row.type],
+    ["Lifecycle", source.lifecycle],
+    ["Operator", source.operator],
+    ["Zone", row.zone],
+    ["Launched", localTime(row.launched)],
+    ["Launched by", tags[CALLER_TAG]],
+    ["Request", tags[REQUEST_TAG], true],
+    ["Private IP", row.private, true],
+    ["Public IP", row.public, true],
+    ["Public name", source["public-dns-name"], true],
+    ...(source["ipv6-addresses"] ?? []).map(
+      (address) => /** @type {[string, string, boolean]} */ (["IPv6", address, true]),
+    ),
+    ["Image", source["image-id"]],
+    ["Architecture", source.architecture],
+    ["Platform", source.platform],
+    ["Key pair", source["key-name"]],
+    ["VPC", source["vpc-id"]],
+    ["Subnet", source["subnet-id"]],
+    ["Security groups", groups.join(", ")],
+  ];
+  return all.flatMap(([title, value, copied]) => (value ? [{ title, value, copied }] : []));
+}
