@@ -3,7 +3,7 @@
 
 use super::check;
 use crate::auth::Caller;
-use crate::model::{Attribute, Instance, Launch, Placement, Region};
+use crate::model::{Attribute, Instance, Launch, Placement, Region, Shutdown};
 use cedar_policy::{
     ActionConstraint, Authorizer, Context, Decision, Effect, Entities, Entity, EntityId, EntityTypeName, EntityUid,
     PolicySet, PrincipalConstraint, Request, RestrictedExpression, Schema,
@@ -76,8 +76,8 @@ pub enum Detail<'a> {
     None,
     /// The attribute that ModifyInstanceAttribute sets, with its new value.
     Attribute(&'a Attribute),
-    /// Whether a stop or a termination goes on without a clean shutdown.
-    Force(bool),
+    /// How a stop or a termination shuts the instance down.
+    Shutdown(Shutdown),
 }
 
 /// The resource of a request.
@@ -272,8 +272,9 @@ fn context(asked: &AuthzRequest<'_>) -> Result<Context, Box<dyn Error>> {
             context.insert("attribute".to_owned(), text(attribute.name()));
             context.extend(attribute.value().map(|value| ("value".to_owned(), text(&value))));
         }
-        Detail::Force(force) => {
-            context.insert("force".to_owned(), RestrictedExpression::new_bool(force));
+        Detail::Shutdown(Shutdown { force, hibernate, skip_os_shutdown }) => {
+            let flags = [("force", force), ("hibernate", hibernate), ("skipOsShutdown", skip_os_shutdown)];
+            context.extend(flags.map(|(name, flag)| (name.to_owned(), RestrictedExpression::new_bool(flag))));
         }
     }
     Ok(Context::from_pairs(context)?)
@@ -363,7 +364,7 @@ mod tests {
     fn detail(action: &str) -> Detail<'static> {
         match action {
             "ModifyInstanceAttribute" => Detail::Attribute(&Attribute::EbsOptimized(true)),
-            "StopInstances" | "TerminateInstances" => Detail::Force(false),
+            "StopInstances" | "TerminateInstances" => Detail::Shutdown(Shutdown::default()),
             _ => Detail::None,
         }
     }

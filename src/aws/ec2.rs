@@ -9,7 +9,7 @@ use super::sdk::{AwsOutput, Clients, malformed_response, to_error, to_offset_dat
 use crate::error::Error;
 use crate::model::{
     Attribute, DeleteOnTermination, Filter, Instance, InstanceId, InstanceQuery, Launch, Page, Region, Reservation,
-    SecurityGroup, State, StateChange, StateReason, Tag,
+    SecurityGroup, Shutdown, State, StateChange, StateReason, Tag,
 };
 use aws_config::SdkConfig;
 use aws_sdk_ec2::config::retry::RetryConfig;
@@ -225,7 +225,6 @@ impl Ec2 {
     }
 
     /// Stops instances with one call: all of them or none. The output is in the order of `ids`.
-    /// With `force`, EC2 does not wait for a clean shutdown.
     ///
     /// # Errors
     /// Those of [`Ec2::start_instances`].
@@ -233,12 +232,14 @@ impl Ec2 {
         &self,
         region: &Region,
         ids: &[InstanceId],
-        force: bool,
+        shutdown: Shutdown,
         dry_run: bool,
     ) -> Result<Vec<StateChange>> {
         let outcome = AmbiguousOutcome::default();
         let call = self.client(region).stop_instances().set_instance_ids(texts(ids)).set_dry_run(set(dry_run));
-        let sent = call.set_force(set(force)).customize().interceptor(outcome.clone()).send().await;
+        let call = call.set_force(set(shutdown.force)).set_hibernate(set(shutdown.hibernate));
+        let call = call.set_skip_os_shutdown(set(shutdown.skip_os_shutdown));
+        let sent = call.customize().interceptor(outcome.clone()).send().await;
         let output = sent.map_err(|error| outcome.mark(to_error("ec2:StopInstances", &error)))?;
         let request_id = output.request_id().map(str::to_owned);
         let changes = state_changes("ec2:StopInstances", ids, output.stopping_instances)?;
@@ -255,12 +256,13 @@ impl Ec2 {
         &self,
         region: &Region,
         ids: &[InstanceId],
-        force: bool,
+        shutdown: Shutdown,
         dry_run: bool,
     ) -> Result<Vec<StateChange>> {
         let outcome = AmbiguousOutcome::default();
         let call = self.client(region).terminate_instances().set_instance_ids(texts(ids)).set_dry_run(set(dry_run));
-        let sent = call.set_force(set(force)).customize().interceptor(outcome.clone()).send().await;
+        let call = call.set_force(set(shutdown.force)).set_skip_os_shutdown(set(shutdown.skip_os_shutdown));
+        let sent = call.customize().interceptor(outcome.clone()).send().await;
         let output = sent.map_err(|error| outcome.mark(to_error("ec2:TerminateInstances", &error)))?;
         let request_id = output.request_id().map(str::to_owned);
         let changes = state_changes("ec2:TerminateInstances", ids, output.terminating_instances)?;
@@ -450,6 +452,7 @@ fn instance(mut described: sdk::Instance, with_details: bool) -> Instance {
         state_reason: described.state_reason.map(state_reason),
         lifecycle: described.instance_lifecycle.map(|value| value.as_str().to_owned()),
         operator: described.operator.and_then(|operator| operator.principal),
+        can_hibernate: described.hibernation_options.and_then(|options| options.configured).unwrap_or_default(),
         ipv6_addresses: described.network_interfaces.unwrap_or_default().into_iter().flat_map(ipv6_addresses).collect(),
         subnet_id: described.subnet_id,
         vpc_id: described.vpc_id,

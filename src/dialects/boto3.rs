@@ -34,6 +34,14 @@ struct ErrorBody<'a> {
     error: &'a str,
 }
 
+/// One item: the bare object. Several: an array.
+pub(super) fn one_or_array<T: Serialize>(items: Vec<T>) -> Reply {
+    match items.as_slice() {
+        [item] => Reply::json(200, item),
+        items => Reply::json(200, &items),
+    }
+}
+
 /// A reservation as boto3's `describe_instances` has it.
 #[skip_serializing_none]
 #[derive(Serialize, JsonSchema)]
@@ -184,5 +192,23 @@ impl<'a> From<&'a Permissions> for Boto3Permissions<'a> {
     fn from(permissions: &'a Permissions) -> Self {
         let refused = permissions.refused.iter().map(|(action, reason)| (*action, reason.as_str())).collect();
         Self { id: &permissions.instance_id, permitted: &permissions.permitted, refused }
+    }
+}
+
+// ----------------------------------------------------------------------------------------- tests
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(reply: &Reply) -> String {
+        String::from_utf8(reply.body.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn one_item_is_a_bare_object_and_several_are_an_array() {
+        assert_eq!(body(&one_or_array(vec![7])), "7");
+        assert_eq!(body(&one_or_array(vec![7, 8])), "[7,8]");
+        assert_eq!(body(&one_or_array(Vec::<u8>::new())), "[]");
     }
 }

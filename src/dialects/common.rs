@@ -7,14 +7,14 @@ use crate::http::route::{Input, Response};
 use crate::http::rows::Rows;
 use crate::http::spelling;
 use crate::model::{
-    Action, FromText, Instance, MAX_TAG_VALUE_LEN, Region, SecurityGroup, SecurityGroupId, SecurityGroupRef, State,
-    Tag, is_invisible,
+    Action, FromText, Hibernation, Instance, MAX_TAG_VALUE_LEN, Region, SecurityGroup, SecurityGroupId,
+    SecurityGroupRef, Shutdown, State, Tag, is_invisible,
 };
 use crate::operations::DryRun;
 use crate::operations::Operation as _;
-use crate::operations::change_state::StopInstances;
 use crate::operations::launch::{OWN_TAGS, RunInstances};
 use crate::operations::paging::List;
+use crate::operations::stop::StopInstances;
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -35,6 +35,36 @@ pub const WAIT: Param<u32> = Param::optional(
 )
 .range((0, MAX_WAIT))
 .example("20");
+
+/// Of a stop and of a termination.
+pub(super) const FORCE: Param<bool> = Param::optional(
+    "force",
+    "EC2 tries a graceful shutdown of the instance first, then forces it; false if not given.",
+)
+.aliases(&["Force"])
+.example("false");
+
+/// Of a stop.
+pub(super) const HIBERNATE: Param<Hibernation> = Param::optional(
+    "hibernate",
+    "true to hibernate, or prefer: an instance that can't is stopped, with a Warning; false if not given.",
+)
+.aliases(&["Hibernate"]);
+
+/// Of a stop and of a termination.
+pub(super) const SKIP_OS_SHUTDOWN: Param<bool> = Param::optional(
+    "skip_os_shutdown",
+    "true not to ask the operating system to shut down, which may lose data; false if not given.",
+)
+.aliases(&["SkipOsShutdown"])
+.example("false");
+
+/// The shutdown that a termination asks for.
+pub(super) fn shutdown(input: &Input<'_>) -> Result<Shutdown, Error> {
+    let force = input.optional(FORCE)?.unwrap_or_default();
+    let skip_os_shutdown = input.optional(SKIP_OS_SHUTDOWN)?.unwrap_or_default();
+    Ok(Shutdown { force, hibernate: false, skip_os_shutdown })
+}
 
 /// The greatest `wait`, in seconds: Lambda's limit on an invocation.
 const MAX_WAIT: u32 = 900;

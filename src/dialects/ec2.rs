@@ -4,25 +4,24 @@
 //! Parameters come from the query string or the body. Instances are described as boto3 does it.
 
 use super::boto3::{
-    Boto3Change, Boto3Id, Boto3Instance, Boto3Permissions, Boto3Reservation, ERROR_BODY, SAMPLE_ID, encode_error,
-    sample_boto3_instance, sample_state_change,
+    Boto3Instance, Boto3Permissions, Boto3Reservation, ERROR_BODY, SAMPLE_ID, encode_error, one_or_array,
+    sample_boto3_instance,
 };
 use super::columns::{DOCUMENTED_MEMBERS, MEMBERS, documented_members, list_schema, table};
 use super::common::{
-    self, DRY_RUN, DRY_RUN_LAUNCH_OK, DRY_RUN_OK, LAUNCH_TAG, LIST_HEADERS, WAIT, encode_dry_run, encode_list,
-    sample_instance, sample_time, split_groups,
+    self, DRY_RUN, DRY_RUN_LAUNCH_OK, LAUNCH_TAG, LIST_HEADERS, WAIT, encode_dry_run, encode_list, sample_instance,
+    sample_time, split_groups,
 };
+use super::ec2_changes::{REBOOT, START, STOP, TERMINATE};
 use super::ec2_params::{
-    FIELDS, IMAGE_ID, INSTANCE_ID, INSTANCE_ID_FILTER, INSTANCE_IDS, INSTANCE_TYPE, KEY_NAME, MAX_COUNT, MAX_RESULTS,
-    MIN_COUNT, NEXT_TOKEN, REGION_NAME, REGION_NAME_OR_ALL, RegionOrAll, SECURITY_GROUP_ID, SECURITY_GROUPS, STATE,
-    TAG,
+    FIELDS, IMAGE_ID, INSTANCE_ID_FILTER, INSTANCE_IDS, INSTANCE_TYPE, KEY_NAME, MAX_COUNT, MAX_RESULTS, MIN_COUNT,
+    NEXT_TOKEN, REGION_NAME, REGION_NAME_OR_ALL, RegionOrAll, SECURITY_GROUP_ID, SECURITY_GROUPS, STATE, TAG,
 };
 use crate::error::Error;
 use crate::http::call::{Decoded, call};
 use crate::http::columns::example_rows;
 use crate::http::negotiate::prefers_csv;
 use crate::http::param::Param;
-use crate::http::param_info::ParamInfo;
 use crate::http::reply::Reply;
 use crate::http::route::{BodyUse, Dialect, Handler, Input, Response, Route, UnknownUse};
 use crate::http::rows::Rows;
@@ -31,7 +30,6 @@ use crate::model::{
     isoformat,
 };
 use crate::operations::Operation as _;
-use crate::operations::change_state::{RebootInstances, StartInstances, StopInstances, TerminateInstances};
 use crate::operations::console_output::GetConsoleOutput;
 use crate::operations::launch::RunInstances;
 use crate::operations::list::{ListInstances, ListInstancesEverywhere};
@@ -180,64 +178,11 @@ const ROUTES: &[Route] = &[
         })],
         handler: Handler::Authenticated { actions: &[GetConsoleOutput::ACTION], decode: console_output },
     },
-    Route {
-        methods: &["POST"],
-        path: "/ec2/start",
-        name: "start",
-        summary: "Starts instances.",
-        parameters: CHANGE,
-        body: BodyUse::Parameters,
-        responses: CHANGED,
-        handler: Handler::Authenticated { actions: &[StartInstances::ACTION], decode: start },
-    },
-    Route {
-        methods: &["POST"],
-        path: "/ec2/stop",
-        name: "stop",
-        summary: "Stops instances.",
-        parameters: CHANGE,
-        body: BodyUse::Parameters,
-        responses: CHANGED,
-        handler: Handler::Authenticated { actions: &[StopInstances::ACTION], decode: stop },
-    },
-    Route {
-        methods: &["POST"],
-        path: "/ec2/reboot",
-        name: "reboot",
-        summary: "Reboots instances.",
-        parameters: REBOOT,
-        body: BodyUse::Parameters,
-        responses: &[
-            Response::json::<Boto3Id<'_>>(200, "The instance is rebooting.", || json!(SAMPLE_ID)),
-            Response::json::<Vec<Boto3Id<'_>>>(200, "Several instances, in the order asked for.", || {
-                json!([SAMPLE_ID])
-            }),
-            DRY_RUN_OK,
-        ],
-        handler: Handler::Authenticated { actions: &[RebootInstances::ACTION], decode: reboot },
-    },
-    Route {
-        methods: &["POST"],
-        path: "/ec2/terminate",
-        name: "terminate",
-        summary: "Terminates instances.",
-        parameters: CHANGE,
-        body: BodyUse::Parameters,
-        responses: CHANGED,
-        handler: Handler::Authenticated { actions: &[TerminateInstances::ACTION], decode: terminate },
-    },
+    START,
+    STOP,
+    REBOOT,
+    TERMINATE,
 ];
-
-const CHANGED: &[Response] = &[
-    Response::json::<Boto3Change<'_>>(200, "How the state of the instance has changed.", sample_state_change),
-    Response::json::<Vec<Boto3Change<'_>>>(200, "Several instances, in the order asked for.", || {
-        json!([sample_state_change()])
-    }),
-    DRY_RUN_OK,
-];
-
-const CHANGE: &[ParamInfo] = &[REGION_NAME.info, INSTANCE_ID.info, WAIT.info, DRY_RUN.info];
-const REBOOT: &[ParamInfo] = &[REGION_NAME.info, INSTANCE_ID.info, DRY_RUN.info];
 
 // ---------------------------------------------------------------------------------------- decode
 
@@ -279,34 +224,6 @@ fn create(input: &Input<'_>) -> Decoded {
     };
     call(RunInstances { region, launch }, |instances| {
         one_or_array(instances.iter().map(|instance| instance.details.as_ref()).collect())
-    })
-}
-
-fn start(input: &Input<'_>) -> Decoded {
-    let region = common::region(input, REGION_NAME)?;
-    call(StartInstances { region, instances: input.required(INSTANCE_ID)? }, |changes| {
-        one_or_array(changes.iter().map(Boto3Change::from).collect())
-    })
-}
-
-fn stop(input: &Input<'_>) -> Decoded {
-    let region = common::region(input, REGION_NAME)?;
-    call(StopInstances { region, instances: input.required(INSTANCE_ID)?, force: false }, |changes| {
-        one_or_array(changes.iter().map(Boto3Change::from).collect())
-    })
-}
-
-fn reboot(input: &Input<'_>) -> Decoded {
-    let region = common::region(input, REGION_NAME)?;
-    call(RebootInstances { region, instances: input.required(INSTANCE_ID)? }, |ids| {
-        one_or_array(ids.iter().map(|id| Boto3Id { instance_id: id.as_str() }).collect())
-    })
-}
-
-fn terminate(input: &Input<'_>) -> Decoded {
-    let region = common::region(input, REGION_NAME)?;
-    call(TerminateInstances { region, instances: input.required(INSTANCE_ID)?, force: false }, |changes| {
-        one_or_array(changes.iter().map(Boto3Change::from).collect())
     })
 }
 
@@ -412,29 +329,3 @@ struct Boto3ConsoleOutput<'a> {
 
 const ONE_INSTANCE_ID: Param<InstanceRef> =
     Param::required("instance_id", "The instance's ID, or its name if no other has it.").aliases(&["InstanceId"]);
-
-/// One item: the bare object. Several: an array.
-fn one_or_array<T: Serialize>(items: Vec<T>) -> Reply {
-    match items.as_slice() {
-        [item] => Reply::json(200, item),
-        items => Reply::json(200, &items),
-    }
-}
-
-// ----------------------------------------------------------------------------------------- tests
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn body(reply: &Reply) -> String {
-        String::from_utf8(reply.body.to_vec()).unwrap()
-    }
-
-    #[test]
-    fn one_item_is_a_bare_object_and_several_are_an_array() {
-        assert_eq!(body(&one_or_array(vec![7])), "7");
-        assert_eq!(body(&one_or_array(vec![7, 8])), "[7,8]");
-        assert_eq!(body(&one_or_array(Vec::<u8>::new())), "[]");
-    }
-}

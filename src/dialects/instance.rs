@@ -9,8 +9,11 @@ use crate::http::reply::Reply;
 use crate::http::route::{BodyUse, Dialect, Handler, Input, Response, Route, UnknownUse};
 use crate::model::{FromText, Instance, InstanceRef, Region, Tag, non_empty};
 use crate::operations::Operation as _;
-use crate::operations::change_state::{RebootInstances, StartInstances, StopInstances, WithTag};
 use crate::operations::describe::DescribeInstance;
+use crate::operations::reboot::RebootInstances;
+use crate::operations::start::StartInstances;
+use crate::operations::stop::StopInstances;
+use crate::operations::with_tag::WithTag;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::json;
@@ -132,7 +135,7 @@ fn action(input: &Input<'_>) -> Decoded {
             call(WithTag { change, tag: tag(isoformat(input.now)) }, |_| Reply::empty(204))
         }
         ActionName::Stop => {
-            let change = StopInstances { region, instances, force: false };
+            let change = StopInstances::plain(region, instances);
             call(WithTag { change, tag: tag(String::new()) }, |_| Reply::empty(204))
         }
     }

@@ -5,6 +5,7 @@ pub mod boto3;
 mod columns;
 pub mod common;
 pub mod ec2;
+mod ec2_changes;
 mod ec2_params;
 pub mod instance;
 pub mod regions;

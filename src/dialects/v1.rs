@@ -4,8 +4,8 @@
 //! action.
 
 use super::common::{
-    self, DRY_RUN, LAUNCH_TAG, MAX_GROUPS, MAX_INSTANCES, WAIT, dry_run_message, rfc3339_milliseconds, sample_instance,
-    split_groups,
+    self, DRY_RUN, FORCE, HIBERNATE, LAUNCH_TAG, MAX_GROUPS, MAX_INSTANCES, SKIP_OS_SHUTDOWN, WAIT, dry_run_message,
+    rfc3339_milliseconds, sample_instance, split_groups,
 };
 use super::v1_attributes::{ATTRIBUTE, VALUE, attribute};
 use crate::error::{Error, Kind};
@@ -15,13 +15,16 @@ use crate::http::param::Param;
 use crate::http::reply::Reply;
 use crate::http::route::{BodyUse, Dialect, Handler, Input, Response, Route, UnknownUse};
 use crate::model::{
-    FromText, ImageId, Instance, InstanceRef, InstanceType, Launch, Placement, Region, SecurityGroupRef,
+    FromText, ImageId, Instance, InstanceRef, InstanceType, Launch, Placement, Region, SecurityGroupRef, Shutdown,
     ShutdownBehavior, UserData, Zone,
 };
-use crate::operations::change_state::{RebootInstances, StartInstances, StopInstances, TerminateInstances};
 use crate::operations::describe::DescribeInstance;
 use crate::operations::launch::RunInstances;
 use crate::operations::modify::ModifyInstanceAttribute;
+use crate::operations::reboot::RebootInstances;
+use crate::operations::start::StartInstances;
+use crate::operations::stop::StopInstances;
+use crate::operations::terminate::TerminateInstances;
 use crate::operations::{DryRun, Operation as _};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
@@ -100,7 +103,7 @@ const ROUTES: &[Route] = &[
         path: "/v1/{id}/stop",
         name: "stop",
         summary: "Stops an instance.",
-        parameters: &[REGION.info, FORCE.info, WAIT.info, DRY_RUN.info],
+        parameters: &[REGION.info, FORCE.info, HIBERNATE.info, SKIP_OS_SHUTDOWN.info, WAIT.info, DRY_RUN.info],
         body: BodyUse::Parameters,
         responses: CHANGED,
         handler: Handler::Authenticated { actions: &[StopInstances::ACTION], decode: stop },
@@ -110,7 +113,7 @@ const ROUTES: &[Route] = &[
         path: "/v1/{id}/terminate",
         name: "terminate",
         summary: "Terminates an instance.",
-        parameters: &[REGION.info, FORCE.info, WAIT.info, DRY_RUN.info],
+        parameters: &[REGION.info, FORCE.info, SKIP_OS_SHUTDOWN.info, WAIT.info, DRY_RUN.info],
         body: BodyUse::Parameters,
         responses: CHANGED,
         handler: Handler::Authenticated { actions: &[TerminateInstances::ACTION], decode: terminate },
@@ -198,11 +201,6 @@ const EBS_OPTIMIZED: Param<bool> = Param::optional(
 const REGION: Param<Region> =
     Param::optional("region", "The region; that of the deployment's LAUNCH_PLACEMENT if not given.")
         .aliases(&["region_name"]);
-const FORCE: Param<bool> = Param::optional(
-    "force",
-    "EC2 tries a graceful shutdown of the instance first, then forces it; false if not given.",
-)
-.example("false");
 const FILTER: Param<Vec<Field>> = Param::optional("filter", "The fields to show, comma-separated; all if not given.")
     .max_items(2 * Field::VALUES.len())
     .skip_empty_items();
@@ -232,10 +230,6 @@ fn region(input: &Input<'_>) -> Result<Region, Error> {
     }
 }
 
-fn force(input: &Input<'_>) -> Result<bool, Error> {
-    Ok(input.optional(FORCE)?.unwrap_or(false))
-}
-
 fn start(input: &Input<'_>) -> Decoded {
     let instances = vec![instance(input)?];
     call(StartInstances { region: region(input)?, instances }, |_| succeeded())
@@ -247,13 +241,16 @@ fn reboot(input: &Input<'_>) -> Decoded {
 }
 
 fn stop(input: &Input<'_>) -> Decoded {
-    let (force, instances) = (force(input)?, vec![instance(input)?]);
-    call(StopInstances { region: region(input)?, instances, force }, |_| succeeded())
+    let Shutdown { force, skip_os_shutdown, .. } = common::shutdown(input)?;
+    let hibernation = input.optional(HIBERNATE)?.unwrap_or_default();
+    let instances = vec![instance(input)?];
+    let operation = StopInstances { region: region(input)?, instances, hibernation, force, skip_os_shutdown };
+    call(operation, |_| succeeded())
 }
 
 fn terminate(input: &Input<'_>) -> Decoded {
-    let (force, instances) = (force(input)?, vec![instance(input)?]);
-    call(TerminateInstances { region: region(input)?, instances, force }, |_| succeeded())
+    let (shutdown, instances) = (common::shutdown(input)?, vec![instance(input)?]);
+    call(TerminateInstances { region: region(input)?, instances, shutdown }, |_| succeeded())
 }
 
 fn launch(input: &Input<'_>) -> Decoded {

@@ -2,8 +2,10 @@
 
 use super::param_info::{ParamInfo, ParamKind};
 use super::params::Params;
+use super::spelling::parse_boolean;
 use crate::error::Error;
-use crate::model::{FromText, UserData};
+use crate::model::{FromText, Hibernation, UserData};
+use serde_json::Value;
 use std::borrow::Cow;
 use std::marker::PhantomData;
 
@@ -212,6 +214,24 @@ impl ParamValue for bool {
 
     fn read(params: &Params, info: &ParamInfo) -> Result<Option<Self>, Error> {
         params.boolean(info)
+    }
+}
+
+impl ParamValue for Hibernation {
+    const KIND: ParamKind = ParamKind::Text;
+    const VALUES: &'static [&'static str] = &["true", "false", "prefer"];
+    const EXAMPLE: &'static str = "prefer";
+
+    fn read(params: &Params, info: &ParamInfo) -> Result<Option<Self>, Error> {
+        let Some((name, value)) = params.value(info)? else { return Ok(None) };
+        let flag = |flag| if flag { Self::Always } else { Self::Never };
+        let hibernation = match value {
+            Value::Bool(boolean) => Some(flag(*boolean)),
+            Value::String(text) if text.trim() == "prefer" => Some(Self::Prefer),
+            Value::String(text) => parse_boolean(text.trim()).map(flag),
+            _ => None,
+        };
+        hibernation.map(Some).ok_or_else(|| Error::invalid(name.to_owned(), "must be true, false or prefer"))
     }
 }
 

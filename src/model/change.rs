@@ -99,6 +99,29 @@ impl Attribute {
     }
 }
 
+/// How instances are shut down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shutdown {
+    /// EC2 goes on without a clean shutdown.
+    pub force: bool,
+    /// The memory is saved, and restored at the next start.
+    pub hibernate: bool,
+    /// The operating system is not asked to shut down.
+    pub skip_os_shutdown: bool,
+}
+
+/// Whether instances hibernate when they are stopped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hibernation {
+    /// They do not.
+    #[default]
+    Never,
+    /// They do; EC2 refuses the stop if one of them can't.
+    Always,
+    /// Those that can; the others are stopped.
+    Prefer,
+}
+
 /// How the state of one instance has changed.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "the names are EC2's")]

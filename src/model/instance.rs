@@ -44,6 +44,8 @@ pub struct Instance {
     pub lifecycle: Option<String>,
     /// The AWS service that manages the instance.
     pub operator: Option<String>,
+    /// Whether it was launched with hibernation.
+    pub can_hibernate: bool,
     pub ipv6_addresses: Vec<String>,
     pub subnet_id: Option<String>,
     pub vpc_id: Option<String>,

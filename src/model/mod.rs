@@ -18,7 +18,7 @@ pub use bucket::{
     Bucket, BucketInfo, CHECKSUM_HEADERS, Object, ObjectHeaders, ObjectInfo, ObjectKey, ObjectPage, ObjectQuery,
     ObjectResponse, PresignedMethod,
 };
-pub use change::{Attribute, DeleteOnTermination, StateChange};
+pub use change::{Attribute, DeleteOnTermination, Hibernation, Shutdown, StateChange};
 pub use ids::{
     ImageId, InstanceId, InstanceName, InstanceRef, InstanceType, SecurityGroupId, SecurityGroupRef, resource_id,
 };

@@ -31,7 +31,7 @@ impl Operation for GetConsoleOutput {
     async fn run(&self, cx: &Context<'_>) -> Result<Outcome<Self::Output>, Error> {
         let authorizer = cx.authorizer(Self::ACTION, &self.region);
         let id = resolve_instance(cx, &authorizer, &self.instance).await?;
-        authorize_instances(cx, &authorizer, std::slice::from_ref(&id), Detail::None).await?;
+        authorize_instances(cx, &authorizer, std::slice::from_ref(&id), &[Detail::None]).await?;
         // Only Nitro instances have the latest output. The others have that of the last transition.
         let output = match cx.ec2.get_console_output(&self.region, &id, true).await {
             Err(error) if error.code == "UnsupportedOperation" => {

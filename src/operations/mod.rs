@@ -5,7 +5,7 @@
 //! dry run or after a change whose response was lost.
 
 pub mod buckets;
-pub mod change_state;
+mod change_state;
 pub mod console_output;
 pub mod describe;
 pub mod launch;
@@ -14,11 +14,16 @@ pub mod modify;
 pub mod objects;
 pub mod paging;
 pub mod permissions;
+pub mod reboot;
 pub mod regions;
 pub mod resolve;
+pub mod start;
+pub mod stop;
+pub mod terminate;
 #[cfg(test)]
 mod tests;
 mod wait;
+pub mod with_tag;
 
 use crate::auth::Caller;
 use crate::authz::{Authorizer, Decision, Policies};

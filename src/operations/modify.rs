@@ -34,7 +34,7 @@ impl Operation for ModifyInstanceAttribute {
         let authorizer = cx.authorizer(Self::ACTION, &self.region);
         cx.decide(|decision| authorizer.attribute(&self.attribute, decision))?;
         let id = resolve_instance(cx, &authorizer, &self.instance).await?;
-        authorize_instances(cx, &authorizer, std::slice::from_ref(&id), Detail::Attribute(&self.attribute)).await?;
+        authorize_instances(cx, &authorizer, std::slice::from_ref(&id), &[Detail::Attribute(&self.attribute)]).await?;
         let sent = cx.ec2.modify_instance_attribute(&self.region, &id, &self.attribute, cx.dry_run).await;
         dry_run_outcome(Self::ACTION, cx, sent, |()| ())
     }

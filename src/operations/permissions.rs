@@ -1,14 +1,17 @@
 //! What the caller may do to instances, by limits and policies. AWS is asked for their description
 //! only.
 
-use super::change_state::{RebootInstances, StartInstances, StopInstances, TerminateInstances};
 use super::list::with_instances;
 use super::paging::{DESCRIBE_INSTANCES, InstancePages, Pages};
+use super::reboot::RebootInstances;
 use super::resolve::resolve_instances;
+use super::start::StartInstances;
+use super::stop::StopInstances;
+use super::terminate::TerminateInstances;
 use super::{Context, Operation, Outcome, Target};
 use crate::authz::{Authorizer, Decision, Detail};
 use crate::error::Error;
-use crate::model::{Action, Instance, InstanceQuery, InstanceRef, Region};
+use crate::model::{Action, Instance, InstanceQuery, InstanceRef, Region, Shutdown};
 
 /// Finds out which changes of state the caller may make, for each instance.
 #[derive(Debug)]
@@ -34,9 +37,12 @@ pub struct Permissions {
 /// another question.
 const CHANGES: [(Action, Detail<'static>); 4] = [
     (StartInstances::ACTION, Detail::None),
-    (StopInstances::ACTION, Detail::Force(false)),
+    (StopInstances::ACTION, Detail::Shutdown(Shutdown { force: false, hibernate: false, skip_os_shutdown: false })),
     (RebootInstances::ACTION, Detail::None),
-    (TerminateInstances::ACTION, Detail::Force(false)),
+    (
+        TerminateInstances::ACTION,
+        Detail::Shutdown(Shutdown { force: false, hibernate: false, skip_os_shutdown: false }),
+    ),
 ];
 
 impl Operation for CheckPermissions {

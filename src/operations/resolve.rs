@@ -132,7 +132,7 @@ fn resolve_unique(name: &InstanceName, candidates: &[NameCandidate]) -> Result<I
     }
 }
 
-/// Authorizes the action on each of the instances.
+/// Authorizes the action on each of the instances, with every detail.
 ///
 /// # Errors
 /// It is not permitted on one of them, or one of them does not exist.
@@ -140,7 +140,7 @@ pub(super) async fn authorize_instances(
     cx: &Context<'_>,
     authorizer: &Authorizer<'_>,
     ids: &[InstanceId],
-    detail: Detail<'_>,
+    details: &[Detail<'_>],
 ) -> Result<(), Error> {
     if !authorizer.depends_on_instances() {
         cx.decide(|decision| decision.permitted = Some(true));
@@ -150,7 +150,9 @@ pub(super) async fn authorize_instances(
     for id in ids {
         let instance = described.iter().find(|instance| instance.instance_id == id.as_str());
         let instance = instance.ok_or_else(|| instance_not_found(id))?;
-        cx.decide(|decision| authorizer.instance(instance, detail, decision))?;
+        for detail in details {
+            cx.decide(|decision| authorizer.instance(instance, *detail, decision))?;
+        }
     }
     Ok(())
 }

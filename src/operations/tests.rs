@@ -1,9 +1,11 @@
 //! Unit tests of operations over replayed responses. They take as long as the pauses of the code:
 //! tokio's paused clock needs a feature of tokio that would make Cargo build the SDK twice.
 
-use super::change_state::{StartInstances, StopInstances, TerminateInstances};
 use super::describe::DescribeInstance;
 use super::launch::RunInstances;
+use super::start::StartInstances;
+use super::stop::StopInstances;
+use super::terminate::TerminateInstances;
 use super::{Completed, Context, Operation, Outcome, execute};
 use crate::auth::{Authentication, Caller};
 use crate::authz::Decision;
@@ -12,7 +14,7 @@ use crate::aws::replay::{Recorded, Replay, ok, refusal};
 use crate::aws::s3::S3;
 use crate::config::Config;
 use crate::error::{Error, Kind};
-use crate::model::{HttpTokens, ImageId, InstanceRef, InstanceType, Launch, Placement, Region};
+use crate::model::{HttpTokens, ImageId, InstanceRef, InstanceType, Launch, Placement, Region, Shutdown};
 use std::sync::Mutex;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -239,7 +241,7 @@ async fn wait_ends_without_the_state_at_its_time_and_warns() {
 #[tokio::test]
 async fn wait_ends_at_the_deadline_even_if_ec2_is_silent() {
     let bench = Bench::new([changed("StopInstances", &[A], "stopping"), Recorded::Silence]);
-    let operation = StopInstances { region: region(), instances: instances(&[A]), force: false };
+    let operation = StopInstances::plain(region(), instances(&[A]));
     let started = Instant::now();
     let completed = bench.wait(operation, 60, 2).await;
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
@@ -342,7 +344,11 @@ async fn dry_run_succeeds_if_ec2_says_so_and_fails_if_ec2_carries_it_out() {
 
 #[tokio::test]
 async fn refused_termination_of_several_instances_may_have_happened_in_other_zones() {
-    let terminate = |ids: &[&str]| TerminateInstances { region: region(), instances: instances(ids), force: false };
+    let terminate = |ids: &[&str]| TerminateInstances {
+        region: region(),
+        instances: instances(ids),
+        shutdown: Shutdown::default(),
+    };
     let bench = Bench::new([refusal(400, "OperationNotPermitted")]);
     let error = bench.run(terminate(&[A, B])).await.unwrap_err();
     assert_eq!((error.kind, error.outcome_unknown), (Kind::Conflict, true));

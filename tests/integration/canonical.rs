@@ -155,19 +155,40 @@ async fn policy_sees_the_value_that_an_attribute_is_set_to() {
 }
 
 #[tokio::test]
-async fn policy_sees_whether_a_stop_or_a_termination_is_forced() {
-    let policies = r#"
-        permit(principal, action, resource);
-        forbid(principal, action in [Action::"StopInstances", Action::"TerminateInstances"], resource)
-        when { context.force };
-    "#;
-    for (action, response) in [("stop", stopped(A)), ("terminate", terminated(A))] {
-        for (force, status) in [("true", 403), ("false", 200)] {
-            let described = describe([instance(A).state("running")]);
-            let function = governed(policies, [described, response.clone()]).await;
-            let answer = function.put(&format!("/v1/{A}/{action}?force={force}")).await;
-            assert_eq!(answer.status, status, "{action} {force}: {answer:?}");
+async fn policy_sees_how_an_instance_is_shut_down() {
+    for (flag, parameter, actions) in [
+        ("force", "force", &["stop", "terminate"][..]),
+        ("hibernate", "hibernate", &["stop"]),
+        ("skipOsShutdown", "skip_os_shutdown", &["stop", "terminate"]),
+    ] {
+        let policies = format!(
+            "permit(principal, action, resource);
+             forbid(principal, action in [Action::\"StopInstances\", Action::\"TerminateInstances\"], resource)
+             when {{ context.{flag} }};"
+        );
+        for action in actions {
+            for (value, status) in [("true", 403), ("false", 200)] {
+                let described = describe([instance(A).state("running")]);
+                let response = if *action == "stop" { stopped(A) } else { terminated(A) };
+                let function = governed(&policies, [described, response]).await;
+                let answer = function.put(&format!("/v1/{A}/{action}?{parameter}={value}")).await;
+                assert_eq!(answer.status, status, "{action} {parameter}={value}: {answer:?}");
+            }
         }
+    }
+}
+
+#[tokio::test]
+async fn stop_that_prefers_hibernation_needs_the_permission_for_both() {
+    for condition in ["context.hibernate", "!context.hibernate"] {
+        let policies = format!(
+            "permit(principal, action, resource);
+             forbid(principal, action == Action::\"StopInstances\", resource) when {{ {condition} }};"
+        );
+        let function = governed(&policies, [describe([instance(A).state("running")])]).await;
+        let answer = function.put(&format!("/v1/{A}/stop?hibernate=prefer")).await;
+        assert_eq!(answer.status, 403, "{condition}: {answer:?}");
+        assert_eq!(function.wire.actions(), ["DescribeInstances"]);
     }
 }
 

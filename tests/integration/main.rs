@@ -47,6 +47,7 @@ mod s3;
 mod s3_headers;
 mod sample_events;
 mod secrets;
+mod shutdown;
 mod start;
 mod support;
 mod template;
