@@ -108,20 +108,32 @@ pub(super) fn launch_tags(input: &Input<'_>) -> Result<Vec<Tag>, Error> {
         let problem = format!("can be given for at most {MAX_LAUNCH_TAGS} keys");
         return Err(Error::invalid(LAUNCH_TAG.info.name, problem));
     }
-    let tag = |(key, values): (String, Vec<String>)| {
-        let invalid = |problem: &str| Error::invalid(format!("tag:{key}"), problem);
-        let [value] = values.as_slice() else { return Err(invalid("is given twice")) };
-        let reserved = |prefix: &str| key.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+    let tag = |given: (String, Vec<String>)| {
+        let tag = one_tag(given)?;
+        let invalid = |problem: &str| Error::invalid(format!("tag:{}", tag.key), problem);
+        let start = |prefix: &str| tag.key.get(..prefix.len());
+        let reserved = |prefix: &str| start(prefix).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
         match () {
             () if reserved("aws:") => Err(invalid("is a key that AWS keeps to itself")),
             () if reserved(OWN_TAGS) => Err(invalid("is a key that this function sets itself")),
-            () if key.chars().chain(value.chars()).any(is_invisible) => Err(invalid("has an invisible character")),
-            () if key.chars().count() > MAX_TAG_KEY_LEN => Err(invalid("has a key of more than 128 characters")),
-            () if value.chars().count() > MAX_TAG_VALUE_LEN => Err(invalid("has more than 256 characters")),
-            () => Ok(Tag { value: value.clone(), key }),
+            () if tag.key.chars().chain(tag.value.chars()).any(is_invisible) => {
+                Err(invalid("has an invisible character"))
+            }
+            () => Ok(tag),
         }
     };
     given.into_iter().map(tag).collect()
+}
+
+/// A `tag:KEY` that is given once, within EC2's limits.
+pub(super) fn one_tag((key, values): (String, Vec<String>)) -> Result<Tag, Error> {
+    let invalid = |problem: &str| Error::invalid(format!("tag:{key}"), problem);
+    let [value] = values.as_slice() else { return Err(invalid("is given twice")) };
+    match () {
+        () if key.chars().count() > MAX_TAG_KEY_LEN => Err(invalid("has a key of more than 128 characters")),
+        () if value.chars().count() > MAX_TAG_VALUE_LEN => Err(invalid("has more than 256 characters")),
+        () => Ok(Tag { value: value.clone(), key }),
+    }
 }
 
 /// Splits security groups into IDs and names.

@@ -4,7 +4,8 @@ use super::columns::{MEMBERS, Member};
 use super::common::{MAX_GROUPS, MAX_INSTANCES, PageToken};
 use crate::http::param::{Param, Tags};
 use crate::model::{
-    FromText, ImageId, InstanceRef, InstanceType, MAX_FILTER_VALUES, Region, SecurityGroupId, SecurityGroupRef, State,
+    FromText, ImageId, InstanceRef, InstanceType, MAX_FILTER_VALUES, MAX_TAG_VALUE_LEN, Region, SecurityGroupId,
+    SecurityGroupRef, State,
 };
 use crate::operations::paging::INSTANCE_PAGE_SIZES;
 
@@ -47,12 +48,27 @@ pub(super) const MAX_COUNT: Param<u32> = Param::optional("MaxCount", "Launch up 
     .range((1, MAX_INSTANCES))
     .example("2");
 pub(super) const INSTANCE_NAMES: &[&str] = &["InstanceId", "instance_ids", "InstanceIds"];
-pub(super) const INSTANCE_ID: Param<Vec<InstanceRef>> = Param::required(
+pub(super) const INSTANCE_ID: Param<Vec<InstanceRef>> = Param::optional(
     "instance_id",
-    "The instance's ID, or its name if no other has it; or several: comma-separated, repeated, or a JSON array. One call for all.",
+    "The instance's ID, or its name if no other has it; or several: comma-separated, repeated, or a JSON array. One call for all. Required without tag:KEY.",
 )
 .aliases(INSTANCE_NAMES)
 .max_items(MAX_INSTANCES as usize);
+pub(super) const INSTANCE_TAG: Param<Tags> = Param::optional(
+    "tag:KEY",
+    "Instead of instance_id: all instances whose tag KEY has exactly this value and to which the change applies, up to 1,000. Several: all must hold.",
+)
+.max_len(MAX_TAG_VALUE_LEN);
+pub(super) const EXPECT: Param<u32> =
+    Param::optional("expect", "With tag:KEY: how many instances are meant. With another number nothing happens (409).")
+        .range((0, MAX_INSTANCES))
+        .example("2");
+pub(super) const EXPECT_TO_TERMINATE: Param<u32> = Param::optional(
+    "expect",
+    "How many instances are meant; required with tag:KEY. With another number nothing happens (409).",
+)
+.range((0, MAX_INSTANCES))
+.example("2");
 pub(super) const INSTANCE_IDS: Param<Vec<InstanceRef>> =
     Param::required("instance_id", "The instances, by ID or name, up to 200.")
         .aliases(INSTANCE_NAMES)

@@ -7,7 +7,7 @@ use crate::http::call::{Decoded, call};
 use crate::http::param::Param;
 use crate::http::reply::Reply;
 use crate::http::route::{BodyUse, Dialect, Handler, Input, Response, Route, UnknownUse};
-use crate::model::{FromText, Instance, InstanceRef, Region, Tag, non_empty};
+use crate::model::{FromText, Instance, InstanceRef, Region, Selection, Tag, non_empty};
 use crate::operations::Operation as _;
 use crate::operations::describe::DescribeInstance;
 use crate::operations::reboot::RebootInstances;
@@ -119,7 +119,7 @@ fn action(input: &Input<'_>) -> Decoded {
     let action = input
         .segment(ACTION)
         .ok_or_else(|| Error::invalid(ACTION.info.name, format!("must be one of {}", ActionName::VALUES.join(", "))))?;
-    let instances = vec![instance(input)?];
+    let instances = Selection::Named(vec![instance(input)?]);
     let tag = |start_time| Tag { key: "start_time".to_owned(), value: start_time };
     match action {
         ActionName::Start => {

@@ -15,8 +15,8 @@ use crate::http::param::Param;
 use crate::http::reply::Reply;
 use crate::http::route::{BodyUse, Dialect, Handler, Input, Response, Route, UnknownUse};
 use crate::model::{
-    FromText, ImageId, Instance, InstanceRef, InstanceType, Launch, Placement, Region, SecurityGroupRef, Shutdown,
-    ShutdownBehavior, UserData, Zone,
+    FromText, ImageId, Instance, InstanceRef, InstanceType, Launch, Placement, Region, SecurityGroupRef, Selection,
+    Shutdown, ShutdownBehavior, UserData, Zone,
 };
 use crate::operations::describe::DescribeInstance;
 use crate::operations::launch::RunInstances;
@@ -231,25 +231,25 @@ fn region(input: &Input<'_>) -> Result<Region, Error> {
 }
 
 fn start(input: &Input<'_>) -> Decoded {
-    let instances = vec![instance(input)?];
+    let instances = Selection::Named(vec![instance(input)?]);
     call(StartInstances { region: region(input)?, instances }, |_| succeeded())
 }
 
 fn reboot(input: &Input<'_>) -> Decoded {
-    let instances = vec![instance(input)?];
+    let instances = Selection::Named(vec![instance(input)?]);
     call(RebootInstances { region: region(input)?, instances }, |_| succeeded())
 }
 
 fn stop(input: &Input<'_>) -> Decoded {
     let Shutdown { force, skip_os_shutdown, .. } = common::shutdown(input)?;
     let hibernation = input.optional(HIBERNATE)?.unwrap_or_default();
-    let instances = vec![instance(input)?];
+    let instances = Selection::Named(vec![instance(input)?]);
     let operation = StopInstances { region: region(input)?, instances, hibernation, force, skip_os_shutdown };
     call(operation, |_| succeeded())
 }
 
 fn terminate(input: &Input<'_>) -> Decoded {
-    let (shutdown, instances) = (common::shutdown(input)?, vec![instance(input)?]);
+    let (shutdown, instances) = (common::shutdown(input)?, Selection::Named(vec![instance(input)?]));
     call(TerminateInstances { region: region(input)?, instances, shutdown }, |_| succeeded())
 }
 

@@ -11,6 +11,7 @@ mod list;
 mod origin;
 mod query;
 mod region;
+mod selection;
 mod text;
 
 pub use action::{Action, Effect};
@@ -28,4 +29,5 @@ pub use list::{list_items, list_words};
 pub use origin::Origin;
 pub use query::{Filter, InstanceQuery, MAX_FILTER_VALUES, Page};
 pub use region::{Partition, Region, Zone};
+pub use selection::{MAX_TAGGED, Selection, Tagged};
 pub use text::{FromText, is_invisible, isoformat};

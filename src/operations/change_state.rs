@@ -1,25 +1,17 @@
 //! What the changes of state have in common. Each of them is one EC2 call for all instances.
 
-use super::Context;
-use super::resolve::{authorize_instances, resolve_instances};
 use super::wait::HasState;
-use crate::authz::Detail;
+use super::{Context, DryRun, Outcome};
 use crate::error::Error;
-use crate::model::{Action, Instance, InstanceId, InstanceRef, Region, State, StateChange, StateReason};
+use crate::model::{Action, Instance, InstanceId, State, StateChange, StateReason};
 use std::collections::HashSet;
 
-/// The IDs of the instances, after the action on each of them was authorized with every detail.
-pub(super) async fn authorized_ids(
-    action: Action,
-    cx: &Context<'_>,
-    region: &Region,
-    instances: &[InstanceRef],
-    details: &[Detail<'_>],
-) -> Result<Vec<InstanceId>, Error> {
-    let authorizer = cx.authorizer(action, region);
-    let ids = resolve_instances(cx, &authorizer, instances).await?;
-    authorize_instances(cx, &authorizer, &ids, details).await?;
-    Ok(ids)
+/// The outcome of a change that is about no instance: EC2 takes no empty list.
+pub(super) fn no_instances<T>(action: Action, cx: &Context<'_>) -> Outcome<Vec<T>> {
+    match cx.dry_run {
+        true => Outcome::DryRun(DryRun { action, checked_by_aws: false, aws_request_id: None }),
+        false => Outcome::done(Vec::new(), None),
+    }
 }
 
 /// Those of the instances that EC2's error names.

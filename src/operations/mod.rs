@@ -17,6 +17,7 @@ pub mod permissions;
 pub mod reboot;
 pub mod regions;
 pub mod resolve;
+pub mod selection;
 pub mod start;
 pub mod stop;
 pub mod terminate;
@@ -32,7 +33,7 @@ use crate::aws::s3::S3;
 use crate::aws::sdk::AwsOutput;
 use crate::config::Config;
 use crate::error::{Error, Kind};
-use crate::model::{Action, InstanceId, InstanceRef, Region};
+use crate::model::{Action, InstanceId, InstanceRef, Region, Selection, Tag};
 use serde::Serialize;
 use serde_with::skip_serializing_none;
 use std::net::IpAddr;
@@ -280,6 +281,9 @@ pub struct Target {
     pub region: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub instance_names: Vec<String>,
+    /// The tags that instances are selected by, as `key=value`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub instance_tags: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub instance_ids: Vec<String>,
     pub attribute: Option<&'static str>,
@@ -294,6 +298,17 @@ impl Target {
     /// A region.
     pub fn region(region: &Region) -> Self {
         Self { region: Some(region.to_string()), ..Self::default() }
+    }
+
+    /// The instances of a change in a region.
+    pub fn selection(region: &Region, selection: &Selection) -> Self {
+        match selection {
+            Selection::Named(instances) => Self::instances(region, instances),
+            Selection::Tagged(tagged) => {
+                let text = |tag: &Tag| format!("{}={}", tag.key, tag.value);
+                Self { instance_tags: tagged.tags.iter().map(text).collect(), ..Self::region(region) }
+            }
+        }
     }
 
     /// Instances in a region.

@@ -147,6 +147,17 @@ pub(super) async fn authorize_instances(
         return Ok(());
     }
     let described = cx.before_change(Box::pin(describe(cx, authorizer.region, ids, false))).await?.value;
+    authorize_described(cx, authorizer, ids, &described, details)
+}
+
+/// The same for instances that are described already.
+pub(super) fn authorize_described(
+    cx: &Context<'_>,
+    authorizer: &Authorizer<'_>,
+    ids: &[InstanceId],
+    described: &[Instance],
+    details: &[Detail<'_>],
+) -> Result<(), Error> {
     for id in ids {
         let instance = described.iter().find(|instance| instance.instance_id == id.as_str());
         let instance = instance.ok_or_else(|| instance_not_found(id))?;

@@ -1,20 +1,24 @@
 //! StartInstances.
 
-use super::change_state::authorized_ids;
+use super::change_state::no_instances;
+use super::selection::authorized_ids;
 use super::wait::{Goal, wait_for};
 use super::{Completed, Context, Operation, Outcome, Target, dry_run_outcome};
 use crate::authz::Detail;
 use crate::error::Error;
-use crate::model::{Action, Effect, InstanceRef, Region, StateChange};
+use crate::model::{Action, Effect, Region, Selection, StateChange};
 
 /// Starts instances.
 #[derive(Debug)]
 pub struct StartInstances {
     /// Their region.
     pub region: Region,
-    /// The instances; at least one.
-    pub instances: Vec<InstanceRef>,
+    /// The instances.
+    pub instances: Selection,
 }
+
+/// The states of instances that are started by tag.
+const STATES: [&str; 1] = ["stopped"];
 
 impl Operation for StartInstances {
     const ACTION: Action =
@@ -22,11 +26,15 @@ impl Operation for StartInstances {
     type Output = Vec<StateChange>;
 
     fn target(&self) -> Target {
-        Target::instances(&self.region, &self.instances)
+        Target::selection(&self.region, &self.instances)
     }
 
     async fn run(&self, cx: &Context<'_>) -> Result<Outcome<Self::Output>, Error> {
-        let ids = authorized_ids(Self::ACTION, cx, &self.region, &self.instances, &[Detail::None]).await?;
+        let selection = &self.instances;
+        let ids = authorized_ids(Self::ACTION, cx, &self.region, selection, &STATES, &[Detail::None]).await?;
+        if ids.is_empty() {
+            return Ok(no_instances(Self::ACTION, cx));
+        }
         let sent = cx.ec2.start_instances(&self.region, &ids, cx.dry_run).await;
         dry_run_outcome(Self::ACTION, cx, sent, |changes| changes)
     }

@@ -1,21 +1,22 @@
 //! StopInstances, with or without hibernation.
 
-use super::change_state::{authorized_ids, ids_in_message};
+use super::change_state::{ids_in_message, no_instances};
 use super::resolve::describe;
+use super::selection::authorized_ids;
 use super::wait::{Goal, wait_for};
 use super::{Completed, Context, Operation, Outcome, Target, dry_run_outcome};
 use crate::authz::Detail;
 use crate::aws::sdk::AwsOutput;
 use crate::error::Error;
-use crate::model::{Action, Effect, Hibernation, InstanceId, InstanceRef, Region, Shutdown, StateChange};
+use crate::model::{Action, Effect, Hibernation, InstanceId, Region, Selection, Shutdown, StateChange};
 
 /// Stops instances.
 #[derive(Debug)]
 pub struct StopInstances {
     /// Their region.
     pub region: Region,
-    /// The instances; at least one.
-    pub instances: Vec<InstanceRef>,
+    /// The instances.
+    pub instances: Selection,
     /// Whether they hibernate.
     pub hibernation: Hibernation,
     /// Whether to go on without a clean shutdown.
@@ -29,7 +30,7 @@ const MAX_LISTED: usize = 8;
 
 impl StopInstances {
     /// A stop as EC2 does it without further parameters.
-    pub fn plain(region: Region, instances: Vec<InstanceRef>) -> Self {
+    pub fn plain(region: Region, instances: Selection) -> Self {
         Self { region, instances, hibernation: Hibernation::Never, force: false, skip_os_shutdown: false }
     }
 
@@ -121,6 +122,9 @@ fn cannot_hibernate(error: &Error) -> bool {
     error.code == "UnsupportedHibernationConfiguration" || (error.code == "UnsupportedOperation" && says_so())
 }
 
+/// The states of instances that are stopped by tag.
+const STATES: [&str; 2] = ["pending", "running"];
+
 impl Operation for StopInstances {
     const ACTION: Action = Action {
         name: "StopInstances",
@@ -130,11 +134,15 @@ impl Operation for StopInstances {
     type Output = Vec<StateChange>;
 
     fn target(&self) -> Target {
-        Target::instances(&self.region, &self.instances)
+        Target::selection(&self.region, &self.instances)
     }
 
     async fn run(&self, cx: &Context<'_>) -> Result<Outcome<Self::Output>, Error> {
-        let ids = authorized_ids(Self::ACTION, cx, &self.region, &self.instances, &self.details()).await?;
+        let selection = &self.instances;
+        let ids = authorized_ids(Self::ACTION, cx, &self.region, selection, &STATES, &self.details()).await?;
+        if ids.is_empty() {
+            return Ok(no_instances(Self::ACTION, cx));
+        }
         match self.hibernation {
             Hibernation::Prefer => Box::pin(self.hibernate_or_stop(cx, &ids)).await,
             hibernation => {

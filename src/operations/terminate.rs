@@ -1,22 +1,26 @@
 //! TerminateInstances.
 
-use super::change_state::authorized_ids;
+use super::change_state::no_instances;
+use super::selection::authorized_ids;
 use super::wait::{Goal, wait_for};
 use super::{Completed, Context, Operation, Outcome, Target, dry_run_outcome};
 use crate::authz::Detail;
 use crate::error::{Error, Kind};
-use crate::model::{Action, Effect, InstanceRef, Region, Shutdown, StateChange};
+use crate::model::{Action, Effect, Region, Selection, Shutdown, StateChange};
 
 /// Terminates instances.
 #[derive(Debug)]
 pub struct TerminateInstances {
     /// Their region.
     pub region: Region,
-    /// The instances; at least one.
-    pub instances: Vec<InstanceRef>,
+    /// The instances.
+    pub instances: Selection,
     /// How they are shut down. EC2 does not hibernate them.
     pub shutdown: Shutdown,
 }
+
+/// The states of instances that are terminated by tag.
+const STATES: [&str; 4] = ["pending", "running", "stopping", "stopped"];
 
 impl Operation for TerminateInstances {
     const ACTION: Action = Action {
@@ -27,12 +31,16 @@ impl Operation for TerminateInstances {
     type Output = Vec<StateChange>;
 
     fn target(&self) -> Target {
-        Target::instances(&self.region, &self.instances)
+        Target::selection(&self.region, &self.instances)
     }
 
     async fn run(&self, cx: &Context<'_>) -> Result<Outcome<Self::Output>, Error> {
         let details = [Detail::Shutdown(self.shutdown)];
-        let ids = authorized_ids(Self::ACTION, cx, &self.region, &self.instances, &details).await?;
+        let selection = &self.instances;
+        let ids = authorized_ids(Self::ACTION, cx, &self.region, selection, &STATES, &details).await?;
+        if ids.is_empty() {
+            return Ok(no_instances(Self::ACTION, cx));
+        }
         let mut sent = cx.ec2.terminate_instances(&self.region, &ids, self.shutdown, cx.dry_run).await;
         if let ([_, _, ..], Err(refused)) = (ids.as_slice(), &mut sent) {
             // A protected instance saves the instances of its own zone only.

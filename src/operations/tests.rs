@@ -14,7 +14,7 @@ use crate::aws::replay::{Recorded, Replay, ok, refusal};
 use crate::aws::s3::S3;
 use crate::config::Config;
 use crate::error::{Error, Kind};
-use crate::model::{HttpTokens, ImageId, InstanceRef, InstanceType, Launch, Placement, Region, Shutdown};
+use crate::model::{HttpTokens, ImageId, InstanceRef, InstanceType, Launch, Placement, Region, Selection, Shutdown};
 use std::sync::Mutex;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -91,8 +91,8 @@ fn region() -> Region {
     Region::parse("eu-west-1").unwrap()
 }
 
-fn instances(names: &[&str]) -> Vec<InstanceRef> {
-    names.iter().map(|name| InstanceRef::parse(name).unwrap()).collect()
+fn instances(names: &[&str]) -> Selection {
+    Selection::Named(names.iter().map(|name| InstanceRef::parse(name).unwrap()).collect())
 }
 
 fn start(names: &[&str]) -> StartInstances {

@@ -232,7 +232,7 @@ async fn invalid_input_is_refused_by_parameter_name_without_a_call_to_aws() {
         ("list", format!("{region}&tag:=x"), INVALID, "tag:KEY needs a tag's key after the colon".into()),
         ("list", format!("{region}&instance_id=i-xyz"), INVALID, format!("instance_id {id}")),
         ("list", format!("{region}&state=%ff"), INVALID, "state is not UTF-8".into()),
-        ("start", region.into(), MISSING, "instance_id is required".into()),
+        ("start", region.into(), MISSING, "instance_id or tag:KEY is required".into()),
         ("start", format!("{region}&instance_id=i-xyz"), INVALID, format!("instance_id {id}")),
         ("start", format!("{region}&instance_id=i-{long}"), INVALID, format!("instance_id {id}")),
         ("start", format!("{region}&instance_id=i-abba916a%00"), INVALID, "instance_id has a control character".into()),

@@ -1,7 +1,7 @@
 //! What a caller sees depends on nothing that he may not see: the same request is sent with hidden
 //! instances on the wire and without them, and the answers are equal byte for byte.
 
-use crate::support::xml::{Instance, describe_in_reservations, instance, regions, stopped};
+use crate::support::xml::{Instance, change, changed, describe_in_reservations, instance, regions, stopped};
 use crate::support::{Answer, Function, Response};
 
 /// Everybody may list, describe and stop blue instances.
@@ -186,6 +186,42 @@ async fn hidden_namesakes_do_not_make_a_name_ambiguous() {
     let without = function(pages(&seen, 50)).await.post(path).await;
     assert_eq!(with.status, 409);
     assert_equal(&[with], &[without], path);
+}
+
+#[tokio::test]
+async fn change_by_tag_is_the_same_with_and_without_hidden_instances() {
+    let listed: Vec<_> =
+        (0..30).map(|number| Listed { number, visible: number % 7 == 3, reservation: number }).collect();
+    let seen: Vec<_> = listed.iter().copied().filter(|listed| listed.visible).collect();
+    let ids: Vec<_> = seen.iter().map(|listed| listed.id()).collect();
+    for (query, status) in [("", 200), ("&expect=4", 200), ("&expect=30", 409), ("&expect=0", 409)] {
+        let path = format!("/ec2/stop?region_name=eu-west-1&tag:Name=web{query}");
+        let ask = async |listed: &[Listed], size| {
+            let stop = changed("StopInstances", ids.iter().map(|id| change(id)));
+            function(pages(listed, size).into_iter().chain([stop]).collect()).await.post(&path).await
+        };
+        let with = ask(&listed, 5).await;
+        assert_eq!(with.status, status, "{path}: {with:?}");
+        assert_equal(&[with], &[ask(&seen, 50).await], &path);
+    }
+    // Hidden ones only are as none at all.
+    let hidden: Vec<_> = listed.iter().copied().filter(|listed| !listed.visible).collect();
+    for path in [
+        "/ec2/stop?region_name=eu-west-1&tag:Name=web",
+        "/ec2/terminate?region_name=eu-west-1&tag:Name=web&expect=0",
+        "/ec2/terminate?region_name=eu-west-1&tag:Name=web&expect=26",
+    ] {
+        let with = function(pages(&hidden, 5)).await.post(path).await;
+        let without = function(pages(&[], 5)).await.post(path).await;
+        assert_equal(&[with], &[without], path);
+    }
+    // Neither do hidden ones count for the greatest number.
+    let many: Vec<_> =
+        (0..1500).map(|number| Listed { number, visible: number % 2 == 0, reservation: number }).collect();
+    let ids: Vec<_> = many.iter().filter(|listed| listed.visible).map(|listed| listed.id()).collect();
+    let stop = changed("StopInstances", ids.iter().map(|id| change(id)));
+    let responses = pages(&many, 1000).into_iter().chain([stop]).collect();
+    assert_eq!(function(responses).await.post("/ec2/stop?region_name=eu-west-1&tag:Name=web").await.status, 200);
 }
 
 #[tokio::test]

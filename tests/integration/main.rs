@@ -12,6 +12,7 @@
 #![expect(unreachable_pub, reason = "nothing outside a test binary can reach it anyway")]
 
 mod ambiguity;
+mod by_tag;
 mod canonical;
 mod common;
 mod compression;

@@ -421,6 +421,6 @@ async fn key_is_read_of_plain_json_only() {
         function.send(event).await.refuses(401, "InvalidApiKey", "Invalid api key");
     }
     let event = HttpApiEvent::new("POST", "/ec2/stop").body("application/json", &body);
-    function.send(event).await.refuses(400, "MissingParameter", "instance_id is required");
+    function.send(event).await.refuses(400, "MissingParameter", "instance_id or tag:KEY is required");
     function.assert_no_calls();
 }
