@@ -17,22 +17,20 @@ from urllib.parse import parse_qs
 KEY = "local-only-key"
 PAGE = 1000
 
-INSTANCE = """<item><reservationId>r-0b5e4e2f3c1d7a869</reservationId>
-<ownerId>123456789012</ownerId><instancesSet><item>
-<instanceId>%s</instanceId><imageId>ami-0123456789abcdef0</imageId><instanceState><code>16</code><name>running</name></instanceState>
-<privateDnsName>ip-10-0-0-1.ec2.internal</privateDnsName><dnsName/><reason/><keyName>demo</keyName><amiLaunchIndex>0</amiLaunchIndex>
-<productCodes/><instanceType>t3.micro</instanceType><launchTime>2026-01-02T03:04:05.000Z</launchTime><placement>
-<availabilityZone>us-east-1a</availabilityZone><groupName/><tenancy>default</tenancy></placement><monitoring><state>disabled</state>
-</monitoring><subnetId>subnet-0123456789abcdef0</subnetId>
-<vpcId>vpc-0123456789abcdef0</vpcId><privateIpAddress>10.0.0.1</privateIpAddress>
-<sourceDestCheck>true</sourceDestCheck><groupSet><item><groupId>sg-0123456789abcdef0</groupId><groupName>demo</groupName></item></groupSet>
-<architecture>x86_64</architecture><rootDeviceType>ebs</rootDeviceType><rootDeviceName>/dev/sda1</rootDeviceName>
-<virtualizationType>hvm</virtualizationType><tagSet><item><key>Name</key><value>web</value></item><item><key>team</key><value>blue</value>
-</item></tagSet><hypervisor>xen</hypervisor><ebsOptimized>false</ebsOptimized><enaSupport>true</enaSupport></item></instancesSet></item>"""
+# Reservations as EC2 describes them, of four kinds in turn: 5 to 7 KB of XML each, without the
+# indentation of the files.
+RESERVATIONS = [
+    re.sub(r"\n *", "", (Path(__file__).parent.parent / "benches/instances" / f"{kind}.xml").read_text())
+    for kind in ("plain", "spot", "windows", "large")
+]
 
 
 def instance_id(n):
     return f"i-{n:017x}"
+
+
+def reservation(n):
+    return RESERVATIONS[n % len(RESERVATIONS)].replace("INSTANCE_ID", instance_id(n))
 
 
 class Server:
@@ -111,7 +109,7 @@ class Ec2:
         if action == "DescribeInstances":
             first, size = int(asked.get("NextToken", 0)), int(asked.get("MaxResults", PAGE))
             last = min(first + size, self.count)
-            items = "".join(INSTANCE % instance_id(n) for n in range(first, last))
+            items = "".join(reservation(n) for n in range(first, last))
             token = f"<nextToken>{last}</nextToken>" if last < self.count else ""
             content = f"<reservationSet>{items}</reservationSet>{token}"
         elif action == "DescribeRegions":
