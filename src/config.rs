@@ -4,7 +4,7 @@
 //! configured.
 
 use crate::auth::{ApiKeys, Authentication, Callers, parse_groups};
-use crate::authz::{InstanceTypes, Limits, Policies, ProtectedTag};
+use crate::authz::{InstanceTypes, Limits, ModifiableAttributes, Policies, ProtectedTag};
 use crate::model::{
     FromText as _, HttpTokens, ImageId, InstanceType, Origin, Region, SecurityGroupRef, ShutdownBehavior, Zone,
     is_invisible, list_items, list_words,
@@ -55,6 +55,9 @@ variables! {
         "Comma-separated instance types that may be launched or changed to, with `*` for any characters: `t3.*,t4g.*`. Unset: all.";
     MAX_INSTANCES_PER_LAUNCH = "MAX_INSTANCES_PER_LAUNCH", "",
         "The greatest number of instances in one launch. Unset: EC2's own limit.";
+    MODIFIABLE_ATTRIBUTES = "MODIFIABLE_ATTRIBUTES",
+        "instanceType,kernel,ramdisk,disableApiTermination,disableApiStop,instanceInitiatedShutdownBehavior,sourceDestCheck,ebsOptimized,sriovNetSupport,enaSupport,blockDeviceMapping",
+        "Comma-separated attributes that `/v1/{id}/modify` may change, or `*` for all. The default leaves out `userData` and `groupSet`: who may change them can run anything as root on a machine, or open its network.";
     PROTECTED_TAG = "PROTECTED_TAG", "",
         "`key` or `key=value`: an instance with this tag is never stopped, terminated or modified. No caller sets a tag with this key.";
     RESERVED_TAGS = "RESERVED_TAGS", "",
@@ -340,6 +343,8 @@ impl Config {
             protected_tag: (set(PROTECTED_TAG.name).map(|tag| ProtectedTag::parse(&tag)))
                 .map(|tag| tag.ok_or_else(invalid(PROTECTED_TAG, "is neither a tag's key nor key=value")))
                 .transpose()?,
+            modifiable_attributes: ModifiableAttributes::parse(&text(MODIFIABLE_ATTRIBUTES))
+                .map_err(|error| problem(MODIFIABLE_ATTRIBUTES)(&error))?,
         };
 
         Ok(Self {

@@ -1,10 +1,10 @@
 //! Limits for every caller. No policy can lift them.
 
-use crate::model::{InstanceType, Tag, list_words};
+use crate::model::{Attribute, InstanceType, Tag, list_words};
 use regex_lite::Regex;
 
 /// Limits that hold for every caller, with or without policies.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Limits {
     /// The instance types that may be launched or changed to; `None`: all.
     pub instance_types: Option<InstanceTypes>,
@@ -14,6 +14,8 @@ pub struct Limits {
     pub protected_tag: Option<ProtectedTag>,
     /// The keys of tags that no caller sets: decisions of others rest on them.
     pub reserved_tags: Vec<String>,
+    /// The attributes of instances that may be modified.
+    pub modifiable_attributes: ModifiableAttributes,
 }
 
 impl Limits {
@@ -54,6 +56,31 @@ impl InstanceTypes {
 
     pub(super) fn contains(&self, instance_type: &InstanceType) -> bool {
         self.patterns.iter().any(|pattern| pattern.is_match(instance_type.as_str()))
+    }
+}
+
+/// The names of attributes that may be modified.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ModifiableAttributes(Vec<&'static str>);
+
+impl ModifiableAttributes {
+    /// Parses a comma-separated list of EC2's names, or `*` for all attributes.
+    ///
+    /// # Errors
+    /// The problem in words.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text == "*" {
+            return Ok(Self(Attribute::NAMES.to_vec()));
+        }
+        let name = |(i, item): (usize, &str)| {
+            let known = Attribute::NAMES.into_iter().find(|name| *name == item);
+            known.ok_or_else(|| format!("entry {} is none of {}", i + 1, Attribute::NAMES.join(", ")))
+        };
+        Ok(Self(list_words(text)?.into_iter().enumerate().map(name).collect::<Result<_, _>>()?))
+    }
+
+    pub(super) fn contains(&self, attribute: &Attribute) -> bool {
+        self.0.contains(&attribute.name())
     }
 }
 
@@ -103,6 +130,16 @@ mod tests {
     fn err_a_text_that_is_not_a_list_of_instance_type_patterns() {
         for text in ["t3.*,", ",", "t3.*,,t4g.*", "T3.micro", "t3.(a|b)", "t3.micro t4g.micro", "[a]"] {
             assert!(InstanceTypes::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn modifiable_attributes_are_names_of_ec2_or_a_star() {
+        let parse = |text: &str| ModifiableAttributes::parse(text).map(|names| names.0);
+        assert_eq!(parse("*"), Ok(Attribute::NAMES.to_vec()));
+        assert_eq!(parse(" ebsOptimized , kernel"), Ok(vec!["ebsOptimized", "kernel"]));
+        for text in ["*,kernel", "kernel,*", "Kernel", "instance_type", "kernel,", "all"] {
+            assert!(parse(text).is_err(), "{text:?}");
         }
     }
 

@@ -8,7 +8,7 @@ mod check;
 mod limits;
 mod policy;
 
-pub use limits::{InstanceTypes, Limits, ProtectedTag};
+pub use limits::{InstanceTypes, Limits, ModifiableAttributes, ProtectedTag};
 pub use policy::{AuthzRequest, AuthzResponse, Detail, OWNER_TAG, Policies, Resource};
 
 use crate::auth::Caller;
@@ -112,11 +112,15 @@ impl Authorizer<'_> {
         self.ask(Resource::Instance(instance), detail, id, decision)
     }
 
-    /// Checks the limits on an attribute's new value, before the instance is known.
+    /// Checks the limits on an attribute and its new value, before the instance is known.
     ///
     /// # Errors
     /// [`Kind::Forbidden`].
     pub fn attribute(&self, attribute: &Attribute, decision: &mut Decision) -> Result<(), Error> {
+        if !self.limits.modifiable_attributes.contains(attribute) {
+            let message = format!("This deployment does not permit changes of the attribute {}", attribute.name());
+            return Err(over_limit(decision, "MODIFIABLE_ATTRIBUTES", "AttributeNotAllowed", message));
+        }
         match attribute {
             Attribute::InstanceType(instance_type) => self.instance_type(instance_type, decision),
             _ => Ok(()),

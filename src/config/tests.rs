@@ -172,6 +172,8 @@ fn an_invalid_value_is_refused_and_names_its_variable() {
         ("ALLOWED_INSTANCE_TYPES", "t3.micro;t3.small"),
         ("MAX_INSTANCES_PER_LAUNCH", "0"),
         ("MAX_INSTANCES_PER_LAUNCH", "many"),
+        ("MODIFIABLE_ATTRIBUTES", "kernel,user_data"),
+        ("MODIFIABLE_ATTRIBUTES", "kernel,*"),
         ("PROTECTED_TAG", "=x"),
         ("ALLOWED_REGIONS", "us-east-1,derp"),
         ("ALLOWED_REGIONS", "eu-west-1"),
@@ -222,6 +224,7 @@ fn list_variables() -> impl Iterator<Item = (&'static str, String, String)> {
             "CALLER_GROUPS" => ("alice=blue", "bob=red"),
             "ALLOWED_REGIONS" => ("us-east-1", "eu-west-1"),
             "ALLOWED_INSTANCE_TYPES" => ("t3.*", "t4g.micro"),
+            "MODIFIABLE_ATTRIBUTES" => ("kernel", "ebsOptimized"),
             "LAUNCH_SECURITY_GROUPS" => ("web", "all hosts"),
             "RESERVED_TAGS" => ("team", "cost centre"),
             "CORS_ORIGINS" => ("https://a.example", "https://b.example"),
@@ -233,7 +236,7 @@ fn list_variables() -> impl Iterator<Item = (&'static str, String, String)> {
 
 #[test]
 fn every_list_has_one_strict_grammar() {
-    assert!(list_variables().count() >= 6);
+    assert!(list_variables().count() >= 7);
     for (variable, one, other) in list_variables() {
         for valid in [one.clone(), format!(" {one} ,\n{other}\t")] {
             assert!(read(&[(variable, &valid)]).is_ok(), "{variable}={valid}");

@@ -53,6 +53,23 @@ impl FromText for DeleteOnTermination {
 }
 
 impl Attribute {
+    /// The names of all attributes.
+    pub const NAMES: [&'static str; 13] = [
+        "instanceType",
+        "kernel",
+        "ramdisk",
+        "userData",
+        "disableApiTermination",
+        "disableApiStop",
+        "instanceInitiatedShutdownBehavior",
+        "sourceDestCheck",
+        "groupSet",
+        "ebsOptimized",
+        "sriovNetSupport",
+        "enaSupport",
+        "blockDeviceMapping",
+    ];
+
     /// Its name, as EC2 spells it in an
     /// [InstanceAttribute](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceAttribute.html).
     pub fn name(&self) -> &'static str {

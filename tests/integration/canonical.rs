@@ -147,7 +147,8 @@ async fn policy_sees_the_value_that_an_attribute_is_set_to() {
         ("userData", "aGVsbG8=", 200),
     ] {
         let described = describe([instance(A).state("stopped")]);
-        let function = governed(policies, [described, done("ModifyInstanceAttribute")]).await;
+        let responses = [described, done("ModifyInstanceAttribute")];
+        let function = Function::with_policies(policies, &[("MODIFIABLE_ATTRIBUTES", "*")], responses).await;
         let answer = function.put(&format!("/v1/{A}/modify?attribute={attribute}&value={value}")).await;
         assert_eq!(answer.status, status, "{attribute}={value}: {answer:?}");
         assert_eq!(function.wire.actions().len(), if status == 200 { 2 } else { 1 });

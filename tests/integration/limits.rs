@@ -52,7 +52,8 @@ async fn protected_instance_is_never_stopped_terminated_or_modified_in_any_diale
         ("PUT", format!("/v1/{A}/modify?attribute=userData&value=eA=="), "ModifyInstanceAttribute"),
     ] {
         for tag in ["env", "env=production"] {
-            let function = Function::with_variables(&[("PROTECTED_TAG", tag)], [protected.clone()]).await;
+            let variables = [("PROTECTED_TAG", tag), ("MODIFIABLE_ATTRIBUTES", "*")];
+            let function = Function::with_variables(&variables, [protected.clone()]).await;
             let answer = function.call(method, &path).await;
             assert_eq!(answer.status, 403, "{path}: {answer:?}");
             assert!(answer.body.contains(&message(action)), "{answer:?}");
@@ -101,4 +102,50 @@ async fn reserved_tags_are_set_by_no_launch_in_any_dialect() {
     function.assert_no_calls();
     let (method, path) = launches[0];
     assert_eq!(function.call(method, &format!("{path}&tag:teams=blue&tag:environment=production")).await.status, 200);
+}
+
+#[tokio::test]
+async fn attributes_that_the_deployment_does_not_list_are_modified_in_no_spelling() {
+    let values = [
+        ("instanceType", "t3.small"),
+        ("kernel", "aki-abba916a"),
+        ("ramdisk", "ari-abba916a"),
+        ("userData", "eA=="),
+        ("disableApiTermination", "true"),
+        ("disableApiStop", "true"),
+        ("instanceInitiatedShutdownBehavior", "stop"),
+        ("sourceDestCheck", "true"),
+        ("groupSet", "sg-abba916a"),
+        ("ebsOptimized", "true"),
+        ("sriovNetSupport", "simple"),
+        ("enaSupport", "true"),
+        ("blockDeviceMapping", "/dev/sda1"),
+    ];
+    let path = |(name, value): (&str, &str)| format!("/v1/{A}/modify?attribute={name}&value={value}");
+    let message = |name: &str| format!("This deployment does not permit changes of the attribute {name}");
+    // Unless it lists them itself: all but two.
+    let function = Function::canned(vec![modified(); 11]).await;
+    for (name, value) in values {
+        let answer = function.put(&path((name, value))).await;
+        match name {
+            "userData" | "groupSet" => answer.is(403, &json!(message(name))),
+            _ => answer.is(200, &json!("Instance modification succeeded")),
+        };
+    }
+    for (listed, _) in values {
+        let function = Function::with_variables(&[("MODIFIABLE_ATTRIBUTES", listed)], [modified()]).await;
+        for (name, value) in values.into_iter().filter(|(name, _)| *name != listed) {
+            for spelling in [name.to_owned(), name[..1].to_uppercase() + &name[1..]] {
+                let answer = function.put(&path((&spelling, value))).await;
+                answer.is(403, &json!(message(name)));
+                assert_eq!(answer.headers["x-error-code"], "AttributeNotAllowed");
+            }
+        }
+        function.assert_no_calls();
+        for line in function.log_lines() {
+            assert_eq!(serde_json::from_str::<Value>(&line).unwrap()["decided_by"], json!(["MODIFIABLE_ATTRIBUTES"]));
+        }
+        let (_, value) = values.into_iter().find(|(name, _)| *name == listed).unwrap();
+        function.put(&path((listed, value))).await.is(200, &json!("Instance modification succeeded"));
+    }
 }

@@ -2,6 +2,7 @@
 //! order, and which deployments the rules refuse.
 
 use crate::support::file;
+use ec2_control_api::config::VARIABLES;
 use ec2_control_api::routes::DIALECTS;
 use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
 use serde_json::{Map, Value, json};
@@ -298,4 +299,42 @@ fn function_and_role_have_the_same_allowed_regions() {
             }
         }
     }
+}
+
+#[test]
+fn role_modifies_only_the_attributes_that_the_function_modifies() {
+    let modifiable = VARIABLES.iter().find(|variable| variable.name == "MODIFIABLE_ATTRIBUTES").unwrap();
+    let names: Vec<_> = modifiable.default.split(',').collect();
+    assert!(names.contains(&"instanceType") && !names.contains(&"userData") && !names.contains(&"groupSet"));
+    assert_eq!(Deployment::new(&[]).parameters["ModifiableAttributes"], json!(names));
+    for (given, attributes, groups) in [
+        (modifiable.default, json!(names), false),
+        ("kernel", json!(["kernel"]), false),
+        ("kernel,groupSet", json!(["GroupId", "kernel", "groupSet"]), true),
+        ("groupSet", json!(["GroupId", "groupSet"]), true),
+        ("userData", json!(["userData"]), false),
+        ("*", Value::Null, true),
+    ] {
+        let resources = Deployment::new(&[("ModifiableAttributes", given)]).resources();
+        let variables = &resources["Ec2ControlApi"]["Properties"]["Environment"]["Variables"];
+        assert_eq!(variables["MODIFIABLE_ATTRIBUTES"], given);
+        let statement = statement(&resources, "ec2:ModifyInstanceAttribute");
+        assert_eq!(statement["Sid"], "ModifyInstances");
+        assert_eq!(statement["Condition"]["StringEqualsIgnoreCaseIfExists"]["ec2:Attribute"], attributes, "{given}");
+        assert_eq!(statement["Condition"]["StringLike"]["aws:RequestedRegion"], json!(["*"]));
+        assert_eq!(resources.contains_key("GroupRights"), groups, "{given}");
+    }
+}
+
+/// The statement of the execution role that allows an action.
+fn statement(resources: &BTreeMap<String, Value>, action: &str) -> Value {
+    let policies = resources["ExecutionRole"]["Properties"]["Policies"].as_array().unwrap();
+    let statements = policies.iter().flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap());
+    let allows = |statement: &&Value| match &statement["Action"] {
+        Value::Array(actions) => actions.iter().any(|allowed| allowed == action),
+        allowed => allowed == action,
+    };
+    let found: Vec<_> = statements.filter(allows).collect();
+    let [statement] = found[..] else { panic!("{found:?}") };
+    statement.clone()
 }

@@ -210,7 +210,8 @@ async fn every_attribute_is_modified_in_every_spelling() {
                 .collect(),
         ),
     ] {
-        let function = Function::canned([modified(), modified(), modified()]).await;
+        let variables = [("MODIFIABLE_ATTRIBUTES", "*")];
+        let function = Function::with_variables(&variables, vec![modified(); 3]).await;
         let capitalized = camel[..1].to_uppercase() + &camel[1..];
         for attribute in [camel, snake, &capitalized] {
             let body = json!({"attribute": attribute, "value": value});
@@ -356,7 +357,7 @@ async fn empty_parameter_of_a_launch_means_none_and_not_the_default() {
 
 #[tokio::test]
 async fn user_data_is_modified_in_base64_and_cleared_by_an_empty_value() {
-    let function = Function::canned(vec![modified(); 4]).await;
+    let function = Function::with_variables(&[("MODIFIABLE_ATTRIBUTES", "*")], vec![modified(); 4]).await;
     let path = format!("/v1/{A}/modify?attribute=userData&value=");
     let wrapped = "aGVs%0D%0AbG8=%0A";
     for (value, sent) in [("aGVsbG8=", "aGVsbG8="), (wrapped, "aGVsbG8="), ("AP8%2B", "AP8+"), ("", "")] {
