@@ -338,3 +338,30 @@ fn statement(resources: &BTreeMap<String, Value>, action: &str) -> Value {
     let [statement] = found[..] else { panic!("{found:?}") };
     statement.clone()
 }
+
+#[test]
+fn tokens_need_the_scopes_that_the_deployment_lists() {
+    let scopes = |given: &str| {
+        let resources = Deployment::new(&[&JWT[..], &[("JwtScopes", given)]].concat()).resources();
+        resources["DefaultRoute"]["Properties"]["AuthorizationScopes"].clone()
+    };
+    assert_eq!(scopes(""), NO_VALUE);
+    assert_eq!(scopes("ec2,api/write"), json!(["ec2", "api/write"]));
+    let refusals = Deployment::new(&[("JwtScopes", "ec2"), ("AllowEverything", "true")]).refusals();
+    assert_eq!(refusals, ["JwtScopes needs Authentication=jwt"]);
+}
+
+#[test]
+fn concurrency_is_reserved_and_logs_are_encrypted_where_the_deployment_says_so() {
+    let key = "arn:aws:kms:us-east-1:123456789012:key/abc";
+    let resources = Deployment::new(&[("ReservedConcurrency", "10"), ("LogKeyArn", key)]).resources();
+    assert_eq!(resources["Ec2ControlApi"]["Properties"]["ReservedConcurrentExecutions"], "10");
+    let defaults = Deployment::new(&[]).resources();
+    assert_eq!(defaults["Ec2ControlApi"]["Properties"]["ReservedConcurrentExecutions"], NO_VALUE);
+    let groups = resources.iter().filter(|(_, resource)| resource["Type"] == "AWS::Logs::LogGroup");
+    let names: Vec<_> = groups.map(|(name, group)| (name, &group["Properties"]["KmsKeyId"])).collect();
+    assert_eq!(names, [(&"AccessLogs".to_owned(), &json!(key)), (&"FunctionLogs".to_owned(), &json!(key))]);
+    for (name, _) in names {
+        assert_eq!(defaults[name]["Properties"]["KmsKeyId"], NO_VALUE);
+    }
+}
