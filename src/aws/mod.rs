@@ -11,6 +11,7 @@ pub mod instance_details;
 pub(crate) mod replay;
 pub mod s3;
 mod s3_errors;
+mod s3_host;
 pub mod sdk;
 pub mod tls;
 pub(crate) mod warm_up_client;

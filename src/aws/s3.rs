@@ -5,6 +5,7 @@ use super::call_stats::{CallInterceptor, start_timer};
 use super::connections::sent_once;
 use super::header_relay::HeaderRelay;
 use super::s3_errors::to_s3_error;
+use super::s3_host::OwnHost;
 use super::sdk::{AwsOutput, Clients, to_offset_date_time};
 use crate::error::{Error, Kind};
 use crate::model::{
@@ -53,13 +54,17 @@ impl S3 {
         Self { config, endpoint, clients: Clients::default() }
     }
 
-    fn client(&self, region: &Region) -> aws_sdk_s3::Client {
-        self.clients.get(region, |region| {
+    pub(super) fn client(&self, region: &Region) -> aws_sdk_s3::Client {
+        self.clients.get(region, |sdk_region| {
             let mut config = aws_sdk_s3::config::Builder::from(&self.config);
             config.set_endpoint_url(self.endpoint.clone());
             // An emulator has one host name for all buckets.
             config.set_force_path_style(Some(self.endpoint.is_some()));
-            aws_sdk_s3::Client::from_conf(config.region(region).interceptor(CallInterceptor).build())
+            // Sessions are for directory buckets, which are refused.
+            config.set_disable_s3_express_session_auth(Some(true));
+            let own_host = OwnHost::new(region, self.endpoint.as_deref());
+            let config = config.region(sdk_region).interceptor(CallInterceptor).interceptor(own_host);
+            aws_sdk_s3::Client::from_conf(config.build())
         })
     }
 
