@@ -50,7 +50,7 @@ variables! {
     ALLOWED_REGIONS = "ALLOWED_REGIONS", "*",
         "Comma-separated regions that callers may name; `*` is every region of the function's own partition.";
     DEFAULT_REGION = "DEFAULT_REGION", "",
-        "The region where a request names none (`/v1`, `/s3`). Unset: the function's own (`AWS_REGION`).";
+        "The region of requests to `/s3` that name none (`/v1` has that of `LAUNCH_PLACEMENT`). Unset: the function's own (`AWS_REGION`).";
     ALLOWED_INSTANCE_TYPES = "ALLOWED_INSTANCE_TYPES", "",
         "Comma-separated instance types that may be launched or changed to, with `*` for any characters: `t3.*,t4g.*`. Unset: all.";
     MAX_INSTANCES_PER_LAUNCH = "MAX_INSTANCES_PER_LAUNCH", "",
@@ -75,7 +75,7 @@ variables! {
     LAUNCH_SECURITY_GROUPS = "LAUNCH_SECURITY_GROUPS", "SSH",
         "The security groups of `/v1/launch`, comma-separated: IDs (`sg-...`) or names.";
     LAUNCH_PLACEMENT = "LAUNCH_PLACEMENT", "us-east-1b",
-        "The zone of `/v1/launch`.";
+        "The zone of `/v1/launch`; its region is that of all requests to `/v1` that name none.";
     LAUNCH_SHUTDOWN_BEHAVIOR = "LAUNCH_SHUTDOWN_BEHAVIOR", "terminate",
         "What a shutdown from inside an instance of `/v1/launch` does: `stop` or `terminate`.";
     LAUNCH_EBS_OPTIMIZED = "LAUNCH_EBS_OPTIMIZED", "false",

@@ -365,3 +365,17 @@ fn concurrency_is_reserved_and_logs_are_encrypted_where_the_deployment_says_so()
         assert_eq!(defaults[name]["Properties"]["KmsKeyId"], NO_VALUE);
     }
 }
+
+#[test]
+fn dashboard_has_the_console_of_the_partition() {
+    let mut deployment = Deployment::new(&[]);
+    for (partition, host) in [
+        ("aws", "console.aws.amazon.com"),
+        ("aws-cn", "console.amazonaws.cn"),
+        ("aws-us-gov", "console.amazonaws-us-gov.com"),
+    ] {
+        deployment.parameters.insert("AWS::Partition".to_owned(), json!(partition));
+        let url = deployment.value(&deployment.template["Outputs"]["DashboardUrl"]["Value"]);
+        assert_eq!(url["Fn::Sub"][1]["Console"], host, "{url}");
+    }
+}
