@@ -258,11 +258,12 @@ impl Config {
         let allowed = match text(ALLOWED_REGIONS).as_str() {
             "*" => None,
             list => {
-                let parse = |name: &str| {
-                    Region::parse(name).ok_or_else(|| problem(ALLOWED_REGIONS)(&format!("{name:?} is not a region")))
+                let parse = |(i, name): (usize, &str)| {
+                    let invalid = || problem(ALLOWED_REGIONS)(&format!("entry {} is not a region", i + 1));
+                    Region::parse(name).ok_or_else(invalid)
                 };
                 let names = list_words(list).map_err(|error| problem(ALLOWED_REGIONS)(&error))?;
-                Some(names.into_iter().map(parse).collect::<Result<Vec<_>, _>>()?)
+                Some(names.into_iter().enumerate().map(parse).collect::<Result<Vec<_>, _>>()?)
             }
         };
         let regions = Regions { default, allowed };
@@ -312,10 +313,10 @@ impl Config {
         let invalid = |variable, what: &'static str| move || problem(variable)(what);
         let keys = ApiKeys::parse(&text(API_KEYS)).map_err(|error| problem(API_KEYS)(&error))?;
         if !endpoints.are_emulators(bucket_prefix.is_some())
-            && let Some(name) = keys.name_of_well_known()
+            && let Some(index) = keys.position_of_well_known()
         {
             let what = "has the digest of a key that everybody knows: empty, of an example, or a usual word";
-            return Err(problem(API_KEYS)(&format!("{name:?} {what}. It counts with an emulator only")));
+            return Err(problem(API_KEYS)(&format!("entry {} {what}. It counts with an emulator only", index + 1)));
         }
         let callers = Callers {
             only: (set(AUTHENTICATION.name).map(|name| Authentication::parse(&name)))

@@ -7,7 +7,7 @@ use crate::aws::xray::Trace;
 use crate::dialects::common::{DRY_RUN, WAIT};
 use crate::dialects::ec2;
 use crate::error::{Error, Kind};
-use crate::http::authenticate::authenticate;
+use crate::http::authenticate::{authenticate, configured_keys};
 use crate::http::body::{BodyParams, RawBody};
 use crate::http::compress::compress;
 use crate::http::cors::{add_cors_headers, options_reply};
@@ -20,6 +20,7 @@ use crate::http::route::{BodyUse, Dialect, Handler, Input, Route, RouteMatch, Un
 use crate::http::status::error_reply;
 use crate::http::unknown;
 use crate::metrics::{self, Metrics};
+use crate::model::rfc3339_milliseconds;
 use crate::operations::{Completed, Context, Outcome};
 use crate::request_log::RequestLog;
 use lambda_http::http::Method;
@@ -63,8 +64,10 @@ pub async fn handle(app: &App, request: Request) -> Response<Body> {
         _ if log.cause.is_some() => "WARN",
         _ => "INFO",
     };
-    log.metrics = Metrics::new((app.clock)(), log.kind, reply.status, started.elapsed(), &calls, &app.cold_start);
-    (app.log)(&serde_json::to_string(&log).unwrap_or_default());
+    let now = (app.clock)();
+    log.timestamp = rfc3339_milliseconds(now);
+    log.metrics = Metrics::new(now, log.kind, reply.status, started.elapsed(), &calls, &app.cold_start);
+    (app.log)(&log.to_line(&app.config.callers.keys));
     let warnings = std::mem::take(&mut log.warnings);
     let reply = add_cors_headers(reply, &app.config.cors_origins, request.headers());
     let reply = compress(reply, request.headers(), gateway.payload);
@@ -143,6 +146,7 @@ async fn dispatch(
         Handler::Authenticated { decode, .. } => {
             let may_hold_key = request.method() == Method::POST || request.method() == Method::PUT;
             let key = params.api_key.as_deref().filter(|_| may_hold_key);
+            log.keys = configured_keys(&config.callers, headers, params.api_key.as_deref());
             (decode, authenticate(&config.callers, gateway, headers, key)?)
         }
     };

@@ -10,6 +10,7 @@ use crate::http::gateway::{Gateway, Payload};
 use crate::http::respond::add_common_headers;
 use crate::http::status::error_reply;
 use crate::metrics::{self, Metrics};
+use crate::model::rfc3339_milliseconds;
 use crate::request_log::RequestLog;
 use futures_util::FutureExt as _;
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayV2httpResponse};
@@ -51,6 +52,7 @@ pub async fn invoke(app: &App, event: LambdaEvent<Event>) -> impl Serialize + us
 fn panic_response(app: &App, request_id: &str, time: Duration) -> Response<Body> {
     let error = Error::new(Kind::Internal, "InternalError", "The function failed: see its log");
     let reply = error_reply(&ec2::DIALECT, None, &error);
+    let now = (app.clock)();
     let mut log = RequestLog {
         level: "ERROR",
         service: metrics::NAMESPACE,
@@ -58,18 +60,12 @@ fn panic_response(app: &App, request_id: &str, time: Duration) -> Response<Body>
         dialect: metrics::NONE,
         operation: metrics::NONE,
         status: reply.status,
-        metrics: Metrics::new(
-            (app.clock)(),
-            Some(error.kind),
-            reply.status,
-            time,
-            &CallStats::new(None),
-            &app.cold_start,
-        ),
+        timestamp: rfc3339_milliseconds(now),
+        metrics: Metrics::new(now, Some(error.kind), reply.status, time, &CallStats::new(None), &app.cold_start),
         ..RequestLog::default()
     };
     log.set_error(&error);
-    (app.log)(&serde_json::to_string(&log).unwrap_or_default());
+    (app.log)(&log.to_line(&app.config.callers.keys));
     add_common_headers(reply, request_id, &[])
 }
 

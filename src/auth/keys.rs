@@ -43,14 +43,13 @@ impl ApiKeys {
         Ok(Self(keys))
     }
 
-    /// The name of a key that everybody knows, such as that of the examples; `None` if there is
-    /// none.
-    pub fn name_of_well_known(&self) -> Option<&str> {
-        let name_of = |key: String| {
+    /// The index of a key that everybody knows, such as that of the examples; `None` without one.
+    pub fn position_of_well_known(&self) -> Option<usize> {
+        let position_of = |key: String| {
             let well_known = <[u8; 32]>::from(Sha256::digest(key));
-            self.0.iter().find(|(_, digest)| *digest == well_known).map(|(name, _)| name.as_str())
+            self.0.iter().position(|(_, digest)| *digest == well_known)
         };
-        well_known_keys().find_map(name_of)
+        well_known_keys().find_map(position_of)
     }
 
     /// Whether no key is configured.
@@ -103,8 +102,8 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_everybody_knows_are_found_by_name() {
-        assert_eq!(keys().name_of_well_known(), None);
+    fn keys_that_everybody_knows_are_found() {
+        assert_eq!(keys().position_of_well_known(), None);
         // The digests that a shell computes of an unset variable, without and with the end of a
         // line.
         for digest in [
@@ -112,7 +111,7 @@ mod tests {
             "01ba4719c80b6fe911b091a7c05124b64eeece964e09c058ef8f9805daca546b",
         ] {
             let keys = ApiKeys::parse(&format!("ops={},ci={digest}", "ab".repeat(32))).unwrap();
-            assert_eq!(keys.name_of_well_known(), Some("ci"));
+            assert_eq!(keys.position_of_well_known(), Some(1));
         }
     }
 

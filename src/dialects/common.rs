@@ -20,7 +20,6 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use time::format_description::BorrowedFormatItem;
-use time::macros::format_description;
 use time::{OffsetDateTime, UtcOffset};
 
 /// Every route that changes something declares it. The handler reads it.
@@ -228,11 +227,6 @@ pub(super) fn encode_list<T>(csv: bool) -> impl FnOnce(List<Rows<T>>) -> Reply +
 pub(super) fn encode_rows(text: String, csv: bool) -> Reply {
     let reply = Reply { status: 200, headers: Vec::new(), body: text.into() }.with("vary", "accept");
     if csv { reply.with("content-type", "text/csv; charset=utf-8; header=present") } else { reply }
-}
-
-/// RFC 3339 in UTC, to the millisecond: `2012-10-29T10:51:24.000Z`.
-pub(super) fn rfc3339_milliseconds(time: OffsetDateTime) -> String {
-    format_utc(time, format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"))
 }
 
 /// The time in UTC. Formatting fails for years above 9999 only, which AWS does not send.

@@ -4,7 +4,7 @@
 use super::boto3::{ERROR_BODY, encode_error};
 use super::common::{
     self, DRY_RUN, DryRunBody, LIST_HEADERS, PageToken, dry_run_response, encode_dry_run, encode_list, encode_rows,
-    rfc3339_milliseconds, sample_time,
+    sample_time,
 };
 use super::s3_headers::{Purpose, correct_encoding, relayed_headers};
 use crate::aws::s3::PRESIGNED_FOR;
@@ -18,7 +18,7 @@ use crate::http::route::{BodyUse, Content, Dialect, Handler, Input, Response, Ro
 use crate::http::rows::{MAX_OBJECT_BYTES, Rows};
 use crate::model::{
     Bucket, BucketInfo, CHECKSUM_HEADERS, FromText, Object, ObjectHeaders, ObjectInfo, ObjectKey, ObjectQuery,
-    ObjectResponse, PresignedMethod, Region,
+    ObjectResponse, PresignedMethod, Region, rfc3339_milliseconds,
 };
 use crate::operations::Operation as _;
 use crate::operations::buckets::{CreateBucket, DeleteBucket, ListBuckets};

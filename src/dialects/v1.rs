@@ -5,7 +5,7 @@
 
 use super::common::{
     self, DRY_RUN, FORCE, HIBERNATE, LAUNCH_TAG, MAX_GROUPS, MAX_INSTANCES, SKIP_OS_SHUTDOWN, WAIT, dry_run_message,
-    rfc3339_milliseconds, sample_instance, split_groups,
+    sample_instance, split_groups,
 };
 use super::v1_attributes::{ATTRIBUTE, VALUE, attribute};
 use crate::error::{Error, Kind};
@@ -16,7 +16,7 @@ use crate::http::reply::Reply;
 use crate::http::route::{BodyUse, Dialect, Handler, Input, Response, Route, UnknownUse};
 use crate::model::{
     FromText, ImageId, Instance, InstanceRef, InstanceType, Launch, Placement, Region, SecurityGroupRef, Selection,
-    Shutdown, ShutdownBehavior, UserData, Zone,
+    Shutdown, ShutdownBehavior, UserData, Zone, rfc3339_milliseconds,
 };
 use crate::operations::describe::DescribeInstance;
 use crate::operations::launch::RunInstances;

@@ -40,23 +40,35 @@ pub fn authenticate(
 /// The most values of one header that are compared with the keys.
 const MAX_VALUES: usize = 4;
 
+/// The keys that a request presents, configured or not: at most [`MAX_VALUES`] of each place. Those
+/// of cookies are apart: they count only for requests of this site.
+fn presented_keys<'a>(
+    headers: &'a HeaderMap,
+    key_in_body: Option<&'a str>,
+) -> (impl Iterator<Item = &'a [u8]>, impl Iterator<Item = &'a [u8]>) {
+    let in_headers = ["x-api-key", "api_key", "api-key"].into_iter().flat_map(|name| values(headers, name));
+    let bearer = values(headers, AUTHORIZATION.as_str()).filter_map(bearer_token);
+    let cookies = headers.get_all(COOKIE).into_iter().flat_map(|value| key_cookies(value.as_bytes()));
+    (in_headers.chain(bearer).chain(key_in_body.map(str::as_bytes)), cookies.take(MAX_VALUES))
+}
+
+/// The configured keys that a request presents, as text: they must not get into the log.
+pub fn configured_keys(callers: &Callers, headers: &HeaderMap, key_in_body: Option<&str>) -> Vec<String> {
+    let (keys, cookies) = presented_keys(headers, key_in_body);
+    let configured = keys.chain(cookies).filter(|key| callers.keys.name_of(key).is_some());
+    configured.map(|key| String::from_utf8_lossy(key).into_owned()).collect()
+}
+
 fn key_identity(
     callers: &Callers,
     gateway: &Gateway,
     headers: &HeaderMap,
     key_in_body: Option<&str>,
 ) -> Option<Caller> {
-    let mut presented: Vec<&[u8]> = Vec::new();
-    for name in ["x-api-key", "api_key", "api-key"] {
-        presented.extend(values(headers, name));
-    }
-    presented.extend(values(headers, AUTHORIZATION.as_str()).filter_map(bearer_token));
-    if !is_cross_site(gateway, headers) {
-        let cookies = headers.get_all(COOKIE).into_iter().flat_map(|value| key_cookies(value.as_bytes()));
-        presented.extend(cookies.take(MAX_VALUES));
-    }
-    presented.extend(key_in_body.map(str::as_bytes));
-    let name = presented.into_iter().find_map(|key| callers.keys.name_of(key))?;
+    let (keys, cookies) = presented_keys(headers, key_in_body);
+    let cookies = (!is_cross_site(gateway, headers)).then_some(cookies);
+    let mut presented = keys.chain(cookies.into_iter().flatten());
+    let name = presented.find_map(|key| callers.keys.name_of(key))?;
     Some(Caller::new(name, Authentication::Key))
 }
 

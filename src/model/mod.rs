@@ -30,4 +30,4 @@ pub use origin::Origin;
 pub use query::{Filter, InstanceQuery, MAX_FILTER_VALUES, Page};
 pub use region::{Partition, Region, Zone};
 pub use selection::{MAX_TAGGED, Selection, Tagged};
-pub use text::{FromText, is_invisible, isoformat};
+pub use text::{FromText, is_invisible, isoformat, rfc3339_milliseconds};

@@ -16,6 +16,13 @@ pub fn isoformat(time: OffsetDateTime) -> String {
     formatted.unwrap_or_default()
 }
 
+/// RFC 3339 in UTC, to the millisecond: `2012-10-29T10:51:24.000Z`. Formatting fails for years
+/// above 9999 only.
+pub fn rfc3339_milliseconds(time: OffsetDateTime) -> String {
+    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+    time.to_offset(UtcOffset::UTC).format(format).unwrap_or_default()
+}
+
 /// Whether nobody can see that the character is there: a control or format character (Unicode's
 /// categories `Cc` and `Cf`), or a separator of lines or paragraphs. With one in it, a text is not
 /// what it looks like.

@@ -318,8 +318,11 @@ fn invalid_policy_stops_the_start_and_is_reported_with_its_line() {
             .unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{stderr}");
-        assert!(stderr.starts_with("startup failed: environment variable POLICY_FILE: "), "{stderr}");
-        assert!(stderr.contains(&file) && stderr.contains(problem), "{policy}: {stderr}");
+        let line: Value = serde_json::from_str(&stderr).unwrap();
+        assert_eq!((stderr.lines().count(), &line["level"]), (1, &json!("ERROR")), "{stderr}");
+        let message = line["message"].as_str().unwrap();
+        assert!(message.starts_with("startup failed: environment variable POLICY_FILE: "), "{stderr}");
+        assert!(message.contains(&file) && message.contains(problem), "{policy}: {stderr}");
     }
     let output = Command::new(env!("CARGO_BIN_EXE_bootstrap"))
         .env_clear()

@@ -91,3 +91,36 @@ async fn malformed_response_of_aws_is_not_logged() {
         assert!(line["cause"].as_str().unwrap().len() > 10, "{line}");
     }
 }
+
+#[tokio::test]
+async fn key_in_the_place_of_a_name_or_in_the_path_is_not_logged() {
+    let function = Function::new(Wire::always(describe([])).await, &[]).await;
+    for (method, path) in [
+        ("POST", format!("/ec2/stop?region_name=us-east-1&instance_id={KEY}")),
+        ("POST", format!("/ec2/stop?region_name=us-east-1&instance_id=web-{KEY}")),
+        ("POST", format!("/ec2/create?region_name=us-east-1&image_id=ami-abba916a&{KEY}=1")),
+        ("POST", format!("/ec2/create?region_name=us-east-1&image_id=ami-abba916a&tag:{KEY}%0a=1")),
+        ("PUT", format!("/v1/{KEY}/start")),
+        ("GET", format!("/v1/i-abba916a/attributes/{KEY}")),
+        ("PUT", format!("/instance/us-east-1/{KEY}/stop")),
+        ("PUT", format!("/instance/{KEY}/i-abba916a/stop")),
+        ("GET", format!("/s3/demo-{KEY}/a")),
+        ("PUT", format!("/s3/demo-a/a/{KEY}/b")),
+        ("GET", format!("/{KEY}")),
+    ] {
+        for event in [HttpApiEvent::new(method, &path).key(), HttpApiEvent::new(method, &path)] {
+            function.send(event).await;
+            let line = function.log_lines().concat();
+            assert!(line.contains("\"status\":") && !line.contains(KEY), "{method} {path}: {line}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn log_line_has_one_timestamp_by_rfc_3339() {
+    let function = Function::without_aws(&[]).await;
+    function.get("/health").await;
+    let line = function.measured_line();
+    assert_eq!(line["timestamp"], "2016-02-16T18:04:09.006Z");
+    assert_eq!(line["_aws"]["Timestamp"], 1_455_645_849_006_i64, "the same time, in the unit of the metrics");
+}

@@ -161,10 +161,11 @@ impl Function {
         assert!(requests.is_empty(), "{requests:#?}");
     }
 
-    /// Takes the only log line so far, without its metrics.
+    /// Takes the only log line so far, without its time and metrics.
     pub fn log_line(&self) -> Value {
         let mut line = self.measured_line();
-        let measured = |name: &String| name == "_aws" || METRICS.iter().any(|metric| metric.name == name);
+        let measured =
+            |name: &String| name == "_aws" || name == "timestamp" || METRICS.iter().any(|metric| metric.name == name);
         line.as_object_mut().unwrap().retain(|name, _| !measured(name));
         line
     }
