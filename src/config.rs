@@ -67,7 +67,7 @@ variables! {
     UNKNOWN_PARAMETERS = "UNKNOWN_PARAMETERS", "refuse",
         "`refuse`, or `warn`: parameters that a route does not take are dropped with a `Warning`, but not from a change if they resemble one that it takes.";
     DEFAULT_IMAGE = "DEFAULT_IMAGE", UBUNTU,
-        "The image of `/ec2/create`: an AMI ID, or `resolve:ssm:` and a parameter's name.";
+        "The image of `/ec2/create`: an AMI ID, or `resolve:ssm:` and the name of any parameter. Callers may name public parameters (`/aws/service/...`) only.";
     DEFAULT_INSTANCE_TYPE = "DEFAULT_INSTANCE_TYPE", "t3.micro",
         "The instance type of `/ec2/create`.";
     LAUNCH_KEY_NAME = "LAUNCH_KEY_NAME", "scalacity_dev1",

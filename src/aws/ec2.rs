@@ -3,7 +3,7 @@
 use super::ambiguity::AmbiguousOutcome;
 use super::call_stats::CallInterceptor;
 use super::connections::sent_once;
-use super::errors::redact;
+use super::errors::{redact, without_parameter};
 use super::instance_details::details;
 use super::sdk::{AwsOutput, Clients, malformed_response, to_error, to_offset_date_time};
 use crate::error::Error;
@@ -96,7 +96,10 @@ impl Ec2 {
             .interceptor(outcome.clone())
             .send()
             .await;
-        let output = sent.map_err(|error| outcome.mark(to_error("ec2:RunInstances", &error)))?;
+        let output = sent.map_err(|error| {
+            let error = outcome.mark(to_error("ec2:RunInstances", &error));
+            if launch.image_id.is_parameter() { without_parameter(error) } else { error }
+        })?;
         if output.instances().len() < launch.min_count as usize {
             return Err(malformed_response("ec2:RunInstances"));
         }

@@ -238,6 +238,21 @@ pub fn service_error(action: &str, code: &str, message: &str, http_status: u16) 
     Error::new(meaning.kind(), code.to_owned(), message)
 }
 
+/// The error of a launch whose image is a reference to a parameter, without AWS's message if the
+/// parameter is at fault: a parameter may be a secret, and EC2's message may repeat its value. The
+/// cause in the log has it.
+pub fn without_parameter(error: Error) -> Error {
+    let message = error.message.to_ascii_lowercase();
+    let says = ["ssm", "systems manager", "parameter store", "aws:ec2:image"].iter().any(|word| message.contains(word));
+    let code = |start: &str| error.code.starts_with(start);
+    let of_the_role = message.contains("this function's execution role");
+    if of_the_role || !(says || code("Ssm") || code("SSM") || code("InvalidAMI")) {
+        return error;
+    }
+    let message = format!("EC2 could not take the image from the Systems Manager parameter ({})", error.code);
+    Error { message, ..error }
+}
+
 /// The IAM action that AWS's message names as denied. It may be another than that of the call.
 fn denied_action(code: &str, message: &str) -> Option<String> {
     #[expect(clippy::expect_used, reason = "a constant pattern; a test compiles it")]

@@ -27,7 +27,7 @@ pub(super) const SECURITY_GROUP_ID: Param<Vec<SecurityGroupId>> = Param::require
 .max_items(MAX_GROUPS);
 pub(super) const IMAGE_ID: Param<ImageId> = Param::optional(
     "ImageId",
-    "The image, instead of the deployment's default: an AMI ID, or resolve:ssm: and a parameter's name.",
+    "The image, instead of the deployment's default: an AMI ID, or a public parameter (resolve:ssm:/aws/service/...).",
 )
 .aliases(&["image_id"]);
 pub(super) const INSTANCE_TYPE: Param<InstanceType> =

@@ -167,7 +167,8 @@ const LAUNCH: &str = "launch";
 const ID: Param<InstanceRef> = Param::required("id", "The instance's ID, or its name if no other has it.");
 const FIELD: Param<Field> = Param::required("field", "The field.");
 const AMI: Param<ImageId> =
-    Param::required("ami", "The image: an AMI ID, or resolve:ssm: and a parameter's name.").aliases(&["image_id"]);
+    Param::required("ami", "The image: an AMI ID, or a public parameter (resolve:ssm:/aws/service/...).")
+        .aliases(&["image_id"]);
 const INSTANCE_TYPE: Param<InstanceType> = Param::required("instance_type", "The instance type, such as t3.micro.");
 const MIN_COUNT: Param<u32> =
     Param::optional("min_count", "Launch this many or none; 1 if not given.").range((1, MAX_INSTANCES)).example("1");

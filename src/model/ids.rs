@@ -141,24 +141,45 @@ impl FromText for SecurityGroupRef {
 }
 
 impl ImageId {
-    /// Parses an image ID or a reference to a Systems Manager parameter.
+    /// Parses an image ID or a reference to a Systems Manager parameter, as a deployment may
+    /// configure it.
     pub fn parse(text: &str) -> Option<Self> {
-        if let Some(parameter) = text.strip_prefix("resolve:ssm:") {
+        if let Some(parameter) = text.strip_prefix(PARAMETER) {
             let valid = |b: u8| b.is_ascii_alphanumeric() || b"/._-:".contains(&b);
             let ok = (1..=1024).contains(&parameter.len()) && parameter.bytes().all(valid);
             return ok.then(|| Self(text.to_owned()));
         }
         resource_id("ami-", text).map(Self)
     }
+
+    /// Whether it is a reference to a parameter.
+    pub fn is_parameter(&self) -> bool {
+        self.0.starts_with(PARAMETER)
+    }
 }
 
+/// The prefix of a reference to a Systems Manager parameter, which EC2 resolves.
+const PARAMETER: &str = "resolve:ssm:";
+
+/// The path of the parameters that AWS and its partners publish
+/// (<https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-public-parameters.html>).
+/// EC2 reads parameters with the rights of the execution role. A parameter of the account may be a
+/// secret, and EC2's error would tell its value.
+const PUBLIC_PARAMETERS: &str = "/aws/service/";
+
 impl FromText for ImageId {
-    const PATTERN: &'static str = "^(ami-([0-9a-fA-F]{8}|[0-9a-fA-F]{17})|resolve:ssm:[A-Za-z0-9/._:-]{1,1024})$";
-    const EXPECTED: &'static str = "an AMI ID (ami-...), or resolve:ssm: and a parameter's name";
+    const PATTERN: &'static str =
+        "^(ami-([0-9a-fA-F]{8}|[0-9a-fA-F]{17})|resolve:ssm:/aws/service/[A-Za-z0-9/._:-]{1,1011})$";
+    const EXPECTED: &'static str = "an AMI ID (ami-...), or a public parameter of AWS (resolve:ssm:/aws/service/...)";
     const EXAMPLE: &'static str = "ami-0123456789abcdef0";
 
+    /// Parses an image as a caller may name it: of the parameters only public ones.
     fn from_text(text: &str) -> Option<Self> {
-        Self::parse(text)
+        let may_be_named = match text.strip_prefix(PARAMETER) {
+            Some(parameter) => parameter.strip_prefix(PUBLIC_PARAMETERS).is_some_and(|name| !name.is_empty()),
+            None => true,
+        };
+        Self::parse(text).filter(|_| may_be_named)
     }
 }
 
@@ -216,6 +237,8 @@ mod tests {
             "ami-12c6146b",
             "ami-",
             "resolve:ssm:/aws/a_b.c:3",
+            "resolve:ssm:/aws/service/a_b.c:3",
+            "resolve:ssm:/aws/service/",
             "resolve:ssm:",
             "resolve:ssm:a b",
             "ubuntu",
@@ -249,7 +272,7 @@ mod tests {
             let matches = |pattern: &str| regex_lite::Regex::new(pattern).unwrap().is_match(text);
             assert_eq!(matches(InstanceId::PATTERN), InstanceId::parse(text).is_some(), "{text:?}");
             assert_eq!(matches(SecurityGroupId::PATTERN), SecurityGroupId::parse(text).is_some(), "{text:?}");
-            assert_eq!(matches(ImageId::PATTERN), ImageId::parse(text).is_some(), "{text:?}");
+            assert_eq!(matches(ImageId::PATTERN), ImageId::from_text(text).is_some(), "{text:?}");
             assert_eq!(matches(InstanceType::PATTERN), InstanceType::parse(text).is_some(), "{text:?}");
             assert_eq!(matches(Region::PATTERN), Region::parse(text).is_some(), "{text:?}");
             assert_eq!(matches(Zone::PATTERN), Zone::parse(text).is_some(), "{text:?}");
@@ -330,6 +353,28 @@ mod tests {
         {
             assert_eq!(ImageId::parse(text), None, "{text:?}");
         }
+    }
+
+    #[test]
+    fn callers_name_public_parameters_only() {
+        for public in ["resolve:ssm:/aws/service/canonical/ubuntu", "resolve:ssm:/aws/service/x:3"] {
+            assert!(ImageId::from_text(public).is_some_and(|image| image.is_parameter()), "{public}");
+        }
+        for own in [
+            "resolve:ssm:/golden-ami",
+            "resolve:ssm:db-password",
+            "resolve:ssm:/aws/service/",
+            "resolve:ssm:/aws/services/x",
+            "resolve:ssm:/AWS/service/x",
+            "resolve:ssm:aws/service/x",
+            "resolve:ssm://aws/service/x",
+            "resolve:ssm:x:/aws/service/x",
+            "resolve:ssm:arn:aws:ssm:us-east-1:123456789012:parameter/aws/service/x",
+            "resolve:ssm:/aws/reference/secretsmanager/x",
+        ] {
+            assert!(ImageId::parse(own).is_some() && ImageId::from_text(own).is_none(), "{own}");
+        }
+        assert!(ImageId::from_text("ami-12c6146b").is_some_and(|image| !image.is_parameter()));
     }
 
     #[test]

@@ -258,7 +258,7 @@ async fn invalid_input_is_refused_by_parameter_name_without_a_call_to_aws() {
             "create",
             format!("{create}&ImageId=ubuntu"),
             INVALID,
-            "ImageId must be an AMI ID (ami-...), or resolve:ssm: and a parameter's name".into(),
+            "ImageId must be an AMI ID (ami-...), or a public parameter of AWS (resolve:ssm:/aws/service/...)".into(),
         ),
         (
             "create",

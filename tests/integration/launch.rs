@@ -101,6 +101,50 @@ async fn default_image_is_the_ssm_parameter_of_the_current_ubuntu_lts() {
 }
 
 #[tokio::test]
+async fn callers_name_public_parameters_as_images_only() {
+    let function = Function::canned([launched([instance(A)])]).await;
+    for parameter in ["/golden-ami", "db-password", "/aws/service/", "/aws/reference/secretsmanager/x"] {
+        let create = format!("/ec2/create?region_name=us-east-1&image_id=resolve:ssm:{parameter}");
+        let message =
+            "image_id must be an AMI ID (ami-...), or a public parameter of AWS (resolve:ssm:/aws/service/...)";
+        let answer = function.post(&create).await;
+        answer.refuses(400, "InvalidParameterValue", &message.replace("image_id", "ImageId"));
+        let launch = format!("/v1/launch?ami=resolve:ssm:{parameter}&instance_type=t3.micro");
+        assert_eq!(function.put(&launch).await.status, 400);
+    }
+    function.assert_no_calls();
+    let create = "/ec2/create?region_name=us-east-1&image_id=resolve:ssm:/aws/service/ami-amazon-linux-latest/x";
+    assert_eq!(function.post(create).await.status, 200);
+}
+
+#[tokio::test]
+async fn error_of_an_image_parameter_is_not_passed_on() {
+    let secret = "s3cr3t-Value";
+    let answers = [
+        refusal("SsmInvalidParameter", &format!("Unsupported data type of {secret}")),
+        refusal("SsmAccessDenied", &format!("No access to {secret}")).status(403),
+        refusal("InvalidAMIID.Malformed", &format!("Invalid id: \"{secret}\" (expecting \"ami-...\")")),
+        refusal("InvalidParameterValue", &format!("The SSM parameter has the value {secret}")),
+    ];
+    for answer in answers {
+        let variables = [("DEFAULT_IMAGE", "resolve:ssm:/own/image")];
+        let function = Function::with_variables(&variables, [answer.clone(), answer]).await;
+        let of_parameter = function.post(&format!("{CREATE}&KeyName=demo&SecurityGroupId=sg-abba916a")).await;
+        assert!(of_parameter.body.contains("EC2 could not take the image from the Systems Manager parameter"));
+        assert!(!format!("{of_parameter:?}").contains(secret), "{of_parameter:?}");
+        assert!(function.log_line()["cause"].as_str().unwrap().contains(secret), "the operator sees it");
+        let of_image = function.post(&format!("{CREATE}&image_id=ami-abba916a")).await;
+        assert!(of_image.body.contains(secret), "{of_image:?}");
+    }
+    // The role's missing right is named.
+    let denied =
+        refusal("UnauthorizedOperation", "You are not authorized to perform: ssm:GetParameters on x").status(403);
+    let function = Function::with_variables(&[("DEFAULT_IMAGE", "resolve:ssm:/own/image")], [denied]).await;
+    let answer = function.post(&format!("{CREATE}&KeyName=demo&SecurityGroupId=sg-abba916a")).await;
+    assert!(answer.body.contains("AWS refused ssm:GetParameters to this function's execution role"), "{answer:?}");
+}
+
+#[tokio::test]
 async fn launched_instance_has_the_form_of_boto3() {
     let full = |id: &str| {
         instance(id)

@@ -403,7 +403,7 @@ async fn invalid_input_is_400_with_the_documented_text_without_a_call_to_aws() {
         (
             "PUT",
             "launch?ami=ubuntu&instance_type=t3.micro".to_owned(),
-            "ami must be an AMI ID (ami-...), or resolve:ssm: and a parameter's name",
+            "ami must be an AMI ID (ami-...), or a public parameter of AWS (resolve:ssm:/aws/service/...)",
         ),
         (
             "PUT",
