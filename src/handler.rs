@@ -61,7 +61,7 @@ pub async fn handle(app: &App, request: Request) -> Response<Body> {
     log.level = match reply.status {
         500.. => "ERROR",
         400.. => "WARN",
-        _ if log.cause.is_some() => "WARN",
+        _ if log.cause.is_some() || !log.audit.failed.is_empty() => "WARN",
         _ => "INFO",
     };
     let now = (app.clock)();
@@ -188,8 +188,10 @@ async fn dispatch(
         wait: Duration::from_secs(wait.into()),
         deadline: Instant::now() + time_left(deadline, SystemTime::now()),
         decision: Mutex::new(Decision::default()),
+        audit: Mutex::default(),
     };
     let outcome = call.run(&cx).await;
+    log.audit = cx.audit.into_inner().unwrap_or_else(PoisonError::into_inner);
     log.set_decision(cx.decision.into_inner().unwrap_or_else(PoisonError::into_inner));
     match outcome? {
         Outcome::DryRun(checked) => {

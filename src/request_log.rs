@@ -11,6 +11,7 @@ use crate::error::{Error, Kind};
 use crate::metrics::Metrics;
 use crate::model::Action;
 use crate::operations::Target;
+use crate::operations::audit::Audit;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
@@ -61,6 +62,9 @@ pub struct RequestLog<'a> {
     /// The determining policies, or the variable that sets the limit.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub decided_by: BTreeSet<String>,
+    /// What became of the parts of the operation.
+    #[serde(flatten)]
+    pub audit: Audit,
     /// AWS's request ID of the last call.
     pub aws_request_id: Option<String>,
     /// The code of the error: AWS's, or one of this function.

@@ -15,7 +15,7 @@ use ec2_control_api::http::param::{Param, Tags};
 use ec2_control_api::http::param_info::{ParamInfo, ParamKind};
 use ec2_control_api::http::params::Params;
 use ec2_control_api::http::route::{Dialect, RouteMatch, find};
-use ec2_control_api::model::{InstanceRef, Region};
+use ec2_control_api::model::{Hibernation, InstanceRef, Region};
 use ec2_control_api::routes::DIALECTS;
 use lambda_http::http::{HeaderName, HeaderValue, Method};
 use serde_json::Value;
@@ -155,6 +155,7 @@ pub fn params(data: &[u8]) {
             .max_items(10)
             .info,
         Param::<Tags>::optional("tag:KEY", "").info,
+        Param::<Hibernation>::optional("hibernate", "").aliases(&["Hibernate"]).info,
     ];
 
     let mut lines = data.splitn(3, |b| *b == b'\n');

@@ -176,6 +176,52 @@ impl<'a> From<&'a StateChange> for Boto3Change<'a> {
     }
 }
 
+/// An instance that was not changed, where others were.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "PascalCase")]
+#[schemars(rename = "FailedInstance")]
+pub(super) struct Boto3Failure<'a> {
+    /// Its ID; the name that was given, if that stands for no instance.
+    instance_id: &'a str,
+    error: Boto3FailureReason<'a>,
+}
+
+/// Why an instance was not changed.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "PascalCase")]
+#[schemars(rename = "FailureReason")]
+struct Boto3FailureReason<'a> {
+    /// A code for programs: AWS's own, or one of this function in the same style.
+    code: &'a str,
+    /// A sentence for people.
+    message: &'a str,
+}
+
+impl<'a> Boto3Failure<'a> {
+    pub(super) fn new(instance_id: &'a str, error: &'a Error) -> Self {
+        Self { instance_id, error: Boto3FailureReason { code: &error.code, message: &error.message } }
+    }
+}
+
+/// The failure of all examples.
+pub(super) fn sample_failure() -> Value {
+    let message = "The instance 'i-0fedcba9876543210' is not in a state from which it can be stopped.";
+    json!(Boto3Failure {
+        instance_id: "i-0fedcba9876543210",
+        error: Boto3FailureReason { code: "IncorrectInstanceState", message },
+    })
+}
+
+/// An instance that a dry run would change, where it would not change others.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "PascalCase")]
+#[schemars(rename = "DryRunInstance")]
+pub(super) struct Boto3DryRun<'a> {
+    pub(super) instance_id: &'a str,
+    /// Always true.
+    pub(super) dry_run: bool,
+}
+
 /// The permissions of the caller on an instance, by limits and policies.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Permissions")]

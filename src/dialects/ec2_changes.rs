@@ -1,18 +1,22 @@
 //! The routes of `/ec2` that change the state of instances.
 
-use super::boto3::{Boto3Change, Boto3Id, SAMPLE_ID, one_or_array, sample_state_change};
+use super::boto3::{
+    Boto3Change, Boto3DryRun, Boto3Failure, Boto3Id, SAMPLE_ID, one_or_array, sample_failure, sample_state_change,
+};
 use super::common::{self, DRY_RUN, DRY_RUN_OK, FORCE, HIBERNATE, SKIP_OS_SHUTDOWN, WAIT, one_tag};
-use super::ec2_params::{EXPECT, EXPECT_TO_TERMINATE, INSTANCE_ID, INSTANCE_TAG, REGION_NAME};
+use super::ec2_params::{EXPECT, EXPECT_TO_TERMINATE, INSTANCE_ID, INSTANCE_TAG, PARTIAL, REGION_NAME};
 use crate::error::{Error, Kind};
 use crate::http::call::{Decoded, call};
 use crate::http::reply::Reply;
 use crate::http::route::{BodyUse, Handler, Input, Response, Route};
-use crate::model::{Selection, Shutdown, StateChange, Tagged};
+use crate::model::{InstanceId, Selection, Shutdown, Tagged, Targets};
 use crate::operations::Operation as _;
 use crate::operations::reboot::RebootInstances;
 use crate::operations::start::StartInstances;
+use crate::operations::state_call::InstanceResult;
 use crate::operations::stop::StopInstances;
 use crate::operations::terminate::TerminateInstances;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
@@ -23,7 +27,15 @@ pub(super) const START: Route = Route {
     path: "/ec2/start",
     name: "start",
     summary: "Starts instances.",
-    parameters: &[REGION_NAME.info, INSTANCE_ID.info, INSTANCE_TAG.info, EXPECT.info, WAIT.info, DRY_RUN.info],
+    parameters: &[
+        REGION_NAME.info,
+        INSTANCE_ID.info,
+        INSTANCE_TAG.info,
+        EXPECT.info,
+        PARTIAL.info,
+        WAIT.info,
+        DRY_RUN.info,
+    ],
     body: BodyUse::Parameters,
     responses: CHANGED,
     handler: Handler::Authenticated { actions: &[StartInstances::ACTION], decode: start },
@@ -39,6 +51,7 @@ pub(super) const STOP: Route = Route {
         INSTANCE_ID.info,
         INSTANCE_TAG.info,
         EXPECT.info,
+        PARTIAL.info,
         FORCE.info,
         HIBERNATE.info,
         SKIP_OS_SHUTDOWN.info,
@@ -55,15 +68,16 @@ pub(super) const REBOOT: Route = Route {
     path: "/ec2/reboot",
     name: "reboot",
     summary: "Reboots instances.",
-    parameters: &[REGION_NAME.info, INSTANCE_ID.info, INSTANCE_TAG.info, EXPECT.info, DRY_RUN.info],
+    parameters: &[REGION_NAME.info, INSTANCE_ID.info, INSTANCE_TAG.info, EXPECT.info, PARTIAL.info, DRY_RUN.info],
     body: BodyUse::Parameters,
     responses: &[
         Response::json::<Boto3Id<'_>>(200, "The instance is rebooting.", || json!(SAMPLE_ID)),
         Response::json::<Vec<Boto3Id<'_>>>(
             200,
-            "Several instances, in the order asked for; always an array by tag:KEY.",
+            "Several instances, in the order asked for; always an array by tag:KEY and with partial.",
             || json!([SAMPLE_ID]),
         ),
+        Response::json::<Vec<PartialItem<'_, Boto3Id<'_>>>>(207, SOME_FAILED, || json!([SAMPLE_ID, sample_failure()])),
         DRY_RUN_OK,
     ],
     handler: Handler::Authenticated { actions: &[RebootInstances::ACTION], decode: reboot },
@@ -79,6 +93,7 @@ pub(super) const TERMINATE: Route = Route {
         INSTANCE_ID.info,
         INSTANCE_TAG.info,
         EXPECT_TO_TERMINATE.info,
+        PARTIAL.info,
         FORCE.info,
         SKIP_OS_SHUTDOWN.info,
         WAIT.info,
@@ -93,27 +108,28 @@ const CHANGED: &[Response] = &[
     Response::json::<Boto3Change<'_>>(200, "How the state of the instance has changed.", sample_state_change),
     Response::json::<Vec<Boto3Change<'_>>>(
         200,
-        "Several instances, in the order asked for; always an array by tag:KEY.",
+        "Several instances, in the order asked for; always an array by tag:KEY and with partial.",
         || json!([sample_state_change()]),
     ),
+    Response::json::<Vec<PartialItem<'_, Boto3Change<'_>>>>(207, SOME_FAILED, || {
+        json!([sample_state_change(), sample_failure()])
+    }),
     DRY_RUN_OK,
 ];
 
+const SOME_FAILED: &str =
+    "With partial: some were changed, the others have their errors. In a dry run: some would be changed.";
+
 // ---------------------------------------------------------------------------------------- decode
 
-/// The instances of a change.
-struct Instances {
-    selection: Selection,
-    /// Whether the response is an array, whatever their number.
-    is_array: bool,
-}
-
 /// Reads the instances of a change: by ID or name, or by tag.
-fn instances(input: &Input<'_>) -> Result<Instances, Error> {
+fn targets(input: &Input<'_>) -> Result<Targets, Error> {
+    let region = common::region(input, REGION_NAME)?;
     let named = input.list(INSTANCE_ID)?;
     let tags = input.optional(INSTANCE_TAG)?.map(|tags| tags.0).unwrap_or_default();
     let tags = tags.into_iter().map(one_tag).collect::<Result<Vec<_>, _>>()?;
     let expect = input.optional(EXPECT)?;
+    let partial = input.optional(PARTIAL)?.unwrap_or_default();
     // An empty list is a mistake of the caller's script: by tag alone, more would be changed.
     let is_named = !named.is_empty() || input.params.is_given_empty(&INSTANCE_ID.info);
     match (is_named, tags.is_empty()) {
@@ -127,51 +143,84 @@ fn instances(input: &Input<'_>) -> Result<Instances, Error> {
         (_, true) if expect.is_some() => {
             Err(Error::invalid(EXPECT.info.name, "can be given only where instances are given by tag:KEY"))
         }
-        (_, true) => Ok(Instances { selection: Selection::Named(named), is_array: false }),
-        (false, false) => Ok(Instances { selection: Selection::Tagged(Tagged { tags, expect }), is_array: true }),
+        (_, true) => Ok(Targets { region, selection: Selection::Named(named), partial }),
+        (false, false) => Ok(Targets { region, selection: Selection::Tagged(Tagged { tags, expect }), partial }),
     }
 }
 
 fn start(input: &Input<'_>) -> Decoded {
-    let region = common::region(input, REGION_NAME)?;
-    let Instances { selection: instances, is_array } = instances(input)?;
-    call(StartInstances { region, instances }, encode_changes(is_array))
+    let targets = targets(input)?;
+    let form = Form::of(&targets);
+    call(StartInstances { targets }, move |changes| form.encode(&changes, Boto3Change::from))
 }
 
 fn stop(input: &Input<'_>) -> Decoded {
-    let region = common::region(input, REGION_NAME)?;
-    let Instances { selection: instances, is_array } = instances(input)?;
+    let targets = targets(input)?;
+    let form = Form::of(&targets);
     let Shutdown { force, skip_os_shutdown, .. } = common::shutdown(input)?;
     let hibernation = input.optional(HIBERNATE)?.unwrap_or_default();
-    call(StopInstances { region, instances, hibernation, force, skip_os_shutdown }, encode_changes(is_array))
+    let operation = StopInstances { targets, hibernation, force, skip_os_shutdown };
+    call(operation, move |changes| form.encode(&changes, Boto3Change::from))
 }
 
 fn reboot(input: &Input<'_>) -> Decoded {
-    let region = common::region(input, REGION_NAME)?;
-    let Instances { selection: instances, is_array } = instances(input)?;
-    call(RebootInstances { region, instances }, move |ids| {
-        encode(ids.iter().map(|id| Boto3Id { instance_id: id.as_str() }).collect(), is_array)
+    let targets = targets(input)?;
+    let form = Form::of(&targets);
+    call(RebootInstances { targets }, move |rebooted| {
+        form.encode(&rebooted, |id: &InstanceId| Boto3Id { instance_id: id.as_str() })
     })
 }
 
 fn terminate(input: &Input<'_>) -> Decoded {
-    let region = common::region(input, REGION_NAME)?;
-    let Instances { selection: instances, is_array } = instances(input)?;
-    if let Selection::Tagged(Tagged { expect: None, .. }) = instances {
+    let targets = targets(input)?;
+    let form = Form::of(&targets);
+    if let Selection::Tagged(Tagged { expect: None, .. }) = targets.selection {
         let message = "expect is required where instances are terminated by tag:KEY".to_owned();
         return Err(Error { message, ..Error::missing(EXPECT.info.name) });
     }
     let shutdown = common::shutdown(input)?;
-    call(TerminateInstances { region, instances, shutdown }, encode_changes(is_array))
+    call(TerminateInstances { targets, shutdown }, move |changes| form.encode(&changes, Boto3Change::from))
 }
 
 // ---------------------------------------------------------------------------------------- encode
 
-fn encode_changes(is_array: bool) -> impl FnOnce(Vec<StateChange>) -> Reply + Send + 'static {
-    move |changes| encode(changes.iter().map(Boto3Change::from).collect(), is_array)
+/// The form of the response to a change.
+#[derive(Clone, Copy)]
+enum Form {
+    /// An array if there are several instances; one is the bare object.
+    OneOrArray,
+    /// Always an array.
+    Array,
 }
 
-/// By tag always an array; else one item is the bare object.
-fn encode<T: Serialize>(items: Vec<T>, is_array: bool) -> Reply {
-    if is_array { Reply::json(200, &items) } else { one_or_array(items) }
+impl Form {
+    fn of(targets: &Targets) -> Self {
+        match targets.selection {
+            Selection::Named(_) if !targets.partial => Self::OneOrArray,
+            _ => Self::Array,
+        }
+    }
+
+    fn encode<'a, T, B: Serialize>(self, results: &'a [InstanceResult<T>], item: impl Fn(&'a T) -> B) -> Reply {
+        let encoded = |result: &'a InstanceResult<T>| match &result.change {
+            Ok(Some(change)) => PartialItem::Changed(item(change)),
+            Ok(None) => PartialItem::DryRun(Boto3DryRun { instance_id: &result.instance, dry_run: true }),
+            Err(error) => PartialItem::Failed(Boto3Failure::new(&result.instance, error)),
+        };
+        let items: Vec<_> = results.iter().map(encoded).collect();
+        let failed = results.iter().any(|result| result.change.is_err());
+        match self {
+            Self::OneOrArray => one_or_array(items),
+            Self::Array => Reply::json(if failed { 207 } else { 200 }, &items),
+        }
+    }
+}
+
+/// What became of one instance where some may fail.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+enum PartialItem<'a, T> {
+    Changed(T),
+    DryRun(Boto3DryRun<'a>),
+    Failed(Boto3Failure<'a>),
 }

@@ -59,6 +59,11 @@ pub(super) const INSTANCE_TAG: Param<Tags> = Param::optional(
     "Instead of instance_id: all instances whose tag KEY has exactly this value and to which the change applies, up to 1,000. Several: all must hold.",
 )
 .max_len(MAX_TAG_VALUE_LEN);
+pub(super) const PARTIAL: Param<bool> = Param::optional(
+    "partial",
+    "true to change the instances that can be changed: the others stand in the array with their errors (207).",
+)
+.aliases(&["Partial"]);
 pub(super) const EXPECT: Param<u32> =
     Param::optional("expect", "With tag:KEY: how many instances are meant. With another number nothing happens (409).")
         .range((0, MAX_INSTANCES))

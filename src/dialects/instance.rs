@@ -7,7 +7,7 @@ use crate::http::call::{Decoded, call};
 use crate::http::param::Param;
 use crate::http::reply::Reply;
 use crate::http::route::{BodyUse, Dialect, Handler, Input, Response, Route, UnknownUse};
-use crate::model::{FromText, Instance, InstanceRef, Region, Selection, Tag, non_empty};
+use crate::model::{FromText, Instance, InstanceRef, Region, Tag, Targets, non_empty};
 use crate::operations::Operation as _;
 use crate::operations::describe::DescribeInstance;
 use crate::operations::reboot::RebootInstances;
@@ -119,11 +119,11 @@ fn action(input: &Input<'_>) -> Decoded {
     let action = input
         .segment(ACTION)
         .ok_or_else(|| Error::invalid(ACTION.info.name, format!("must be one of {}", ActionName::VALUES.join(", "))))?;
-    let instances = Selection::Named(vec![instance(input)?]);
+    let targets = Targets::all(region, vec![instance(input)?]);
     let tag = |start_time| Tag { key: "start_time".to_owned(), value: start_time };
     match action {
         ActionName::Start => {
-            let change = StartInstances { region, instances };
+            let change = StartInstances { targets };
             call(WithTag { change, tag: tag(isoformat(input.now)) }, |_| Reply::empty(204))
         }
         ActionName::Reboot => {
@@ -131,11 +131,11 @@ fn action(input: &Input<'_>) -> Decoded {
             if input.optional(WAIT)?.is_some_and(|wait| wait > 0) {
                 return Err(Error::invalid(WAIT.info.name, "can't be given for a reboot"));
             }
-            let change = RebootInstances { region, instances };
+            let change = RebootInstances { targets };
             call(WithTag { change, tag: tag(isoformat(input.now)) }, |_| Reply::empty(204))
         }
         ActionName::Stop => {
-            let change = StopInstances::plain(region, instances);
+            let change = StopInstances::plain(targets);
             call(WithTag { change, tag: tag(String::new()) }, |_| Reply::empty(204))
         }
     }

@@ -15,8 +15,8 @@ use crate::http::param::Param;
 use crate::http::reply::Reply;
 use crate::http::route::{BodyUse, Dialect, Handler, Input, Response, Route, UnknownUse};
 use crate::model::{
-    FromText, ImageId, Instance, InstanceRef, InstanceType, Launch, Placement, Region, SecurityGroupRef, Selection,
-    Shutdown, ShutdownBehavior, UserData, Zone, rfc3339_milliseconds,
+    FromText, ImageId, Instance, InstanceRef, InstanceType, Launch, Placement, Region, SecurityGroupRef, Shutdown,
+    ShutdownBehavior, Targets, UserData, Zone, rfc3339_milliseconds,
 };
 use crate::operations::describe::DescribeInstance;
 use crate::operations::launch::RunInstances;
@@ -231,27 +231,30 @@ fn region(input: &Input<'_>) -> Result<Region, Error> {
     }
 }
 
+/// The instance of the path in the region of the request.
+fn targets(input: &Input<'_>) -> Result<Targets, Error> {
+    let instances = vec![instance(input)?];
+    Ok(Targets::all(region(input)?, instances))
+}
+
 fn start(input: &Input<'_>) -> Decoded {
-    let instances = Selection::Named(vec![instance(input)?]);
-    call(StartInstances { region: region(input)?, instances }, |_| succeeded())
+    call(StartInstances { targets: targets(input)? }, |_| succeeded())
 }
 
 fn reboot(input: &Input<'_>) -> Decoded {
-    let instances = Selection::Named(vec![instance(input)?]);
-    call(RebootInstances { region: region(input)?, instances }, |_| succeeded())
+    call(RebootInstances { targets: targets(input)? }, |_| succeeded())
 }
 
 fn stop(input: &Input<'_>) -> Decoded {
     let Shutdown { force, skip_os_shutdown, .. } = common::shutdown(input)?;
     let hibernation = input.optional(HIBERNATE)?.unwrap_or_default();
-    let instances = Selection::Named(vec![instance(input)?]);
-    let operation = StopInstances { region: region(input)?, instances, hibernation, force, skip_os_shutdown };
+    let operation = StopInstances { targets: targets(input)?, hibernation, force, skip_os_shutdown };
     call(operation, |_| succeeded())
 }
 
 fn terminate(input: &Input<'_>) -> Decoded {
-    let (shutdown, instances) = (common::shutdown(input)?, Selection::Named(vec![instance(input)?]));
-    call(TerminateInstances { region: region(input)?, instances, shutdown }, |_| succeeded())
+    let shutdown = common::shutdown(input)?;
+    call(TerminateInstances { targets: targets(input)?, shutdown }, |_| succeeded())
 }
 
 fn launch(input: &Input<'_>) -> Decoded {

@@ -29,5 +29,5 @@ pub use list::{list_items, list_words};
 pub use origin::Origin;
 pub use query::{Filter, InstanceQuery, MAX_FILTER_VALUES, Page};
 pub use region::{Partition, Region, Zone};
-pub use selection::{MAX_TAGGED, Selection, Tagged};
+pub use selection::{MAX_TAGGED, Selection, Tagged, Targets};
 pub use text::{FromText, is_invisible, isoformat, rfc3339_milliseconds};

@@ -2,6 +2,26 @@
 
 use super::ids::InstanceRef;
 use super::instance::Tag;
+use super::region::Region;
+
+/// The instances of a change of state.
+#[derive(Debug)]
+pub struct Targets {
+    /// Their region.
+    pub region: Region,
+    /// Which they are.
+    pub selection: Selection,
+    /// Whether what can be done is done. Otherwise one instance that can't be changed fails the
+    /// change, as far as EC2 allows.
+    pub partial: bool,
+}
+
+impl Targets {
+    /// All of these instances.
+    pub fn all(region: Region, instances: Vec<InstanceRef>) -> Self {
+        Self { region, selection: Selection::Named(instances), partial: false }
+    }
+}
 
 /// Which instances a change is about.
 #[derive(Debug)]

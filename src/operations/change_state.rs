@@ -1,10 +1,92 @@
-//! What the changes of state have in common. Each of them is one EC2 call for all instances.
+//! Carries out a change of state: on all instances by one EC2 call, or on those where it succeeds.
 
+use super::partial::{Change, change_each};
+use super::selection::{Found, authorized_each, authorized_ids, permitted};
+use super::state_call::{InstanceResult, StateCall};
 use super::wait::HasState;
-use super::{Context, DryRun, Outcome};
+use super::{Completed, Context, DryRun, Outcome, dry_run_outcome};
+use crate::authz::Detail;
 use crate::error::Error;
-use crate::model::{Action, Instance, InstanceId, State, StateChange, StateReason};
-use std::collections::HashSet;
+use crate::model::{Action, Instance, InstanceId, State, StateChange, StateReason, Targets};
+
+/// Carries out the change on the targets: on all of them or, with `partial`, on those where it
+/// succeeds. By tag, only instances in one of the `states` are meant.
+///
+/// # Errors
+/// It is not permitted, or EC2 refuses it; with `partial`, for every instance.
+pub(super) async fn change_state<C: StateCall>(
+    action: Action,
+    cx: &Context<'_>,
+    targets: &Targets,
+    states: &[&str],
+    details: &[Detail<'_>],
+    call: &C,
+) -> Result<Outcome<Vec<InstanceResult<C::Item>>>, Error> {
+    if targets.partial {
+        let found = authorized_each(action, cx, targets, states, details).await?;
+        let (changes, request_id) = change_each(cx, call, &permitted(&found)).await;
+        return partial_outcome(action, cx, found, changes, request_id);
+    }
+    let ids = authorized_ids(action, cx, targets, states, details).await?;
+    if ids.is_empty() {
+        return Ok(no_instances(action, cx));
+    }
+    let sent = call.send(cx, &ids).await;
+    dry_run_outcome(action, cx, sent, |items| results(&ids, items))
+}
+
+/// The outcome of a change where what can be done is done. `changes` are those of the instances
+/// that may be changed.
+///
+/// # Errors
+/// The first error, if nothing was changed.
+pub(super) fn partial_outcome<T>(
+    action: Action,
+    cx: &Context<'_>,
+    found: Vec<Found>,
+    changes: Vec<Change<T>>,
+    request_id: Option<String>,
+) -> Result<Outcome<Vec<InstanceResult<T>>>, Error> {
+    if found.is_empty() {
+        return Ok(no_instances(action, cx));
+    }
+    let mut changes = changes.into_iter();
+    let not_tried = || Err(Error::internal("an instance was not tried"));
+    let results = found.into_iter().map(|(instance, id)| InstanceResult {
+        instance,
+        change: id.and_then(|_| changes.next().unwrap_or_else(not_tried)),
+    });
+    let mut results: Vec<_> = results.collect();
+    for InstanceResult { instance, change } in &results {
+        if let Err(error) = change {
+            cx.record(|audit| audit.fail(instance, error));
+        }
+    }
+    if results.iter().all(|result| result.change.is_err()) {
+        let first = results.into_iter().find_map(|result| result.change.err());
+        return Err(first.unwrap_or_else(|| Error::internal("no result and no error")));
+    }
+    if cx.dry_run && results.iter().all(|result| result.change.is_ok()) {
+        return Ok(Outcome::DryRun(DryRun { action, checked_by_aws: true, aws_request_id: request_id }));
+    }
+    for error in results.iter_mut().filter_map(|result| result.change.as_mut().err()) {
+        if error.outcome_unknown {
+            error.message += ": what was asked for may have happened or not";
+        }
+    }
+    Ok(Outcome::Done(Completed::new(results, request_id)))
+}
+
+/// The results of a call that EC2 has accepted.
+pub(super) fn results<T>(ids: &[InstanceId], items: Vec<T>) -> Vec<InstanceResult<T>> {
+    let result = |(id, item): (&InstanceId, T)| InstanceResult { instance: id.to_string(), change: Ok(Some(item)) };
+    ids.iter().zip(items).map(result).collect()
+}
+
+/// The changes that have happened.
+pub(super) fn changed<T>(results: &mut [InstanceResult<T>]) -> Vec<&mut T> {
+    results.iter_mut().filter_map(|result| result.change.as_mut().ok()?.as_mut()).collect()
+}
 
 /// The outcome of a change that is about no instance: EC2 takes no empty list.
 pub(super) fn no_instances<T>(action: Action, cx: &Context<'_>) -> Outcome<Vec<T>> {
@@ -12,13 +94,6 @@ pub(super) fn no_instances<T>(action: Action, cx: &Context<'_>) -> Outcome<Vec<T
         true => Outcome::DryRun(DryRun { action, checked_by_aws: false, aws_request_id: None }),
         false => Outcome::done(Vec::new(), None),
     }
-}
-
-/// Those of the instances that EC2's error names.
-pub(super) fn ids_in_message(ids: &[InstanceId], error: &Error) -> Vec<InstanceId> {
-    let words = error.message.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
-    let words: HashSet<_> = words.collect();
-    ids.iter().filter(|id| words.contains(id.as_str())).cloned().collect()
 }
 
 impl HasState for StateChange {

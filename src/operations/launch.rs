@@ -76,7 +76,9 @@ impl Operation for RunInstances {
     async fn follow_up(&self, cx: &Context<'_>, completed: &mut Completed<Self::Output>) {
         let ids = completed.output.iter().filter_map(|instance| InstanceId::parse(&instance.instance_id));
         cx.decide(|decision| decision.instances.extend(ids));
-        wait_for(Goal::RUNNING, cx, &self.region, completed).await;
+        let launched = completed.output.iter_mut().collect();
+        let warning = wait_for(Goal::RUNNING, cx, &self.region, launched).await;
+        completed.warnings.extend(warning);
     }
 
     fn recovery_hint(&self, cx: &Context<'_>) -> Option<String> {

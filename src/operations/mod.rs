@@ -4,6 +4,7 @@
 //! its output. [`execute`] adds the common rest: the deadline, and the words of an error after a
 //! dry run or after a change whose response was lost.
 
+pub mod audit;
 pub mod buckets;
 mod change_state;
 pub mod console_output;
@@ -13,12 +14,14 @@ pub mod list;
 pub mod modify;
 pub mod objects;
 pub mod paging;
+mod partial;
 pub mod permissions;
 pub mod reboot;
 pub mod regions;
 pub mod resolve;
-pub mod selection;
+mod selection;
 pub mod start;
+pub mod state_call;
 pub mod stop;
 pub mod terminate;
 #[cfg(test)]
@@ -33,7 +36,8 @@ use crate::aws::s3::S3;
 use crate::aws::sdk::AwsOutput;
 use crate::config::Config;
 use crate::error::{Error, Kind};
-use crate::model::{Action, InstanceId, InstanceRef, Region, Selection, Tag};
+use crate::model::{Action, InstanceId, InstanceRef, Region, Selection, Tag, Targets};
+use audit::Audit;
 use serde::Serialize;
 use serde_with::skip_serializing_none;
 use std::net::IpAddr;
@@ -105,6 +109,8 @@ pub struct Context<'a> {
     pub deadline: Instant,
     /// The decision so far.
     pub decision: Mutex<Decision>,
+    /// What was done so far.
+    pub audit: Mutex<Audit>,
 }
 
 impl<'a> Context<'a> {
@@ -117,6 +123,11 @@ impl<'a> Context<'a> {
     /// Updates the decision.
     pub fn decide<T>(&self, decide: impl FnOnce(&mut Decision) -> T) -> T {
         decide(&mut self.decision.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Records what was done.
+    pub fn record(&self, record: impl FnOnce(&mut Audit)) {
+        record(&mut self.audit.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Waits for the future until the deadline.
@@ -300,13 +311,14 @@ impl Target {
         Self { region: Some(region.to_string()), ..Self::default() }
     }
 
-    /// The instances of a change in a region.
-    pub fn selection(region: &Region, selection: &Selection) -> Self {
-        match selection {
-            Selection::Named(instances) => Self::instances(region, instances),
+    /// The instances of a change of state.
+    pub fn targets(targets: &Targets) -> Self {
+        match &targets.selection {
+            Selection::Named(instances) => Self::instances(&targets.region, instances),
             Selection::Tagged(tagged) => {
                 let text = |tag: &Tag| format!("{}={}", tag.key, tag.value);
-                Self { instance_tags: tagged.tags.iter().map(text).collect(), ..Self::region(region) }
+                let instance_tags = tagged.tags.iter().map(text).collect();
+                Self { instance_tags, ..Self::region(&targets.region) }
             }
         }
     }

@@ -1,23 +1,31 @@
 //! RebootInstances.
 
-use super::change_state::no_instances;
-use super::selection::authorized_ids;
-use super::{Context, Operation, Outcome, Target, dry_run_outcome};
+use super::change_state::change_state;
+use super::state_call::{InstanceResult, StateCall};
+use super::{Context, Operation, Outcome, Target};
 use crate::authz::Detail;
+use crate::aws::sdk::AwsOutput;
 use crate::error::Error;
-use crate::model::{Action, Effect, InstanceId, Region, Selection};
+use crate::model::{Action, Effect, InstanceId, Targets};
 
 /// Reboots instances.
 #[derive(Debug)]
 pub struct RebootInstances {
-    /// Their region.
-    pub region: Region,
     /// The instances.
-    pub instances: Selection,
+    pub targets: Targets,
 }
 
 /// The states of instances that are rebooted by tag.
 const STATES: [&str; 1] = ["running"];
+
+impl StateCall for RebootInstances {
+    type Item = InstanceId;
+
+    async fn send(&self, cx: &Context<'_>, ids: &[InstanceId]) -> Result<AwsOutput<Vec<InstanceId>>, Error> {
+        let sent = cx.ec2.reboot_instances(&self.targets.region, ids, cx.dry_run).await?;
+        Ok(AwsOutput { value: ids.to_vec(), request_id: sent.request_id })
+    }
+}
 
 impl Operation for RebootInstances {
     const ACTION: Action = Action {
@@ -25,19 +33,13 @@ impl Operation for RebootInstances {
         effect: Effect::Write,
         iam: &["ec2:RebootInstances", "ec2:DescribeInstances"],
     };
-    type Output = Vec<InstanceId>;
+    type Output = Vec<InstanceResult<InstanceId>>;
 
     fn target(&self) -> Target {
-        Target::selection(&self.region, &self.instances)
+        Target::targets(&self.targets)
     }
 
     async fn run(&self, cx: &Context<'_>) -> Result<Outcome<Self::Output>, Error> {
-        let selection = &self.instances;
-        let ids = authorized_ids(Self::ACTION, cx, &self.region, selection, &STATES, &[Detail::None]).await?;
-        if ids.is_empty() {
-            return Ok(no_instances(Self::ACTION, cx));
-        }
-        let sent = cx.ec2.reboot_instances(&self.region, &ids, cx.dry_run).await;
-        dry_run_outcome(Self::ACTION, cx, sent, |()| ids)
+        change_state(Self::ACTION, cx, &self.targets, &STATES, &[Detail::None], self).await
     }
 }

@@ -3,10 +3,11 @@
 
 use super::paging::{DESCRIBE_INSTANCES, InstancePages, Pages};
 use super::{Context, instance_not_found};
-use crate::authz::{Authorizer, Detail};
+use crate::authz::{Authorizer, Decision, Detail};
 use crate::aws::sdk::AwsOutput;
 use crate::error::{Error, Kind};
 use crate::model::{Filter, Instance, InstanceId, InstanceName, InstanceQuery, InstanceRef, MAX_FILTER_VALUES, Region};
+use std::collections::HashSet;
 
 /// The IDs of the instances, each once, in the order asked for.
 ///
@@ -22,6 +23,32 @@ pub(super) async fn resolve_instances(
     authorizer: &Authorizer<'_>,
     instances: &[InstanceRef],
 ) -> Result<Vec<InstanceId>, Error> {
+    let resolved = resolve_each(cx, authorizer, instances, Lookup::UntilAmbiguous).await?;
+    let ids = resolved.into_iter().map(|(_, id)| id).collect::<Result<Vec<_>, _>>()?;
+    cx.decide(|decision| decision.instances.clone_from(&ids));
+    Ok(ids)
+}
+
+/// How far names are looked up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lookup {
+    /// Until the first name is found to be ambiguous: one error fails all.
+    UntilAmbiguous,
+    /// All names.
+    Complete,
+}
+
+/// The same, with an error for each name that stands for no instance, or for several. The text is
+/// the ID; without one, the name.
+///
+/// # Errors
+/// No policy could permit the action, or the names can't be looked up.
+pub(super) async fn resolve_each(
+    cx: &Context<'_>,
+    authorizer: &Authorizer<'_>,
+    instances: &[InstanceRef],
+    lookup: Lookup,
+) -> Result<Vec<(String, Result<InstanceId, Error>)>, Error> {
     if let Some(first) = instances.first() {
         cx.decide(|decision| authorizer.possible(first.as_str(), decision))?;
     }
@@ -36,20 +63,23 @@ pub(super) async fn resolve_instances(
     let candidates = if names.is_empty() {
         Vec::new()
     } else {
-        cx.before_change(Box::pin(find_candidates(cx, authorizer, &names))).await?
+        cx.before_change(Box::pin(find_candidates(cx, authorizer, &names, lookup))).await?
     };
-    let mut ids = Vec::with_capacity(instances.len());
+    let mut resolved: Vec<(String, Result<InstanceId, Error>)> = Vec::with_capacity(instances.len());
+    let mut seen = HashSet::new();
     for instance in instances {
-        let id = match instance {
-            InstanceRef::Id(id) => id.clone(),
-            InstanceRef::Name(name) => resolve_unique(name, &candidates)?,
+        let (text, id) = match instance {
+            InstanceRef::Id(id) => (id.to_string(), Ok(id.clone())),
+            InstanceRef::Name(name) => match resolve_unique(name, &candidates) {
+                Ok(id) => (id.to_string(), Ok(id)),
+                Err(error) => (name.to_string(), Err(error)),
+            },
         };
-        if !ids.contains(&id) {
-            ids.push(id);
+        if seen.insert(text.clone()) {
+            resolved.push((text, id));
         }
     }
-    cx.decide(|decision| decision.instances.clone_from(&ids));
-    Ok(ids)
+    Ok(resolved)
 }
 
 /// The ID of one instance.
@@ -87,6 +117,7 @@ async fn find_candidates(
     cx: &Context<'_>,
     authorizer: &Authorizer<'_>,
     names: &[InstanceName],
+    lookup: Lookup,
 ) -> Result<Vec<NameCandidate>, Error> {
     let filter = Filter::exactly("tag:Name", names.iter().map(InstanceName::as_str));
     let filters = vec![filter, Filter::exactly("instance-state-name", NAMED_STATES)];
@@ -95,7 +126,7 @@ async fn find_candidates(
     let mut pages = Pages::new(InstancePages { ec2: cx.ec2, authorizer, query: &query });
     let mut candidates = Vec::new();
     let mut first_name_candidates = 0;
-    while first_name_candidates <= MAX_CANDIDATES
+    while (lookup == Lookup::Complete || first_name_candidates <= MAX_CANDIDATES)
         && let Some(page) = pages.next().await?
     {
         for instance in page.value.into_iter().flat_map(|reservation| reservation.instances) {
@@ -158,14 +189,20 @@ pub(super) fn authorize_described(
     described: &[Instance],
     details: &[Detail<'_>],
 ) -> Result<(), Error> {
-    for id in ids {
-        let instance = described.iter().find(|instance| instance.instance_id == id.as_str());
-        let instance = instance.ok_or_else(|| instance_not_found(id))?;
-        for detail in details {
-            cx.decide(|decision| authorizer.instance(instance, *detail, decision))?;
-        }
-    }
-    Ok(())
+    ids.iter().try_for_each(|id| cx.decide(|decision| authorize_one(authorizer, id, described, details, decision)))
+}
+
+/// The same for one instance.
+pub(super) fn authorize_one(
+    authorizer: &Authorizer<'_>,
+    id: &InstanceId,
+    described: &[Instance],
+    details: &[Detail<'_>],
+    decision: &mut Decision,
+) -> Result<(), Error> {
+    let instance = described.iter().find(|instance| instance.instance_id == id.as_str());
+    let instance = instance.ok_or_else(|| instance_not_found(id))?;
+    details.iter().try_for_each(|detail| authorizer.instance(instance, *detail, decision))
 }
 
 /// Describes instances by their IDs, with all that EC2 answers if `details`.

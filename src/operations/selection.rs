@@ -1,11 +1,26 @@
 //! The instances of a change: by ID, by name, or by tag.
 
 use super::Context;
+use super::list::with_instances;
 use super::paging::{DESCRIBE_INSTANCES, InstancePages, Pages};
-use super::resolve::{authorize_described, authorize_instances, resolve_instances};
-use crate::authz::{Authorizer, Detail};
+use super::resolve::{
+    Lookup, authorize_described, authorize_instances, authorize_one, describe, resolve_each, resolve_instances,
+};
+use super::state_call::ids_in_message;
+use crate::authz::{Authorizer, Decision, Detail};
 use crate::error::{Error, Kind};
-use crate::model::{Action, Filter, Instance, InstanceId, InstanceQuery, MAX_TAGGED, Region, Selection, Tag, Tagged};
+use crate::model::{
+    Action, Filter, Instance, InstanceId, InstanceQuery, MAX_FILTER_VALUES, MAX_TAGGED, Region, Selection, Tag, Tagged,
+    Targets,
+};
+
+/// An instance that is meant: its ID or the caller's name for it, and its ID if it may be changed.
+pub(super) type Found = (String, Result<InstanceId, Error>);
+
+/// The IDs of the instances that may be changed.
+pub(super) fn permitted(found: &[Found]) -> Vec<InstanceId> {
+    found.iter().filter_map(|(_, id)| id.as_ref().ok().cloned()).collect()
+}
 
 /// The IDs of the instances, after the action on each of them was authorized with every detail.
 /// By tag, only instances in one of the `states` are meant.
@@ -16,25 +31,110 @@ use crate::model::{Action, Filter, Instance, InstanceId, InstanceQuery, MAX_TAGG
 pub(super) async fn authorized_ids(
     action: Action,
     cx: &Context<'_>,
-    region: &Region,
-    selection: &Selection,
+    targets: &Targets,
     states: &[&str],
     details: &[Detail<'_>],
 ) -> Result<Vec<InstanceId>, Error> {
-    let authorizer = cx.authorizer(action, region);
-    match selection {
+    let authorizer = cx.authorizer(action, &targets.region);
+    match &targets.selection {
         Selection::Named(instances) => {
             let ids = resolve_instances(cx, &authorizer, instances).await?;
             authorize_instances(cx, &authorizer, &ids, details).await?;
             Ok(ids)
         }
         Selection::Tagged(tagged) => {
-            let found = cx.before_change(Box::pin(find_tagged(cx, &authorizer, tagged, states))).await?;
-            let ids: Option<Vec<_>> = found.iter().map(|found| InstanceId::parse(&found.instance_id)).collect();
-            let ids = ids.ok_or_else(|| Error::internal("EC2 returned a malformed instance ID"))?;
-            cx.decide(|decision| decision.instances.clone_from(&ids));
-            authorize_described(cx, &authorizer, &ids, &found, details)?;
+            let (ids, described) = tagged_ids(cx, &authorizer, tagged, states).await?;
+            authorize_described(cx, &authorizer, &ids, &described, details)?;
             Ok(ids)
+        }
+    }
+}
+
+/// The same, with an error for each instance that may not be changed.
+///
+/// # Errors
+/// The number of instances is not as expected, or they can't be described.
+pub(super) async fn authorized_each(
+    action: Action,
+    cx: &Context<'_>,
+    targets: &Targets,
+    states: &[&str],
+    details: &[Detail<'_>],
+) -> Result<Vec<Found>, Error> {
+    let authorizer = cx.authorizer(action, &targets.region);
+    let (mut found, described) = match &targets.selection {
+        Selection::Named(instances) => {
+            let found = resolve_each(cx, &authorizer, instances, Lookup::Complete).await?;
+            let ids = permitted(&found);
+            cx.decide(|decision| decision.instances.clone_from(&ids));
+            if !authorizer.depends_on_instances() {
+                cx.decide(|decision| decision.permitted = Some(true));
+                return Ok(found);
+            }
+            let described = cx.before_change(Box::pin(describe_existing(cx, &targets.region, ids))).await?;
+            (found, described)
+        }
+        Selection::Tagged(tagged) => {
+            let (ids, described) = tagged_ids(cx, &authorizer, tagged, states).await?;
+            (ids.into_iter().map(|id| (id.to_string(), Ok(id))).collect(), described)
+        }
+    };
+    let mut decision = Decision { permitted: None, ..Decision::default() };
+    for (_, id) in &mut found {
+        let Ok(instance) = id.clone() else { continue };
+        let mut one = Decision::default();
+        let authorized = authorize_one(&authorizer, &instance, &described, details, &mut one);
+        decision.permitted = decision.permitted.max(one.permitted);
+        decision.determining_policies.append(&mut one.determining_policies);
+        if let Err(error) = authorized {
+            *id = Err(error);
+        }
+    }
+    cx.decide(|all| {
+        all.permitted = decision.permitted;
+        all.determining_policies = decision.determining_policies;
+    });
+    Ok(found)
+}
+
+/// The instances with the tags: their IDs and their descriptions.
+async fn tagged_ids(
+    cx: &Context<'_>,
+    authorizer: &Authorizer<'_>,
+    tagged: &Tagged,
+    states: &[&str],
+) -> Result<(Vec<InstanceId>, Vec<Instance>), Error> {
+    cx.decide(|decision| authorizer.possible("instances with these tags", decision))?;
+    let described = cx.before_change(Box::pin(find_tagged(cx, authorizer, tagged, states))).await?;
+    let ids: Option<Vec<_>> = described.iter().map(|found| InstanceId::parse(&found.instance_id)).collect();
+    let ids = ids.ok_or_else(|| Error::internal("EC2 returned a malformed instance ID"))?;
+    cx.decide(|decision| decision.instances.clone_from(&ids));
+    Ok((ids, described))
+}
+
+/// Describes those of the instances that exist: by one call, if they fit into a filter.
+async fn describe_existing(
+    cx: &Context<'_>,
+    region: &Region,
+    mut ids: Vec<InstanceId>,
+) -> Result<Vec<Instance>, Error> {
+    if ids.len() <= MAX_FILTER_VALUES {
+        let query = with_instances(&InstanceQuery::default(), &ids);
+        // An empty filter would mean every instance.
+        let described = if ids.is_empty() { None } else { Some(cx.ec2.describe_instances(region, &query).await?) };
+        let reservations = described.into_iter().flat_map(|described| described.value.reservations);
+        return Ok(reservations.flat_map(|reservation| reservation.instances).collect());
+    }
+    loop {
+        match describe(cx, region, &ids, false).await {
+            Ok(described) => return Ok(described.value),
+            Err(error) => {
+                let missing = ids_in_message(&ids, &error);
+                if error.kind != Kind::NotFound || missing.is_empty() || missing.len() == ids.len() {
+                    return Err(error);
+                }
+                ids.retain(|id| !missing.contains(id));
+            }
         }
     }
 }

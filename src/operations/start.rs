@@ -1,45 +1,47 @@
 //! StartInstances.
 
-use super::change_state::no_instances;
-use super::selection::authorized_ids;
+use super::change_state::{change_state, changed};
+use super::state_call::{InstanceResult, StateCall};
 use super::wait::{Goal, wait_for};
-use super::{Completed, Context, Operation, Outcome, Target, dry_run_outcome};
+use super::{Completed, Context, Operation, Outcome, Target};
 use crate::authz::Detail;
+use crate::aws::sdk::AwsOutput;
 use crate::error::Error;
-use crate::model::{Action, Effect, Region, Selection, StateChange};
+use crate::model::{Action, Effect, InstanceId, StateChange, Targets};
 
 /// Starts instances.
 #[derive(Debug)]
 pub struct StartInstances {
-    /// Their region.
-    pub region: Region,
     /// The instances.
-    pub instances: Selection,
+    pub targets: Targets,
 }
 
 /// The states of instances that are started by tag.
 const STATES: [&str; 1] = ["stopped"];
 
+impl StateCall for StartInstances {
+    type Item = StateChange;
+
+    async fn send(&self, cx: &Context<'_>, ids: &[InstanceId]) -> Result<AwsOutput<Vec<StateChange>>, Error> {
+        cx.ec2.start_instances(&self.targets.region, ids, cx.dry_run).await
+    }
+}
+
 impl Operation for StartInstances {
     const ACTION: Action =
         Action { name: "StartInstances", effect: Effect::Write, iam: &["ec2:StartInstances", "ec2:DescribeInstances"] };
-    type Output = Vec<StateChange>;
+    type Output = Vec<InstanceResult<StateChange>>;
 
     fn target(&self) -> Target {
-        Target::selection(&self.region, &self.instances)
+        Target::targets(&self.targets)
     }
 
     async fn run(&self, cx: &Context<'_>) -> Result<Outcome<Self::Output>, Error> {
-        let selection = &self.instances;
-        let ids = authorized_ids(Self::ACTION, cx, &self.region, selection, &STATES, &[Detail::None]).await?;
-        if ids.is_empty() {
-            return Ok(no_instances(Self::ACTION, cx));
-        }
-        let sent = cx.ec2.start_instances(&self.region, &ids, cx.dry_run).await;
-        dry_run_outcome(Self::ACTION, cx, sent, |changes| changes)
+        change_state(Self::ACTION, cx, &self.targets, &STATES, &[Detail::None], self).await
     }
 
     async fn follow_up(&self, cx: &Context<'_>, completed: &mut Completed<Self::Output>) {
-        wait_for(Goal::RUNNING, cx, &self.region, completed).await;
+        let warning = wait_for(Goal::RUNNING, cx, &self.targets.region, changed(&mut completed.output)).await;
+        completed.warnings.extend(warning);
     }
 }

@@ -1,22 +1,22 @@
 //! StopInstances, with or without hibernation.
 
-use super::change_state::{ids_in_message, no_instances};
+use super::change_state::{change_state, changed, no_instances, partial_outcome, results};
+use super::partial::{Change, change_each};
 use super::resolve::describe;
-use super::selection::authorized_ids;
+use super::selection::{authorized_each, authorized_ids, permitted};
+use super::state_call::{InstanceResult, StateCall, ids_in_message};
 use super::wait::{Goal, wait_for};
 use super::{Completed, Context, Operation, Outcome, Target, dry_run_outcome};
 use crate::authz::Detail;
 use crate::aws::sdk::AwsOutput;
 use crate::error::Error;
-use crate::model::{Action, Effect, Hibernation, InstanceId, Region, Selection, Shutdown, StateChange};
+use crate::model::{Action, Effect, Hibernation, InstanceId, Shutdown, StateChange, Targets};
 
 /// Stops instances.
 #[derive(Debug)]
 pub struct StopInstances {
-    /// Their region.
-    pub region: Region,
     /// The instances.
-    pub instances: Selection,
+    pub targets: Targets,
     /// Whether they hibernate.
     pub hibernation: Hibernation,
     /// Whether to go on without a clean shutdown.
@@ -25,13 +25,31 @@ pub struct StopInstances {
     pub skip_os_shutdown: bool,
 }
 
+/// The states of instances that are stopped by tag.
+const STATES: [&str; 2] = ["pending", "running"];
+
+/// A stop of the operation's kind, with or without hibernation.
+struct Stop<'a> {
+    operation: &'a StopInstances,
+    hibernate: bool,
+}
+
+impl StateCall for Stop<'_> {
+    type Item = StateChange;
+
+    async fn send(&self, cx: &Context<'_>, ids: &[InstanceId]) -> Result<AwsOutput<Vec<StateChange>>, Error> {
+        let shutdown = self.operation.shutdown(self.hibernate);
+        cx.ec2.stop_instances(&self.operation.targets.region, ids, shutdown, cx.dry_run).await
+    }
+}
+
 /// The greatest number of instances that a warning lists.
 const MAX_LISTED: usize = 8;
 
 impl StopInstances {
     /// A stop as EC2 does it without further parameters.
-    pub fn plain(region: Region, instances: Selection) -> Self {
-        Self { region, instances, hibernation: Hibernation::Never, force: false, skip_os_shutdown: false }
+    pub fn plain(targets: Targets) -> Self {
+        Self { targets, hibernation: Hibernation::Never, force: false, skip_os_shutdown: false }
     }
 
     fn shutdown(&self, hibernate: bool) -> Shutdown {
@@ -48,50 +66,70 @@ impl StopInstances {
         ways.iter().map(|hibernate| Detail::Shutdown(self.shutdown(*hibernate))).collect()
     }
 
-    async fn stop(
-        &self,
-        cx: &Context<'_>,
-        ids: &[InstanceId],
-        hibernate: bool,
-    ) -> Result<AwsOutput<Vec<StateChange>>, Error> {
-        cx.ec2.stop_instances(&self.region, ids, self.shutdown(hibernate), cx.dry_run).await
+    fn stop(&self, hibernate: bool) -> Stop<'_> {
+        Stop { operation: self, hibernate }
     }
 
     /// Hibernates the instances. Stops those that can't hibernate, and warns of them.
-    async fn hibernate_or_stop(
-        &self,
-        cx: &Context<'_>,
-        ids: &[InstanceId],
-    ) -> Result<Outcome<Vec<StateChange>>, Error> {
-        let refused = match self.stop(cx, ids, true).await {
+    async fn hibernate_or_stop(&self, cx: &Context<'_>) -> Result<Outcome<Vec<InstanceResult<StateChange>>>, Error> {
+        if self.targets.partial {
+            return self.hibernate_or_stop_each(cx).await;
+        }
+        let ids = authorized_ids(Self::ACTION, cx, &self.targets, &STATES, &self.details()).await?;
+        if ids.is_empty() {
+            return Ok(no_instances(Self::ACTION, cx));
+        }
+        let refused = match self.stop(true).send(cx, &ids).await {
             Err(refused) if cannot_hibernate(&refused) => refused,
-            sent => return dry_run_outcome(Self::ACTION, cx, sent, |changes| changes),
+            sent => return dry_run_outcome(Self::ACTION, cx, sent, |changes| results(&ids, changes)),
         };
         if cx.dry_run {
-            return dry_run_outcome(Self::ACTION, cx, self.stop(cx, ids, false).await, |changes| changes);
+            let sent = self.stop(false).send(cx, &ids).await;
+            return dry_run_outcome(Self::ACTION, cx, sent, |changes| results(&ids, changes));
         }
-        let mut unable = self.unable_to_hibernate(cx, ids, &refused).await?;
+        let mut unable = self.unable_to_hibernate(cx, &ids, &refused).await?;
         let able: Vec<_> = ids.iter().filter(|id| !unable.contains(id)).cloned().collect();
         let mut changes = Vec::new();
         if !able.is_empty() {
-            match self.stop(cx, &able, true).await {
+            match self.stop(true).send(cx, &able).await {
                 Ok(hibernated) => changes = hibernated.value,
-                Err(refused) if cannot_hibernate(&refused) => unable = ids.to_vec(),
+                Err(refused) if cannot_hibernate(&refused) => unable.clone_from(&ids),
                 Err(refused) => return Err(refused),
             }
         }
-        let stopped = self.stop(cx, &unable, false).await.map_err(|refused| {
+        let stopped = self.stop(false).send(cx, &unable).await.map_err(|refused| {
             // Some have happened already.
             let outcome_unknown = refused.outcome_unknown || !changes.is_empty();
             Error { outcome_unknown, ..refused }
         })?;
         changes.extend(stopped.value);
         changes.sort_by_key(|change| ids.iter().position(|id| id.as_str() == change.instance_id));
-        let listed: Vec<_> = unable.iter().take(MAX_LISTED).map(InstanceId::as_str).collect();
-        let (count, total) = (unable.len(), ids.len());
-        let warning = format!("{count} of {total} can not hibernate and are stopped: {}", listed.join(", "));
-        let completed = Completed::new(changes, stopped.request_id);
-        Ok(Outcome::Done(Completed { warnings: vec![warning], ..completed }))
+        let completed = Completed::new(results(&ids, changes), stopped.request_id);
+        Ok(Outcome::Done(Completed { warnings: vec![warning(&unable, ids.len())], ..completed }))
+    }
+
+    /// The same where what can be done is done.
+    async fn hibernate_or_stop_each(
+        &self,
+        cx: &Context<'_>,
+    ) -> Result<Outcome<Vec<InstanceResult<StateChange>>>, Error> {
+        let found = authorized_each(Self::ACTION, cx, &self.targets, &STATES, &self.details()).await?;
+        let ids = permitted(&found);
+        let (mut changes, mut request_id) = change_each(cx, &self.stop(true), &ids).await;
+        let is_unable = |change: &Change<StateChange>| change.as_ref().is_err_and(cannot_hibernate);
+        let unable: Vec<_> = ids.iter().zip(&changes).filter(|(_, change)| is_unable(change)).collect();
+        let unable: Vec<_> = unable.into_iter().map(|(id, _)| id.clone()).collect();
+        if !unable.is_empty() {
+            let (stopped, last_request_id) = change_each(cx, &self.stop(false), &unable).await;
+            request_id = last_request_id.or(request_id);
+            let places = changes.iter_mut().filter(|change| is_unable(change));
+            places.zip(stopped).for_each(|(place, stopped)| *place = stopped);
+        }
+        let mut outcome = partial_outcome(Self::ACTION, cx, found, changes, request_id)?;
+        if let (Outcome::Done(completed), false) = (&mut outcome, unable.is_empty()) {
+            completed.warnings.push(warning(&unable, ids.len()));
+        }
+        Ok(outcome)
     }
 
     /// The instances that can't hibernate: those that EC2 names, else those that are launched
@@ -106,13 +144,19 @@ impl StopInstances {
         if !named.is_empty() {
             return Ok(named);
         }
-        let described = cx.before_change(Box::pin(describe(cx, &self.region, ids, false))).await?.value;
+        let described = cx.before_change(Box::pin(describe(cx, &self.targets.region, ids, false))).await?.value;
         let can_hibernate = |id: &&InstanceId| {
             described.iter().any(|instance| instance.instance_id == id.as_str() && instance.can_hibernate)
         };
         let unable: Vec<_> = ids.iter().filter(|id| !can_hibernate(id)).cloned().collect();
         Ok(if unable.is_empty() { ids.to_vec() } else { unable })
     }
+}
+
+/// Says which instances are stopped although hibernation was preferred.
+fn warning(unable: &[InstanceId], total: usize) -> String {
+    let listed: Vec<_> = unable.iter().take(MAX_LISTED).map(InstanceId::as_str).collect();
+    format!("{} of {total} can not hibernate and are stopped: {}", unable.len(), listed.join(", "))
 }
 
 /// Whether EC2 refuses to hibernate, and might stop
@@ -122,37 +166,28 @@ fn cannot_hibernate(error: &Error) -> bool {
     error.code == "UnsupportedHibernationConfiguration" || (error.code == "UnsupportedOperation" && says_so())
 }
 
-/// The states of instances that are stopped by tag.
-const STATES: [&str; 2] = ["pending", "running"];
-
 impl Operation for StopInstances {
     const ACTION: Action = Action {
         name: "StopInstances",
         effect: Effect::ProtectedWrite,
         iam: &["ec2:StopInstances", "ec2:DescribeInstances"],
     };
-    type Output = Vec<StateChange>;
+    type Output = Vec<InstanceResult<StateChange>>;
 
     fn target(&self) -> Target {
-        Target::selection(&self.region, &self.instances)
+        Target::targets(&self.targets)
     }
 
     async fn run(&self, cx: &Context<'_>) -> Result<Outcome<Self::Output>, Error> {
-        let selection = &self.instances;
-        let ids = authorized_ids(Self::ACTION, cx, &self.region, selection, &STATES, &self.details()).await?;
-        if ids.is_empty() {
-            return Ok(no_instances(Self::ACTION, cx));
+        if self.hibernation == Hibernation::Prefer {
+            return Box::pin(self.hibernate_or_stop(cx)).await;
         }
-        match self.hibernation {
-            Hibernation::Prefer => Box::pin(self.hibernate_or_stop(cx, &ids)).await,
-            hibernation => {
-                let sent = self.stop(cx, &ids, hibernation == Hibernation::Always).await;
-                dry_run_outcome(Self::ACTION, cx, sent, |changes| changes)
-            }
-        }
+        let call = self.stop(self.hibernation == Hibernation::Always);
+        change_state(Self::ACTION, cx, &self.targets, &STATES, &self.details(), &call).await
     }
 
     async fn follow_up(&self, cx: &Context<'_>, completed: &mut Completed<Self::Output>) {
-        wait_for(Goal::STOPPED, cx, &self.region, completed).await;
+        let warning = wait_for(Goal::STOPPED, cx, &self.targets.region, changed(&mut completed.output)).await;
+        completed.warnings.extend(warning);
     }
 }

@@ -3,7 +3,9 @@
 
 use super::describe::DescribeInstance;
 use super::launch::RunInstances;
+use super::partial::change_each;
 use super::start::StartInstances;
+use super::state_call::{InstanceResult, StateCall};
 use super::stop::StopInstances;
 use super::terminate::TerminateInstances;
 use super::{Completed, Context, Operation, Outcome, execute};
@@ -12,9 +14,13 @@ use crate::authz::Decision;
 use crate::aws::ec2::Ec2;
 use crate::aws::replay::{Recorded, Replay, ok, refusal};
 use crate::aws::s3::S3;
+use crate::aws::sdk::AwsOutput;
 use crate::config::Config;
 use crate::error::{Error, Kind};
-use crate::model::{HttpTokens, ImageId, InstanceRef, InstanceType, Launch, Placement, Region, Selection, Shutdown};
+use crate::model::{
+    HttpTokens, ImageId, InstanceId, InstanceRef, InstanceType, Launch, Placement, Region, Shutdown, StateChange,
+    Targets,
+};
 use std::sync::Mutex;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -63,6 +69,7 @@ impl Bench {
             wait: Duration::ZERO,
             deadline: Instant::now() + time,
             decision: Mutex::new(Decision::default()),
+            audit: Mutex::default(),
         }
     }
 
@@ -91,12 +98,12 @@ fn region() -> Region {
     Region::parse("eu-west-1").unwrap()
 }
 
-fn instances(names: &[&str]) -> Selection {
-    Selection::Named(names.iter().map(|name| InstanceRef::parse(name).unwrap()).collect())
+fn targets(names: &[&str]) -> Targets {
+    Targets::all(region(), names.iter().map(|name| InstanceRef::parse(name).unwrap()).collect())
 }
 
 fn start(names: &[&str]) -> StartInstances {
-    StartInstances { region: region(), instances: instances(names) }
+    StartInstances { targets: targets(names) }
 }
 
 fn launch(max_count: u32) -> RunInstances {
@@ -149,7 +156,7 @@ fn changed(action: &str, ids: &[&str], state: &str) -> Recorded {
 async fn name_resolves_to_the_only_instance_that_has_it() {
     let bench = Bench::new([described(&[(A, "stopped", "web")]), changed("StartInstances", &[A], "pending")]);
     let completed = bench.run(start(&["web"])).await.unwrap();
-    assert_eq!(completed.output[0].instance_id, A);
+    assert_eq!(completed.output[0].instance, A);
     let requests = bench.replay.requests();
     assert!(requests[0].contains("Filter.1.Name=tag%3AName&Filter.1.Value.1=web"), "{requests:?}");
     assert!(requests[1].contains("InstanceId.1=i-abba916a"), "{requests:?}");
@@ -162,7 +169,7 @@ async fn ids_and_names_of_the_same_instance_resolve_to_one_id_in_the_order_asked
         changed("StartInstances", &[A, B], "pending"),
     ]);
     let completed = bench.run(start(&["db", A, "web"])).await.unwrap();
-    let ids: Vec<_> = completed.output.iter().map(|change| change.instance_id.as_str()).collect();
+    let ids: Vec<_> = completed.output.iter().map(|result| result.instance.as_str()).collect();
     assert_eq!(ids, [B, A]);
 }
 
@@ -212,7 +219,77 @@ async fn malformed_instance_id_of_ec2_is_an_internal_error() {
     assert_eq!(bench.run(operation).await.unwrap_err().kind, Kind::Internal);
 }
 
+// ---------------------------------------------------------------------------------------- partial
+
+/// EC2 with instances that it refuses to change: a call fails as a whole.
+struct Refusing {
+    bad: Vec<InstanceId>,
+    /// Whether its error names the first of them.
+    names: bool,
+    calls: Mutex<usize>,
+}
+
+impl StateCall for Refusing {
+    type Item = InstanceId;
+
+    async fn send(&self, _: &Context<'_>, ids: &[InstanceId]) -> Result<AwsOutput<Vec<InstanceId>>, Error> {
+        *self.calls.lock().unwrap() += 1;
+        let Some(bad) = ids.iter().find(|id| self.bad.contains(id)) else {
+            return Ok(AwsOutput { value: ids.to_vec(), request_id: None });
+        };
+        let message = if self.names { format!("The instance '{bad}' is bad") } else { "One is bad".to_owned() };
+        Err(Error { by_aws: true, ..Error::new(Kind::Conflict, "IncorrectInstanceState", message) })
+    }
+}
+
+#[tokio::test]
+async fn instances_that_ec2_refuses_are_found_with_few_calls() {
+    let bench = Bench::new([]);
+    let context = bench.context(Duration::from_secs(20));
+    let all: Vec<_> = (0..12).map(|n| InstanceId::parse(&format!("i-{n:08x}")).unwrap()).collect();
+    for count in 1..=all.len() {
+        let ids = &all[..count];
+        for subset in (0..1_usize << count).filter(|subset| count < 9 || subset % 37 == 0) {
+            let is_bad = |n: usize| subset >> n & 1 == 1;
+            let bad: Vec<_> = (0..count).filter(|n| is_bad(*n)).map(|n| ids[n].clone()).collect();
+            for names in [true, false] {
+                let call = Refusing { bad: bad.clone(), names, calls: Mutex::new(0) };
+                let (changes, _) = change_each(&context, &call, ids).await;
+                for (n, change) in changes.iter().enumerate() {
+                    match change {
+                        Ok(id) => assert_eq!((id.as_ref(), is_bad(n)), (Some(&ids[n]), false)),
+                        Err(error) => assert!(is_bad(n), "{error}"),
+                    }
+                }
+                let halvings = count.next_power_of_two().ilog2() as usize;
+                let max = bad.len() * if names { 1 } else { 1 + halvings } + 1;
+                let calls = *call.calls.lock().unwrap();
+                assert!(calls <= max, "{calls} calls, not {max}, for {} bad of {count}", bad.len());
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn instances_are_not_tried_after_the_deadline() {
+    let bench = Bench::new([]);
+    let context = bench.context(Duration::from_millis(200));
+    let ids = [A, B].map(|id| InstanceId::parse(id).unwrap());
+    let call = Refusing { bad: Vec::new(), names: true, calls: Mutex::new(0) };
+    let (changes, _) = change_each(&context, &call, &ids).await;
+    assert_eq!(*call.calls.lock().unwrap(), 0);
+    for change in changes {
+        let error = change.unwrap_err();
+        assert_eq!((&*error.code, error.outcome_unknown), ("RequestTimeout", false), "{error}");
+    }
+}
+
 // ------------------------------------------------------------------------------------------- wait
+
+/// The state of an instance after a change.
+fn state(result: &InstanceResult<StateChange>) -> Option<&str> {
+    result.change.as_ref().ok()?.as_ref()?.current.name.as_deref()
+}
 
 #[tokio::test]
 async fn wait_ends_as_soon_as_all_instances_have_reached_the_state() {
@@ -223,7 +300,7 @@ async fn wait_ends_as_soon_as_all_instances_have_reached_the_state() {
     ]);
     let started = Instant::now();
     let completed = bench.wait(start(&[A, B]), 60, 80).await;
-    let states: Vec<_> = completed.output.iter().map(|change| change.current.name.as_deref()).collect();
+    let states: Vec<_> = completed.output.iter().map(state).collect();
     assert_eq!((states, completed.warnings), (vec![Some("running"); 2], vec![]));
     assert_eq!(bench.replay.actions().len(), 3, "no look after the last one");
     assert!(started.elapsed() < Duration::from_secs(15), "two pauses, not the whole wait: {:?}", started.elapsed());
@@ -241,7 +318,7 @@ async fn wait_ends_without_the_state_at_its_time_and_warns() {
 #[tokio::test]
 async fn wait_ends_at_the_deadline_even_if_ec2_is_silent() {
     let bench = Bench::new([changed("StopInstances", &[A], "stopping"), Recorded::Silence]);
-    let operation = StopInstances::plain(region(), instances(&[A]));
+    let operation = StopInstances::plain(targets(&[A]));
     let started = Instant::now();
     let completed = bench.wait(operation, 60, 2).await;
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
@@ -344,11 +421,7 @@ async fn dry_run_succeeds_if_ec2_says_so_and_fails_if_ec2_carries_it_out() {
 
 #[tokio::test]
 async fn refused_termination_of_several_instances_may_have_happened_in_other_zones() {
-    let terminate = |ids: &[&str]| TerminateInstances {
-        region: region(),
-        instances: instances(ids),
-        shutdown: Shutdown::default(),
-    };
+    let terminate = |ids: &[&str]| TerminateInstances { targets: targets(ids), shutdown: Shutdown::default() };
     let bench = Bench::new([refusal(400, "OperationNotPermitted")]);
     let error = bench.run(terminate(&[A, B])).await.unwrap_err();
     assert_eq!((error.kind, error.outcome_unknown), (Kind::Conflict, true));

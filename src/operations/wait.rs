@@ -1,7 +1,7 @@
 //! Waits for the state that a change leads to.
 
+use super::Context;
 use super::resolve::describe;
-use super::{Completed, Context};
 use crate::model::{Instance, InstanceId, Region, State, StateReason};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -102,23 +102,22 @@ impl Goal {
 }
 
 /// Waits until all instances are in the state `goal` or can't get there, as long as the caller asks
-/// for and the deadline allows. If they do not get there, the caller gets a warning: the change
-/// itself has happened.
+/// for and the deadline allows. Returns a warning if they do not get there: the change itself has
+/// happened.
 pub(super) async fn wait_for<T: HasState>(
     goal: Goal,
     cx: &Context<'_>,
     region: &Region,
-    completed: &mut Completed<Vec<T>>,
-) {
+    mut items: Vec<&mut T>,
+) -> Option<String> {
     if cx.wait.is_zero() {
-        return;
+        return None;
     }
     let until = cx.deadline.min(Instant::now() + cx.wait);
-    let items = &mut completed.output;
     let ids: Vec<_> = items.iter().filter_map(|item| InstanceId::parse(item.instance_id())).collect();
     let mut looks: HashMap<String, Progress> = HashMap::new();
     let mut pause = FIRST_PAUSE;
-    while Instant::now() < until && !items.iter().all(|item| is_settled(goal, item, &looks)) {
+    while Instant::now() < until && !items.iter().all(|item| is_settled(goal, &**item, &looks)) {
         tokio::time::sleep_until(until.min(Instant::now() + pause)).await;
         pause = (pause * 2).min(MAX_PAUSE);
         // A failed look is repeated: the change itself has happened.
@@ -149,11 +148,9 @@ pub(super) async fn wait_for<T: HasState>(
         }
         elsewhere.push(text);
     }
-    if !elsewhere.is_empty() {
-        let count = elsewhere.len();
-        elsewhere.truncate(MAX_LISTED);
-        completed.warnings.push(format!("{count} of {total} not {}: {}", goal.state, elsewhere.join(", ")));
-    }
+    let count = elsewhere.len();
+    elsewhere.truncate(MAX_LISTED);
+    (count > 0).then(|| format!("{count} of {total} not {}: {}", goal.state, elsewhere.join(", ")))
 }
 
 /// Whether further looks at the instance can show nothing new. `terminated` is final.

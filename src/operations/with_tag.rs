@@ -20,7 +20,7 @@ impl Taggable for StartInstances {
     const IAM_WITH_TAG: &'static [&'static str] = &["ec2:StartInstances", "ec2:CreateTags", "ec2:DescribeInstances"];
 
     fn region(&self) -> &Region {
-        &self.region
+        &self.targets.region
     }
 }
 
@@ -28,7 +28,7 @@ impl Taggable for StopInstances {
     const IAM_WITH_TAG: &'static [&'static str] = &["ec2:StopInstances", "ec2:CreateTags", "ec2:DescribeInstances"];
 
     fn region(&self) -> &Region {
-        &self.region
+        &self.targets.region
     }
 }
 
@@ -36,7 +36,7 @@ impl Taggable for RebootInstances {
     const IAM_WITH_TAG: &'static [&'static str] = &["ec2:RebootInstances", "ec2:CreateTags", "ec2:DescribeInstances"];
 
     fn region(&self) -> &Region {
-        &self.region
+        &self.targets.region
     }
 }
 

@@ -132,6 +132,17 @@ async fn one_forbidden_instance_fails_the_change_by_tag() {
 }
 
 #[tokio::test]
+async fn caller_without_any_right_makes_no_call_by_tag() {
+    let policies = r#"permit(principal, action == Action::"DescribeInstances", resource);"#;
+    let function = Function::with_policies(policies, &[], []).await;
+    for query in ["tag:env=test", "tag:env=test&partial=true"] {
+        let message = "The policy of this deployment does not permit StopInstances of instances with these tags";
+        function.post(&path("stop", query)).await.refuses(403, "Forbidden", message);
+    }
+    function.assert_no_calls();
+}
+
+#[tokio::test]
 async fn invalid_selection_is_refused_without_a_call_to_aws() {
     let function = Function::without_aws(&[]).await;
     let long = "k".repeat(129);

@@ -41,6 +41,7 @@ mod openapi;
 mod pages;
 mod parameters;
 mod parity;
+mod partial;
 mod permissions;
 mod policies;
 mod regions;

@@ -98,6 +98,23 @@ class Examples(FunctionTest):
         with self.assertRaisesRegex(AssertionError, "(?s)status 22:.*InvalidApiKey.*error: 401"):
             command("bash", "-euo", "pipefail", "-c", script, env=environment)
 
+    def test_the_calls_for_several_instances_do_what_they_say(self):
+        terminate, stop_ten = snippets("sh", heading="Several instances")
+        (crontab,) = snippets("crontab", heading="Several instances")
+        ec2 = boto3.client("ec2")
+        tags = [{"ResourceType": "instance", "Tags": [{"Key": "env", "Value": "test"}]}]
+        launched = ec2.run_instances(ImageId="ami-785db401", MinCount=2, MaxCount=2, TagSpecifications=tags)
+        ids = [it["InstanceId"] for it in launched["Instances"]]
+        environment = self.function.environment(IDS=",".join([ids[0], "i-00000000000000000"]))
+        evening = crontab.split(maxsplit=5)[5]
+        stopped = json.loads(command("bash", "-euo", "pipefail", "-c", evening, env=environment))
+        self.assertEqual(sorted(it["InstanceId"] for it in stopped), sorted(ids))
+        failed = command("bash", "-euo", "pipefail", "-c", stop_ten, env=environment)
+        self.assertIn("i-00000000000000000: ", failed)
+        self.assertNotIn(ids[0], failed)
+        command("bash", "-euo", "pipefail", "-c", terminate, env=environment)
+        self.assert_ended(ids[0])
+
     def test_the_calls_in_python_do_what_they_say(self):
         (script,) = snippets("python")
         names = {}

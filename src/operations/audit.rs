@@ -1,0 +1,24 @@
+//! What became of the parts of an operation, for the log.
+
+use crate::error::Error;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// What became of the parts of an operation. A request that ends at its deadline has what was done
+/// until then.
+#[derive(Debug, Default, Serialize)]
+pub struct Audit {
+    /// Where some of several instances may fail: those that were changed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<String>,
+    /// The others, by ID or name: the code of each error.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub failed: BTreeMap<String, String>,
+}
+
+impl Audit {
+    /// Records that an instance was not changed.
+    pub fn fail(&mut self, instance: &str, error: &Error) {
+        self.failed.insert(instance.to_owned(), error.code.clone().into_owned());
+    }
+}
