@@ -5,6 +5,7 @@ use super::call_stats::CallInterceptor;
 use super::connections::sent_once;
 use super::errors::{redact, without_parameter};
 use super::instance_details::details;
+use super::page_interceptor::PageInterceptor;
 use super::sdk::{AwsOutput, Clients, malformed_response, to_error, to_offset_date_time};
 use crate::error::Error;
 use crate::model::{
@@ -110,12 +111,7 @@ impl Ec2 {
                 owner_id: output.owner_id,
                 requester_id: output.requester_id,
                 groups: output.groups.unwrap_or_default().into_iter().map(group).collect(),
-                instances: output
-                    .instances
-                    .unwrap_or_default()
-                    .into_iter()
-                    .map(|launched| instance(launched, true))
-                    .collect(),
+                instances: output.instances.unwrap_or_default().into_iter().map(instance).collect(),
             },
         })
     }
@@ -128,19 +124,32 @@ impl Ec2 {
         let filter =
             |filter: &Filter| sdk::Filter::builder().name(&filter.name).set_values(texts(&filter.values)).build();
         let filters: Vec<_> = query.filters.iter().map(filter).collect();
-        let sent = self
+        let call = self
             .client(region)
             .describe_instances()
             .set_instance_ids(texts(&query.instance_ids))
             .set_filters((!filters.is_empty()).then_some(filters))
             .set_max_results(query.max_results.map(count))
-            .set_next_token(query.next_token.clone())
-            .send()
-            .await;
-        let output = sent.map_err(|error| to_error("ec2:DescribeInstances", &error))?;
+            .set_next_token(query.next_token.clone());
+        let interceptor = PageInterceptor::default();
+        let sent = match query.details {
+            true => call.send().await,
+            false => call.customize().interceptor(interceptor.clone()).send().await,
+        };
+        let output = sent.map_err(|error| {
+            let error = to_error("ec2:DescribeInstances", &error);
+            match interceptor.take() {
+                Some(Err(problem)) => error.caused_by(format!("the page is malformed: {problem}")),
+                _ => error,
+            }
+        })?;
         let request_id = output.request_id().map(str::to_owned);
-        let reservations = output.reservations.unwrap_or_default().into_iter();
-        let reservations = reservations.map(|described| reservation(described, query.details)).collect();
+        let reservations = if query.details {
+            output.reservations.unwrap_or_default().into_iter().map(reservation).collect()
+        } else {
+            let read = interceptor.take().and_then(std::result::Result::ok);
+            read.ok_or_else(|| malformed_response("ec2:DescribeInstances"))?
+        };
         Ok(AwsOutput { request_id, value: Page { reservations, next_token: non_empty(output.next_token) } })
     }
 
@@ -408,14 +417,13 @@ fn state_changes(
     Ok(changes.collect())
 }
 
-fn reservation(reservation: sdk::Reservation, with_details: bool) -> Reservation {
-    let instances = reservation.instances.unwrap_or_default().into_iter();
+fn reservation(reservation: sdk::Reservation) -> Reservation {
     Reservation {
         reservation_id: reservation.reservation_id,
         owner_id: reservation.owner_id,
         requester_id: reservation.requester_id,
         groups: reservation.groups.unwrap_or_default().into_iter().map(group).collect(),
-        instances: instances.map(|described| instance(described, with_details)).collect(),
+        instances: reservation.instances.unwrap_or_default().into_iter().map(instance).collect(),
     }
 }
 
@@ -432,10 +440,10 @@ fn group(group: sdk::GroupIdentifier) -> SecurityGroup {
     SecurityGroup { group_id: group.group_id, group_name: group.group_name }
 }
 
-fn instance(mut described: sdk::Instance, with_details: bool) -> Instance {
+fn instance(mut described: sdk::Instance) -> Instance {
     // Every instance has an ID: a member that clients need not look for.
     described.instance_id.get_or_insert_default();
-    let details = if with_details { details(described.clone()) } else { None };
+    let details = details(described.clone());
     let placement = described.placement.unwrap_or_else(|| sdk::Placement::builder().build());
     let tag = |tag: sdk::Tag| Tag { key: tag.key.unwrap_or_default(), value: tag.value.unwrap_or_default() };
     Instance {

@@ -7,6 +7,8 @@ pub mod ec2;
 pub mod errors;
 mod header_relay;
 pub mod instance_details;
+mod page_interceptor;
+mod page_reader;
 #[cfg(test)]
 pub(crate) mod replay;
 pub mod s3;

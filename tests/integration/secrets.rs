@@ -80,7 +80,7 @@ async fn secrets_of_a_caller_are_in_no_log_line_error_or_header() {
 async fn malformed_response_of_aws_is_not_logged() {
     let token = "<Response><Errors><Error><Code>ExpiredToken</Code><Message>The token has expired</Message></Error></Errors>\
         <Token-0>s3cr3t-token</Token-0></Response>";
-    let number = describe([instance_without_id().with("amiLaunchIndex", "s3cr3t-token")]);
+    let number = describe([instance_without_id().with("instanceState", "<code>s3cr3t-token</code>")]);
     for malformed in [response(400, token), number, response(403, "s3cr3t-token")] {
         let function = Function::canned(vec![malformed; 3]).await;
         let answer = function.list("us-east-1").await;

@@ -4,6 +4,7 @@ mod answer;
 mod event;
 mod function;
 mod moto;
+mod parsers;
 mod requests;
 mod routes;
 mod wire;
