@@ -6,7 +6,8 @@ shift
 case " $* " in
 *" --crate-name ec2_control_api"* | *" --crate-name lambda_http "* | *" --crate-name aws_lambda_events "* | \
     *" --crate-name query_map "* | *" --crate-name serde_json "* | *" --crate-name form_urlencoded "* | \
-    *" --crate-name percent_encoding "* | *" --crate-name cedar_policy"* | *" --crate-name base64 "*) ;;
+    *" --crate-name percent_encoding "* | *" --crate-name cedar_policy"* | *" --crate-name base64 "* | \
+    *" --crate-name quick_xml "*) ;;
 *)
     for flag; do
         shift

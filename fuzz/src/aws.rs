@@ -21,6 +21,11 @@ impl Answers {
         Self { choice, bytes: bytes.get(..4096).unwrap_or(bytes).into() }
     }
 
+    /// This body, with the status 200.
+    pub(crate) fn page(body: &[u8]) -> Self {
+        Self { choice: 3, bytes: body.into() }
+    }
+
     /// Whether the function with policies gets the event.
     pub(crate) fn governed(&self) -> bool {
         self.choice & 0x80 != 0

@@ -4,6 +4,7 @@
 mod apps;
 mod aws;
 mod event;
+mod page;
 
 use apps::{Apps, KEY};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -246,6 +247,32 @@ pub fn router(data: &[u8]) {
 /// Whether a path begins with the prefix of a dialect, after one slash or several.
 fn begins_with(path: &str, dialect: &Dialect) -> bool {
     format!("/{}", path.trim_start_matches('/')).starts_with(dialect.prefix)
+}
+
+/// Reads a page of DescribeInstances by the parser of lists and by the SDK's. A first byte `<` begins
+/// the page itself, any other one choices of which a well-formed page is made.
+///
+/// # Panics
+/// Reading panics, or a well-formed page is another one by the parser of lists.
+pub fn page(data: &[u8]) {
+    let made;
+    let page = match data {
+        [b'<', ..] | [] => data,
+        choices => {
+            made = page::document(choices);
+            made.as_bytes()
+        }
+    };
+    let is_xml = std::str::from_utf8(page).is_ok_and(page::is_well_formed);
+    let [list, sdk] = page::Parsers::with(|parsers| parsers.pages(page));
+    let context = || format!("{list:?}, but {sdk:?}: {}", String::from_utf8_lossy(page));
+    match (&list, &sdk) {
+        (Ok(list), Ok(sdk)) => assert!(list == sdk || !is_xml, "{}", context()),
+        // Of values that lists do not have, only the SDK's parser says that they are wrong.
+        (Ok(_), Err(_)) => {}
+        (Err(_), Ok(_)) => assert!(!is_xml, "{}", context()),
+        (Err(list), Err(sdk)) => assert_eq!((list.kind, &list.message), (sdk.kind, &sdk.message)),
+    }
 }
 
 /// Parses a policy file and, if it is valid, evaluates two requests.

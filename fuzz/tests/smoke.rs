@@ -132,7 +132,8 @@ impl Random {
 fn inputs() -> Vec<Vec<u8>> {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut inputs = vec![Vec::new()];
-    for folder in [fuzz.join("../events"), fuzz.join("seeds"), fuzz.join("../policies/examples")] {
+    let folders = ["../events", "seeds", "../policies/examples", "../tests/responses"];
+    for folder in folders.map(|folder| fuzz.join(folder)) {
         let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
         files.sort();
         inputs.extend(files.iter().map(|file| fs::read(file).unwrap()));
@@ -192,4 +193,9 @@ fn any_path_of_a_route_leads_there_again_with_its_segments_encoded() {
 #[test]
 fn any_text_is_read_as_a_policy_file_without_a_panic() {
     run_on_all_inputs(ec2_control_api_fuzz::policy);
+}
+
+#[test]
+fn any_page_is_the_same_by_both_parsers_or_is_not_xml() {
+    run_on_all_inputs(ec2_control_api_fuzz::page);
 }
