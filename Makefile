@@ -95,7 +95,7 @@ e2e: .venv/ready build-local ## invoke every sample event in a Lambda container,
 	.venv/bin/python tools/e2e.py --image '$(INVOKE_IMAGE)' $(if $(filter $(HOST_ARCH),$(LOCAL_ARCH)),,--architecture $(LOCAL_ARCH))
 
 # The documented commands: `sam build`, `sam local invoke`, `sam local start-api`.
-SAM_LOCAL = --parameter-overrides Architecture=$(HOST_ARCH) $(if $(INVOKE_IMAGE),--skip-pull-image --invoke-image $(INVOKE_IMAGE))
+SAM_LOCAL = $(if $(INVOKE_IMAGE),--skip-pull-image --invoke-image $(INVOKE_IMAGE))
 
 test-sam: .venv/ready ## type the documented commands of sam local, with Docker
 	$(BUILD)$(HOST_ARCH)

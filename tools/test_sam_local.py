@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Types the documented commands of `sam local`, with the emulator of `make run` and its defaults.
+"""Types the `sam local` commands of docs/deploying.md, with the emulator of `make run`.
 
 `make test-sam` builds the function by `sam build` and starts this. Needs Docker; without it, says
-so and tests nothing. Options are appended to each `sam local` command.
+so and tests nothing. Options are appended to each command: those of an image that is not AWS's.
 """
 
 import contextlib
 import json
 import os
+import platform
 import shlex
 import subprocess
 import sys
@@ -24,6 +25,16 @@ ROOT = Path(__file__).resolve().parent.parent
 MOTO_PORT = 5555  # of samconfig.toml and local-env.json
 API = "http://127.0.0.1:3000"
 OPTIONS = []
+PAGE = ROOT / "docs/deploying.md"
+ARCHITECTURE = "x86_64" if platform.machine() in ("x86_64", "AMD64") else "arm64"
+
+
+def documented(command):
+    """Returns the words of the page's line that begins with the command, for this machine."""
+    lines = [line for line in PAGE.read_text().splitlines() if line.startswith(command)]
+    if len(lines) != 1:
+        raise AssertionError(f"{PAGE.name} has {len(lines)} lines that begin with {command}")
+    return shlex.split(lines[0].replace("$ARCH", ARCHITECTURE), comments=True)
 
 
 def without_aws():
@@ -34,7 +45,9 @@ def without_aws():
 
 def invoke(event):
     """Types `sam local invoke`, and returns the status and the decoded body."""
-    command = ["sam", "local", "invoke", "-e", f"events/{event}.json", *OPTIONS]
+    command = documented("sam local invoke")
+    command[command.index("-e") + 1] = f"events/{event}.json"
+    command += OPTIONS
     print(f"$ {shlex.join(command)}", flush=True)
     ran = subprocess.run(command, cwd=ROOT, env=without_aws(), capture_output=True, text=True, timeout=300)
     try:
@@ -69,7 +82,7 @@ def emulator():
 @contextlib.contextmanager
 def start_api():
     """`sam local start-api`, until it listens."""
-    command = ["sam", "local", "start-api", *OPTIONS]
+    command = documented("sam local start-api") + OPTIONS
     print(f"$ {shlex.join(command)}", flush=True)
     with tempfile.TemporaryFile("w+") as log:
         server = subprocess.Popen(
