@@ -3,7 +3,7 @@
 use super::ambiguity::AmbiguousOutcome;
 use super::call_stats::CallInterceptor;
 use super::connections::sent_once;
-use super::errors::{redact, without_parameter};
+use super::errors::without_parameter;
 use super::instance_details::details;
 use super::page_interceptor::PageInterceptor;
 use super::sdk::{AwsOutput, Clients, malformed_response, to_error, to_offset_date_time};
@@ -428,7 +428,7 @@ fn reservation(reservation: sdk::Reservation) -> Reservation {
 }
 
 fn state_reason(reason: sdk::StateReason) -> StateReason {
-    StateReason { code: reason.code, message: reason.message.map(|message| redact(&message)) }
+    StateReason { code: reason.code, message: reason.message.map(Into::into) }
 }
 
 fn ipv6_addresses(interface: sdk::InstanceNetworkInterface) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! The table of EC2's and S3's error codes: which kind of error each of them is, and whose fault.
 
 use crate::error::{Error, Kind};
+use crate::model::redact;
 use regex_lite::Regex;
 use std::sync::LazyLock;
 
@@ -265,23 +266,6 @@ fn denied_action(code: &str, message: &str) -> Option<String> {
     Some(DENIED.captures(message)?.get(1)?.as_str().to_owned())
 }
 
-/// Removes ARNs, account IDs, access keys and encoded messages from a message of AWS.
-pub fn redact(message: &str) -> String {
-    #[expect(clippy::expect_used, reason = "constant patterns; a test compiles them")]
-    static PATTERNS: LazyLock<[(Regex, &str); 5]> = LazyLock::new(|| {
-        let regex = |pattern| Regex::new(pattern).expect("a constant pattern");
-        [
-            (regex(r"(?s)\s*Encoded authorization failure message:.*"), ""),
-            (regex(r#"arn:[^\s,;"'<>()]*[^\s,;"'<>().:]"#), "[ARN]"),
-            (regex(r"\b(AKIA|ASIA|AROA|AIDA)[A-Z0-9]{8,}\b"), "[access key]"),
-            (regex(r"\b(\d{12}|\d{4}-\d{4}-\d{4})\b"), "[account]"),
-            // No ID of AWS is as long; URLs have other characters between.
-            (regex(r"[A-Za-z0-9+_=-]{64,}"), "[encoded]"),
-        ]
-    });
-    PATTERNS.iter().fold(message.to_owned(), |text, (pattern, with)| pattern.replace_all(&text, *with).into_owned())
-}
-
 /// The code in an error response of EC2 or S3.
 pub(crate) fn error_code(body: &[u8]) -> Option<String> {
     xml_element(body, "Code")
@@ -302,30 +286,6 @@ mod tests {
     fn the_table_is_sorted_and_has_no_code_twice() {
         for pair in CODES.windows(2) {
             assert!(pair[0].0.to_lowercase() < pair[1].0.to_lowercase(), "{} and {}", pair[0].0, pair[1].0);
-        }
-    }
-
-    #[test]
-    fn messages_lose_arns_accounts_and_keys_but_nothing_else() {
-        let blob = "Zm9v-_".repeat(11);
-        for (message, expected) in [
-            (
-                "You are not authorized. User: arn:aws:sts::123456789012:assumed-role/x/y is not authorized to perform: \
-                 ec2:StartInstances. Encoded authorization failure message: abc DEF\nghi",
-                "You are not authorized. User: [ARN] is not authorized to perform: ec2:StartInstances.",
-            ),
-            ("Account 123456789012 and 1234567890123.", "Account [account] and 1234567890123."),
-            ("Account 1234-5678-9012.", "Account [account]."),
-            ("Key AKIAIOSFODNN7EXAMPLE, group sg-0123456789abcdef0", "Key [access key], group sg-0123456789abcdef0"),
-            ("On resource arn:aws-us-gov:ec2:us-gov-west-1:123456789012:instance/*.", "On resource [ARN]."),
-            ("The instance ID 'i-abba916a' does not exist", "The instance ID 'i-abba916a' does not exist"),
-            (&format!("Token {blob} is bad"), "Token [encoded] is bad"),
-            (
-                "Visit https://aws.amazon.com/marketplace/pp?sku=7c9adzdml57i4rodhs6yn0ae9",
-                "Visit https://aws.amazon.com/marketplace/pp?sku=7c9adzdml57i4rodhs6yn0ae9",
-            ),
-        ] {
-            assert_eq!(redact(message), expected);
         }
     }
 }

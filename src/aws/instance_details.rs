@@ -6,7 +6,7 @@
 //! in boto3.
 
 use super::sdk::to_offset_date_time;
-use crate::model::isoformat;
+use crate::model::{isoformat, redact};
 use aws_sdk_ec2::primitives::DateTime;
 use aws_sdk_ec2::types as sdk;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -66,6 +66,24 @@ impl JsonSchema for Time {
     }
 }
 
+/// A message of AWS, redacted.
+#[derive(Debug, Serialize)]
+struct Redacted(String);
+
+impl JsonSchema for Redacted {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Redacted".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string"})
+    }
+}
+
 /// The code of a state without its high byte, which is internal to EC2.
 #[derive(Debug, Serialize, JsonSchema)]
 struct StateCode(u8);
@@ -85,6 +103,12 @@ impl<T: Counterpart<U>, U> Counterpart<Vec<U>> for Vec<T> {
 impl Counterpart<Time> for DateTime {
     fn counterpart(self) -> Option<Time> {
         to_offset_date_time(self).map(|time| Time(isoformat(time)))
+    }
+}
+
+impl Counterpart<Redacted> for String {
+    fn counterpart(self) -> Option<Redacted> {
+        Some(Redacted(redact(&self)))
     }
 }
 
@@ -346,7 +370,7 @@ structures! {
     /// EC2's `StateReason`.
     StateReason {
         code: String,
-        message: String,
+        message: Redacted,
     }
     /// A tag.
     Tag {

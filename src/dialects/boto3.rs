@@ -7,7 +7,7 @@ use crate::http::columns::SecurityGroupCell;
 use crate::http::reply::Reply;
 use crate::http::route::Route;
 use crate::http::schema::{SchemaFn, without_null};
-use crate::model::{Reservation, State, StateChange, isoformat};
+use crate::model::{AwsMessage, Reservation, State, StateChange, isoformat};
 use crate::operations::permissions::Permissions;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
@@ -168,10 +168,10 @@ impl<'a> From<&'a StateChange> for Boto3Change<'a> {
             instance_id: &change.instance_id,
             current_state: Boto3State::from(&change.current),
             previous_state: Boto3State::from(&change.previous),
-            state_reason: change
-                .state_reason
-                .as_ref()
-                .map(|reason| Boto3StateReason { code: reason.code.as_deref(), message: reason.message.as_deref() }),
+            state_reason: change.state_reason.as_ref().map(|reason| Boto3StateReason {
+                code: reason.code.as_deref(),
+                message: reason.message.as_ref().map(AwsMessage::as_str),
+            }),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::http::columns::{Accessor, Column, Table, column_names, rows_schema};
 use crate::http::rows::Rows;
-use crate::model::{FromText, Instance, Reservation, isoformat, non_empty};
+use crate::model::{AwsMessage, FromText, Instance, Reservation, isoformat, non_empty};
 use schemars::{Schema, SchemaGenerator};
 
 /// The number of [`MEMBERS`] that a row of `/ec2/list` has by default: those of the document.
@@ -55,7 +55,8 @@ pub(super) const MEMBERS: [Column<Instance>; 23] = [
 /// EC2's message begins with the code.
 fn reason(instance: &Instance) -> Option<&str> {
     let reason = instance.state_reason.as_ref()?;
-    non_empty(&reason.message).or(non_empty(&reason.code))
+    let message = reason.message.as_ref().map(AwsMessage::as_str).filter(|message| !message.is_empty());
+    message.or(non_empty(&reason.code))
 }
 
 /// The schema of a list: rows of [`MEMBERS`] that the client chooses.

@@ -1,5 +1,6 @@
 //! Instances as EC2 describes them.
 
+use super::message::AwsMessage;
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -111,5 +112,5 @@ impl State {
 #[expect(missing_docs, reason = "the names are EC2's")]
 pub struct StateReason {
     pub code: Option<String>,
-    pub message: Option<String>,
+    pub message: Option<AwsMessage>,
 }

@@ -8,6 +8,7 @@ mod ids;
 mod instance;
 mod launch;
 mod list;
+mod message;
 mod origin;
 mod query;
 mod region;
@@ -26,6 +27,7 @@ pub use ids::{
 pub use instance::{Instance, MAX_TAG_VALUE_LEN, Reservation, SecurityGroup, State, StateReason, Tag, non_empty};
 pub use launch::{HttpTokens, Launch, Placement, ShutdownBehavior, UserData};
 pub use list::{list_items, list_words};
+pub use message::{AwsMessage, redact};
 pub use origin::Origin;
 pub use query::{Filter, InstanceQuery, MAX_FILTER_VALUES, Page};
 pub use region::{Partition, Region, Zone};

@@ -106,3 +106,18 @@ async fn list_says_why_an_instance_is_stopped_and_who_manages_it() {
     );
     assert_eq!(answer.body, csv);
 }
+
+#[tokio::test]
+async fn reason_of_a_state_is_shown_without_arns_and_accounts() {
+    let reason = "<code>Server.InternalError</code><message>No key arn:aws:kms:us-east-1:123456789012:key/x</message>";
+    let page = || describe([instance(A).state("stopped").with("stateReason", reason)]);
+    let function = Function::canned([page(), page(), page()]).await;
+    let fields = "/ec2/list?region_name=us-east-1&fields=state-reason";
+    let csv = function.send(HttpApiEvent::new("GET", fields).key().header("accept", "text/csv")).await;
+    let json = function.get(fields).await;
+    let boto3 = function.get("/ec2/reservations?region_name=us-east-1").await;
+    assert_eq!(boto3.json()[0]["Instances"][0]["StateReason"]["Message"], "No key [ARN]");
+    for answer in [csv, json, boto3] {
+        assert!(answer.body.contains("No key [ARN]") && !answer.body.contains("123456789012"), "{answer:?}");
+    }
+}
