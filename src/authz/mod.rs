@@ -6,6 +6,7 @@
 
 mod check;
 mod limits;
+mod page;
 mod policy;
 
 pub use limits::{InstanceTypes, Limits, ModifiableAttributes, ProtectedTag};
@@ -146,6 +147,13 @@ impl Authorizer<'_> {
     /// Whether the caller can see this in a list.
     pub fn can_see(&self, resource: Resource<'_>) -> bool {
         self.policies.is_none_or(|policies| policies.decide(&self.request(resource, Detail::None)).permitted)
+    }
+
+    /// Whether the caller can see each of these instances in a list, in their order.
+    pub fn can_see_each(&self, instances: &[&Instance]) -> Vec<bool> {
+        let asked = self.request(Resource::Region, Detail::None);
+        let all = || vec![true; instances.len()];
+        self.policies.map_or_else(all, |policies| policies.permit_each(&asked, instances))
     }
 
     fn instance_type(&self, instance_type: &InstanceType, decision: &mut Decision) -> Result<(), Error> {

@@ -6,7 +6,7 @@ use crate::auth::Caller;
 use crate::model::{Attribute, Instance, Launch, Placement, Region, Shutdown};
 use cedar_policy::{
     ActionConstraint, Authorizer, Context, Decision, Effect, Entities, Entity, EntityId, EntityTypeName, EntityUid,
-    PolicySet, PrincipalConstraint, Request, RestrictedExpression, Schema,
+    Policy, PolicySet, PrincipalConstraint, Request, RestrictedExpression, Schema,
 };
 use std::collections::{HashMap, HashSet};
 use std::error::Error;
@@ -20,20 +20,20 @@ const SCHEMA: &str = include_str!(concat!(env!("OUT_DIR"), "/schema.json"));
 
 /// A deployment's policies.
 pub struct Policies {
-    policies: PolicySet,
-    authorizer: Authorizer,
-    types: Types,
+    pub(super) policies: PolicySet,
+    pub(super) authorizer: Authorizer,
+    pub(super) types: Types,
     /// Whether a policy uses the context. Making Cedar's IP address takes as long as a decision.
     uses_context: bool,
 }
 
 /// The names of the schema's types, parsed once: parsing one takes longer than a decision.
-struct Types {
+pub(super) struct Types {
     action: EntityTypeName,
     caller: EntityTypeName,
     group: EntityTypeName,
     region: EntityTypeName,
-    instance: EntityTypeName,
+    pub(super) instance: EntityTypeName,
     launch: EntityTypeName,
     bucket: EntityTypeName,
 }
@@ -49,6 +49,14 @@ impl Types {
             launch: "Launch".parse()?,
             bucket: "Bucket".parse()?,
         })
+    }
+
+    fn principal(&self, caller: &Caller) -> EntityUid {
+        uid(&self.caller, &caller.name)
+    }
+
+    pub(super) fn action(&self, name: &str) -> EntityUid {
+        uid(&self.action, name)
     }
 }
 
@@ -120,12 +128,16 @@ impl Policies {
     /// Whether some policy could permit the caller this action, on whatever resource: one that
     /// permits something, and whose scope has the caller and the action.
     pub fn could_permit(&self, caller: &Caller, action: &str) -> bool {
-        let principal = uid(&self.types.caller, &caller.name);
-        let action = uid(&self.types.action, action);
-        let is_in = |group: &EntityUid| {
-            *group == principal || caller.groups.iter().any(|name| uid(&self.types.group, name) == *group)
-        };
-        self.policies.policies().filter(|policy| policy.effect() == Effect::Permit).any(|policy| {
+        self.in_scope(caller, action).any(|policy| policy.effect() == Effect::Permit)
+    }
+
+    /// The policies whose scope has the caller and the action: no other one can apply.
+    pub(super) fn in_scope(&self, caller: &Caller, action: &str) -> impl Iterator<Item = &Policy> {
+        let principal = self.types.principal(caller);
+        let action = self.types.action(action);
+        let groups: Vec<_> = caller.groups.iter().map(|name| uid(&self.types.group, name)).collect();
+        self.policies.policies().filter(move |policy| {
+            let is_in = |group: &EntityUid| *group == principal || groups.contains(group);
             let has_caller = match policy.principal_constraint() {
                 PrincipalConstraint::Any => true,
                 PrincipalConstraint::Eq(only) => only == principal,
@@ -142,9 +154,15 @@ impl Policies {
         })
     }
 
+    /// The context of a request.
+    pub(super) fn context(&self, asked: &AuthzRequest<'_>) -> Result<Context, Box<dyn Error>> {
+        if self.uses_context { context(asked) } else { Ok(Context::empty()) }
+    }
+
     /// Decides on a request.
     pub fn decide(&self, asked: &AuthzRequest<'_>) -> AuthzResponse {
-        let (request, entities) = match cedar_request(&self.types, asked, self.uses_context, None) {
+        let built = self.context(asked).and_then(|context| cedar_request(&self.types, asked, context, None));
+        let (request, entities) = match built {
             Ok(built) => built,
             Err(problem) => {
                 return AuthzResponse {
@@ -175,36 +193,16 @@ fn schema() -> Result<Schema, String> {
 fn cedar_request(
     types: &Types,
     asked: &AuthzRequest<'_>,
-    with_context: bool,
+    context: Context,
     schema: Option<&Schema>,
 ) -> Result<(Request, Entities), Box<dyn Error>> {
-    let caller = uid(&types.caller, &asked.caller.name);
-    let groups: HashSet<_> = asked.caller.groups.iter().map(|name| uid(&types.group, name)).collect();
-    let attributes = [
-        ("name", text(&asked.caller.name)),
-        ("groups", texts(&asked.caller.groups)),
-        ("scopes", texts(&asked.caller.scopes)),
-    ];
-    let principal = Entity::new(caller.clone(), attribute_map(attributes), groups)?;
-
+    let principal = principal(types, asked.caller)?;
     let region_uid = uid(&types.region, asked.region.as_str());
     let region = || ("region", text(asked.region.as_str()));
     let resource = match asked.resource {
         Resource::Region => Entity::new(region_uid, attribute_map([region()]), HashSet::new())?,
         Resource::Bucket(name) => Entity::new(uid(&types.bucket, name), HashMap::new(), HashSet::new())?,
-        Resource::Instance(instance) => {
-            let mut attributes = attribute_map([
-                region(),
-                ("instanceType", text(instance.instance_type.as_deref().unwrap_or_default())),
-                ("state", text(instance.state.name.as_deref().unwrap_or_default())),
-                ("keyName", text(instance.key_name.as_deref().unwrap_or_default())),
-            ]);
-            if let Some(tag) = instance.tags.iter().find(|tag| tag.key == OWNER_TAG) {
-                attributes.insert("owner".to_owned(), text(&tag.value));
-            }
-            let tags = instance.tags.iter().map(|tag| (tag.key.clone(), text(&tag.value)));
-            Entity::new_with_tags(uid(&types.instance, &instance.instance_id), attributes, [region_uid], tags)?
-        }
+        Resource::Instance(described) => instance(types, described, asked.region)?,
         Resource::Launch(launch) => {
             let attributes = launch_attributes(launch, region());
             let tags = launch.tags.iter().map(|tag| (tag.key.clone(), text(&tag.value)));
@@ -212,10 +210,33 @@ fn cedar_request(
         }
     };
 
-    let context = if with_context { context(asked)? } else { Context::empty() };
-    let request = Request::new(caller, uid(&types.action, asked.action), resource.uid(), context, schema)?;
+    let request = Request::new(principal.uid(), types.action(asked.action), resource.uid(), context, schema)?;
     let entities = Entities::from_entities([principal, resource], schema)?;
     Ok((request, entities))
+}
+
+/// The caller as an entity.
+pub(super) fn principal(types: &Types, caller: &Caller) -> Result<Entity, Box<dyn Error>> {
+    let groups = caller.groups.iter().map(|name| uid(&types.group, name)).collect();
+    let attributes =
+        [("name", text(&caller.name)), ("groups", texts(&caller.groups)), ("scopes", texts(&caller.scopes))];
+    Ok(Entity::new(types.principal(caller), attribute_map(attributes), groups)?)
+}
+
+/// An instance as an entity.
+pub(super) fn instance(types: &Types, instance: &Instance, region: &Region) -> Result<Entity, Box<dyn Error>> {
+    let mut attributes = attribute_map([
+        ("region", text(region.as_str())),
+        ("instanceType", text(instance.instance_type.as_deref().unwrap_or_default())),
+        ("state", text(instance.state.name.as_deref().unwrap_or_default())),
+        ("keyName", text(instance.key_name.as_deref().unwrap_or_default())),
+    ]);
+    if let Some(tag) = instance.tags.iter().find(|tag| tag.key == OWNER_TAG) {
+        attributes.insert("owner".to_owned(), text(&tag.value));
+    }
+    let tags = instance.tags.iter().map(|tag| (tag.key.clone(), text(&tag.value)));
+    let parents = [uid(&types.region, region.as_str())];
+    Ok(Entity::new_with_tags(uid(&types.instance, &instance.instance_id), attributes, parents, tags)?)
 }
 
 /// The attributes of a launch. Every field that is sent to EC2 is one of them: no field is left out
@@ -297,199 +318,4 @@ fn attribute_map<const N: usize>(values: [(&str, RestrictedExpression); N]) -> H
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::auth::Authentication;
-    use crate::model::{HttpTokens, ImageId, InstanceType, ShutdownBehavior, State, Tag, Zone};
-    use std::collections::BTreeSet;
-
-    const ACTIONS: [(&str, &str); 15] = [
-        ("DescribeInstances", "region instance"),
-        ("StartInstances", "instance"),
-        ("StopInstances", "instance"),
-        ("RebootInstances", "instance"),
-        ("TerminateInstances", "instance"),
-        ("ModifyInstanceAttribute", "instance"),
-        ("GetConsoleOutput", "instance"),
-        ("RunInstances", "launch"),
-        ("ListBuckets", "region bucket"),
-        ("CreateBucket", "bucket"),
-        ("DeleteBucket", "bucket"),
-        ("ListObjectsV2", "bucket"),
-        ("PutObject", "bucket"),
-        ("GetObject", "bucket"),
-        ("DeleteObject", "bucket"),
-    ];
-
-    fn caller() -> Caller {
-        Caller {
-            name: "alice \"the\" ops\\🦀".to_owned(),
-            authentication: Authentication::Jwt,
-            session: None,
-            groups: vec!["blue".to_owned()],
-            scopes: vec!["read".to_owned()],
-        }
-    }
-
-    fn tags() -> Vec<Tag> {
-        vec![
-            Tag { key: OWNER_TAG.to_owned(), value: "bob".to_owned() },
-            Tag { key: "a \"quoted\" key".to_owned(), value: "é\n\\".to_owned() },
-        ]
-    }
-
-    fn launch() -> Launch {
-        Launch {
-            image_id: ImageId::parse("resolve:ssm:/x").unwrap(),
-            instance_type: InstanceType::parse("t3.micro").unwrap(),
-            min_count: 1,
-            max_count: 3,
-            key_name: None,
-            security_group_ids: Vec::new(),
-            security_groups: vec!["web".to_owned()],
-            user_data: None,
-            placement: Placement::default(),
-            shutdown_behavior: None,
-            ebs_optimized: None,
-            http_tokens: HttpTokens::Required,
-            tags: tags(),
-        }
-    }
-
-    fn instance() -> Instance {
-        let state = State { code: Some(16), name: Some("running".to_owned()) };
-        Instance { instance_id: "i-abba916a".to_owned(), state, tags: tags(), ..Instance::default() }
-    }
-
-    fn detail(action: &str) -> Detail<'static> {
-        match action {
-            "ModifyInstanceAttribute" => Detail::Attribute(&Attribute::EbsOptimized(true)),
-            "StopInstances" | "TerminateInstances" => Detail::Shutdown(Shutdown::default()),
-            _ => Detail::None,
-        }
-    }
-
-    fn ask(policies: &str, action: &'static str, resource: Resource<'_>) -> AuthzResponse {
-        let (caller, region) = (caller(), Region::parse("eu-west-1").unwrap());
-        let source_ip = Some("::ffff:203.0.113.10".parse().unwrap());
-        let detail = detail(action);
-        let request = AuthzRequest { caller: &caller, source_ip, action, detail, region: &region, resource };
-        Policies::parse(policies).unwrap().decide(&request)
-    }
-
-    #[test]
-    fn every_request_fits_the_schema() {
-        let (schema, types) = (schema().unwrap(), Types::new().unwrap());
-        let (caller, region, instance, launch) = (caller(), Region::parse("eu-west-1").unwrap(), instance(), launch());
-        for (action, resources) in ACTIONS {
-            for resource in resources.split(' ') {
-                let resource = match resource {
-                    "region" => Resource::Region,
-                    "bucket" => Resource::Bucket("demo-1"),
-                    "launch" => Resource::Launch(&launch),
-                    _ => Resource::Instance(&instance),
-                };
-                let detail = detail(action);
-                for source_ip in [None, Some("2001:db8::1".parse().unwrap())] {
-                    let asked = AuthzRequest { caller: &caller, source_ip, action, detail, region: &region, resource };
-                    if let Err(problem) = cedar_request(&types, &asked, true, Some(&schema)) {
-                        panic!("{action}: {problem}");
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn every_field_of_a_launch_is_in_the_schema() {
-        let launch = Launch {
-            placement: Placement { zone: Zone::parse("eu-west-1a"), group_name: Some("hpc".to_owned()) },
-            shutdown_behavior: Some(ShutdownBehavior::Stop),
-            ebs_optimized: Some(true),
-            ..launch()
-        };
-        let built: BTreeSet<_> = launch_attributes(&launch, ("region", text("eu-west-1"))).into_keys().collect();
-        let schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
-        let declared = &schema[""]["entityTypes"]["Launch"]["shape"]["attributes"];
-        let declared: BTreeSet<_> = declared.as_object().unwrap().keys().cloned().collect();
-        assert_eq!(built, declared);
-    }
-
-    #[test]
-    fn scope_of_a_policy_tells_whether_it_could_permit_an_action() {
-        let name = r#""alice \"the\" ops\\🦀""#;
-        for (effect, principal, action, could) in [
-            ("permit", "principal".to_owned(), "action", true),
-            ("permit", format!("principal == Caller::{name}"), "action", true),
-            ("permit", format!("principal in Caller::{name}"), "action", true),
-            ("permit", r#"principal in Group::"blue""#.to_owned(), "action", true),
-            ("permit", r#"principal is Caller in Group::"blue""#.to_owned(), "action", true),
-            ("permit", "principal is Caller".to_owned(), r#"action == Action::"StopInstances""#, true),
-            (
-                "permit",
-                "principal".to_owned(),
-                r#"action in [Action::"StartInstances", Action::"StopInstances"]"#,
-                true,
-            ),
-            ("permit", r#"principal == Caller::"bob""#.to_owned(), "action", false),
-            ("permit", r#"principal in Group::"red""#.to_owned(), "action", false),
-            ("permit", r#"principal is Caller in Group::"red""#.to_owned(), "action", false),
-            ("permit", "principal".to_owned(), r#"action == Action::"StartInstances""#, false),
-            ("permit", "principal".to_owned(), r#"action in [Action::"StartInstances"]"#, false),
-            ("forbid", "principal".to_owned(), "action", false),
-        ] {
-            let policy = format!("@id(\"one\") {effect} ({principal}, {action}, resource);");
-            let policies = Policies::parse(&policy).unwrap();
-            assert_eq!(policies.could_permit(&caller(), "StopInstances"), could, "{policy}");
-            // The policy has no condition: its decision is the same.
-            let permitted = ask(&policy, "StopInstances", Resource::Instance(&instance())).permitted;
-            assert_eq!(permitted, could, "{policy}");
-        }
-    }
-
-    #[test]
-    fn a_policy_that_fails_to_evaluate_permits_nothing() {
-        let overflows = "@id(\"most\") forbid (principal, action == Action::\"RunInstances\", resource)\n\
-            when { resource.count * 9223372036854775807 > 5 };\n@id(\"all\") permit (principal, action, resource);";
-        let response = ask(overflows, "RunInstances", Resource::Launch(&launch()));
-        assert!(!response.permitted);
-        assert!(response.problem.unwrap().contains("overflow"), "the log says what went wrong");
-        assert!(ask(overflows, "StopInstances", Resource::Instance(&instance())).permitted);
-    }
-
-    #[test]
-    fn names_and_tags_are_compared_as_they_are() {
-        for (policy, permitted) in [
-            (r#"permit (principal == Caller::"alice \"the\" ops\\🦀", action, resource);"#, true),
-            (r#"permit (principal in Group::"blue", action, resource);"#, true),
-            (
-                r#"permit (principal, action, resource is Instance) when { resource.hasTag("a \"quoted\" key") && resource.getTag("a \"quoted\" key") == "é\n\\" };"#,
-                true,
-            ),
-            (
-                r#"permit (principal, action, resource is Instance) when { resource has owner && resource.owner == "bob" && resource.owner != principal.name };"#,
-                true,
-            ),
-            (
-                r#"permit (principal, action, resource is Instance) when { resource.keyName == "" && resource.state == "running" };"#,
-                true,
-            ),
-            (r#"permit (principal, action, resource) when { context.sourceIp == ip("203.0.113.10") };"#, true),
-            (r#"permit (principal, action, resource) when { principal.scopes.contains("write") };"#, false),
-            (r#"permit (principal, action, resource == Instance::"i-abba916b");"#, false),
-        ] {
-            let response = ask(policy, "StopInstances", Resource::Instance(&instance()));
-            assert_eq!((response.permitted, response.problem), (permitted, None), "{policy}");
-        }
-    }
-
-    #[test]
-    fn determining_policies_are_named_by_their_ids() {
-        let two = "@id(\"yes\") permit (principal, action, resource);\npermit (principal, action, resource);\n\
-            @id(\"no\") forbid (principal, action == Action::\"StopInstances\", resource);";
-        let decided = |action| ask(two, action, Resource::Instance(&instance())).determining_policies;
-        assert_eq!(decided("StartInstances"), ["policy1", "yes"]);
-        assert_eq!(decided("StopInstances"), ["no"]);
-        assert_eq!(ask("", "StopInstances", Resource::Instance(&instance())).determining_policies, [""; 0]);
-    }
-}
+mod tests;

@@ -2,7 +2,7 @@
 //!
 //! An operation knows neither the format of a response nor its size limit: the sink does.
 
-use crate::authz::{Authorizer, Resource};
+use crate::authz::Authorizer;
 use crate::aws::ec2::Ec2;
 use crate::aws::s3::S3;
 use crate::aws::sdk::AwsOutput;
@@ -99,8 +99,10 @@ impl PageSource for InstancePages<'_> {
         let page = self.ec2.describe_instances(self.authorizer.region, &query).await?;
         let Page { mut reservations, next_token } = page.value;
         if self.authorizer.policies.is_some() {
+            let instances: Vec<_> = reservations.iter().flat_map(|reservation| &reservation.instances).collect();
+            let mut visible = self.authorizer.can_see_each(&instances).into_iter();
             for reservation in &mut reservations {
-                reservation.instances.retain(|instance| self.authorizer.can_see(Resource::Instance(instance)));
+                reservation.instances.retain(|_| visible.next().unwrap_or(false));
             }
             reservations.retain(|reservation| !reservation.instances.is_empty());
         }

@@ -1,0 +1,193 @@
+//! Decisions in Cedar's terms.
+
+use super::*;
+use crate::auth::Authentication;
+use crate::model::{HttpTokens, ImageId, InstanceType, ShutdownBehavior, State, Tag, Zone};
+use std::collections::BTreeSet;
+
+const ACTIONS: [(&str, &str); 15] = [
+    ("DescribeInstances", "region instance"),
+    ("StartInstances", "instance"),
+    ("StopInstances", "instance"),
+    ("RebootInstances", "instance"),
+    ("TerminateInstances", "instance"),
+    ("ModifyInstanceAttribute", "instance"),
+    ("GetConsoleOutput", "instance"),
+    ("RunInstances", "launch"),
+    ("ListBuckets", "region bucket"),
+    ("CreateBucket", "bucket"),
+    ("DeleteBucket", "bucket"),
+    ("ListObjectsV2", "bucket"),
+    ("PutObject", "bucket"),
+    ("GetObject", "bucket"),
+    ("DeleteObject", "bucket"),
+];
+
+fn caller() -> Caller {
+    Caller {
+        name: "alice \"the\" ops\\🦀".to_owned(),
+        authentication: Authentication::Jwt,
+        session: None,
+        groups: vec!["blue".to_owned()],
+        scopes: vec!["read".to_owned()],
+    }
+}
+
+fn tags() -> Vec<Tag> {
+    vec![
+        Tag { key: OWNER_TAG.to_owned(), value: "bob".to_owned() },
+        Tag { key: "a \"quoted\" key".to_owned(), value: "é\n\\".to_owned() },
+    ]
+}
+
+fn launch() -> Launch {
+    Launch {
+        image_id: ImageId::parse("resolve:ssm:/x").unwrap(),
+        instance_type: InstanceType::parse("t3.micro").unwrap(),
+        min_count: 1,
+        max_count: 3,
+        key_name: None,
+        security_group_ids: Vec::new(),
+        security_groups: vec!["web".to_owned()],
+        user_data: None,
+        placement: Placement::default(),
+        shutdown_behavior: None,
+        ebs_optimized: None,
+        http_tokens: HttpTokens::Required,
+        tags: tags(),
+    }
+}
+
+fn instance() -> Instance {
+    let state = State { code: Some(16), name: Some("running".to_owned()) };
+    Instance { instance_id: "i-abba916a".to_owned(), state, tags: tags(), ..Instance::default() }
+}
+
+fn detail(action: &str) -> Detail<'static> {
+    match action {
+        "ModifyInstanceAttribute" => Detail::Attribute(&Attribute::EbsOptimized(true)),
+        "StopInstances" | "TerminateInstances" => Detail::Shutdown(Shutdown::default()),
+        _ => Detail::None,
+    }
+}
+
+fn ask(policies: &str, action: &'static str, resource: Resource<'_>) -> AuthzResponse {
+    let (caller, region) = (caller(), Region::parse("eu-west-1").unwrap());
+    let source_ip = Some("::ffff:203.0.113.10".parse().unwrap());
+    let detail = detail(action);
+    let request = AuthzRequest { caller: &caller, source_ip, action, detail, region: &region, resource };
+    Policies::parse(policies).unwrap().decide(&request)
+}
+
+#[test]
+fn every_request_fits_the_schema() {
+    let (schema, types) = (schema().unwrap(), Types::new().unwrap());
+    let (caller, region, instance, launch) = (caller(), Region::parse("eu-west-1").unwrap(), instance(), launch());
+    for (action, resources) in ACTIONS {
+        for resource in resources.split(' ') {
+            let resource = match resource {
+                "region" => Resource::Region,
+                "bucket" => Resource::Bucket("demo-1"),
+                "launch" => Resource::Launch(&launch),
+                _ => Resource::Instance(&instance),
+            };
+            let detail = detail(action);
+            for source_ip in [None, Some("2001:db8::1".parse().unwrap())] {
+                let asked = AuthzRequest { caller: &caller, source_ip, action, detail, region: &region, resource };
+                if let Err(problem) =
+                    context(&asked).and_then(|context| cedar_request(&types, &asked, context, Some(&schema)))
+                {
+                    panic!("{action}: {problem}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_field_of_a_launch_is_in_the_schema() {
+    let launch = Launch {
+        placement: Placement { zone: Zone::parse("eu-west-1a"), group_name: Some("hpc".to_owned()) },
+        shutdown_behavior: Some(ShutdownBehavior::Stop),
+        ebs_optimized: Some(true),
+        ..launch()
+    };
+    let built: BTreeSet<_> = launch_attributes(&launch, ("region", text("eu-west-1"))).into_keys().collect();
+    let schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
+    let declared = &schema[""]["entityTypes"]["Launch"]["shape"]["attributes"];
+    let declared: BTreeSet<_> = declared.as_object().unwrap().keys().cloned().collect();
+    assert_eq!(built, declared);
+}
+
+#[test]
+fn scope_of_a_policy_tells_whether_it_could_permit_an_action() {
+    let name = r#""alice \"the\" ops\\🦀""#;
+    for (effect, principal, action, could) in [
+        ("permit", "principal".to_owned(), "action", true),
+        ("permit", format!("principal == Caller::{name}"), "action", true),
+        ("permit", format!("principal in Caller::{name}"), "action", true),
+        ("permit", r#"principal in Group::"blue""#.to_owned(), "action", true),
+        ("permit", r#"principal is Caller in Group::"blue""#.to_owned(), "action", true),
+        ("permit", "principal is Caller".to_owned(), r#"action == Action::"StopInstances""#, true),
+        ("permit", "principal".to_owned(), r#"action in [Action::"StartInstances", Action::"StopInstances"]"#, true),
+        ("permit", r#"principal == Caller::"bob""#.to_owned(), "action", false),
+        ("permit", r#"principal in Group::"red""#.to_owned(), "action", false),
+        ("permit", r#"principal is Caller in Group::"red""#.to_owned(), "action", false),
+        ("permit", "principal".to_owned(), r#"action == Action::"StartInstances""#, false),
+        ("permit", "principal".to_owned(), r#"action in [Action::"StartInstances"]"#, false),
+        ("forbid", "principal".to_owned(), "action", false),
+    ] {
+        let policy = format!("@id(\"one\") {effect} ({principal}, {action}, resource);");
+        let policies = Policies::parse(&policy).unwrap();
+        assert_eq!(policies.could_permit(&caller(), "StopInstances"), could, "{policy}");
+        // The policy has no condition: its decision is the same.
+        let permitted = ask(&policy, "StopInstances", Resource::Instance(&instance())).permitted;
+        assert_eq!(permitted, could, "{policy}");
+    }
+}
+
+#[test]
+fn a_policy_that_fails_to_evaluate_permits_nothing() {
+    let overflows = "@id(\"most\") forbid (principal, action == Action::\"RunInstances\", resource)\n\
+        when { resource.count * 9223372036854775807 > 5 };\n@id(\"all\") permit (principal, action, resource);";
+    let response = ask(overflows, "RunInstances", Resource::Launch(&launch()));
+    assert!(!response.permitted);
+    assert!(response.problem.unwrap().contains("overflow"), "the log says what went wrong");
+    assert!(ask(overflows, "StopInstances", Resource::Instance(&instance())).permitted);
+}
+
+#[test]
+fn names_and_tags_are_compared_as_they_are() {
+    for (policy, permitted) in [
+        (r#"permit (principal == Caller::"alice \"the\" ops\\🦀", action, resource);"#, true),
+        (r#"permit (principal in Group::"blue", action, resource);"#, true),
+        (
+            r#"permit (principal, action, resource is Instance) when { resource.hasTag("a \"quoted\" key") && resource.getTag("a \"quoted\" key") == "é\n\\" };"#,
+            true,
+        ),
+        (
+            r#"permit (principal, action, resource is Instance) when { resource has owner && resource.owner == "bob" && resource.owner != principal.name };"#,
+            true,
+        ),
+        (
+            r#"permit (principal, action, resource is Instance) when { resource.keyName == "" && resource.state == "running" };"#,
+            true,
+        ),
+        (r#"permit (principal, action, resource) when { context.sourceIp == ip("203.0.113.10") };"#, true),
+        (r#"permit (principal, action, resource) when { principal.scopes.contains("write") };"#, false),
+        (r#"permit (principal, action, resource == Instance::"i-abba916b");"#, false),
+    ] {
+        let response = ask(policy, "StopInstances", Resource::Instance(&instance()));
+        assert_eq!((response.permitted, response.problem), (permitted, None), "{policy}");
+    }
+}
+
+#[test]
+fn determining_policies_are_named_by_their_ids() {
+    let two = "@id(\"yes\") permit (principal, action, resource);\npermit (principal, action, resource);\n\
+        @id(\"no\") forbid (principal, action == Action::\"StopInstances\", resource);";
+    let decided = |action| ask(two, action, Resource::Instance(&instance())).determining_policies;
+    assert_eq!(decided("StartInstances"), ["policy1", "yes"]);
+    assert_eq!(decided("StopInstances"), ["no"]);
+    assert_eq!(ask("", "StopInstances", Resource::Instance(&instance())).determining_policies, [""; 0]);
+}
