@@ -55,7 +55,7 @@ pub const DIALECT: Dialect = Dialect {
             methods: &["GET"],
             path: "/",
             name: "console",
-            summary: "Shows the console: a page that lists, starts, stops, reboots and terminates instances.",
+            summary: "Shows the console: a page that launches, lists, starts, stops, reboots and terminates instances.",
             parameters: &[],
             body: BodyUse::Content,
             responses: &[text("The page.", "text/html"), NOT_MODIFIED],

@@ -5,7 +5,7 @@ import { callApi } from "./api.js";
 import { byId, restoreFocus } from "./dom.js";
 import { reportError } from "./errors.js";
 import { emit, on } from "./events.js";
-import { FAST_POLL_INTERVAL, loadDueLists } from "./lists.js";
+import { watchList } from "./lists.js";
 import { announce, dismissMessage, hasMessage } from "./messages.js";
 import { unavailableReason } from "./permissions.js";
 import { session } from "./session.js";
@@ -13,11 +13,6 @@ import { showTooltip } from "./tooltip.js";
 
 /** @import { Row } from "./instances.js" */
 /** @import { Action } from "./permissions.js" */
-
-/**
- * How long to poll fast after an action, in ms: some changes, such as a reboot, have no state.
- */
-const WATCH_TIME = 20_000;
 
 const confirmDialog = byId("confirm", HTMLDialogElement);
 const typed = byId("confirm-typed", HTMLInputElement);
@@ -113,9 +108,6 @@ async function runAction({ title, verb }, { id, region, label }) {
   session.running.delete(id);
   const list = session.lists.get(region);
   if (!list) return;
-  list.changedAt = Date.now();
-  list.watchUntil = Date.now() + WATCH_TIME;
-  list.dueAt = Date.now() + FAST_POLL_INTERVAL;
   const row = list.rows.find((candidate) => candidate.id === id);
   if (row && state) {
     row.state = state;
@@ -124,7 +116,7 @@ async function runAction({ title, verb }, { id, region, label }) {
     announce(`${label}: ${verb} accepted.`);
   }
   emit("lists-changed");
-  loadDueLists();
+  watchList(region);
 }
 
 typed.addEventListener("input", checkTyped);

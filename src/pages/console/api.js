@@ -40,13 +40,15 @@ export class ApiError extends Error {
   /**
    * @param {string} message
    * @param {string} advice
-   * @param {{ status?: number, requestId?: string, retryAfter?: number }} [response]
+   * @param {{ status?: number, code?: string, requestId?: string, retryAfter?: number }} [response]
    */
-  constructor(message, advice, { status = 0, requestId = "", retryAfter = 0 } = {}) {
+  constructor(message, advice, { status = 0, code = "", requestId = "", retryAfter = 0 } = {}) {
     super(message);
     this.advice = advice;
     /** 0 without a response. */
     this.status = status;
+    /** EC2's, or the function's own. */
+    this.code = code;
     this.requestId = requestId;
     /** In ms. */
     this.retryAfter = retryAfter;
@@ -89,9 +91,10 @@ function adviceFor(status) {
  * @param {string} path
  * @param {Record<string, string>} [query]
  * @param {Record<string, string> | null} [body]
+ * @param {string} [idempotencyKey]
  * @returns {Promise<{ value: any, next: string | null }>}
  */
-export async function callApi(path, query = {}, body = null) {
+export async function callApi(path, query = {}, body = null, idempotencyKey = "") {
   const caller = session;
   if (!caller) throw new SessionEnded();
   const url = new URL(BASE + path, location.origin);
@@ -99,6 +102,7 @@ export async function callApi(path, query = {}, body = null) {
   /** @type {Record<string, string>} */
   const headers = { Accept: "application/json", Authorization: `Bearer ${caller.key}` };
   if (body) headers["Content-Type"] = "application/json";
+  if (idempotencyKey) headers["Idempotency-Key"] = idempotencyKey;
   /** @type {Response} */
   let response;
   /** @type {string} */
@@ -167,6 +171,7 @@ function toError(response, value) {
     .find(Boolean);
   return new ApiError(message ? String(message) : fallback, adviceFor(status), {
     status,
+    code: String(value?.Error ?? ""),
     requestId: requestId ?? "",
     retryAfter: Number(headers.get("retry-after")) * 1000 || 0,
   });
@@ -185,13 +190,21 @@ function quote(text) {
  * @param {string} path
  * @param {Record<string, string>} [query]
  * @param {Record<string, string> | null} [body]
+ * @param {string} [idempotencyKey]
  */
-export function curlCommand(path, query = {}, body = null) {
+export function curlCommand(path, query = {}, body = null, idempotencyKey = "") {
   const url = new URL(BASE + path, location.origin);
   url.search = new URLSearchParams(query).toString();
   const parts = ["curl -sS", '-H "Authorization: Bearer $KEY"'];
+  if (idempotencyKey) parts.push(`-H 'Idempotency-Key: ${idempotencyKey}'`);
   if (body) {
     parts.push("-H 'Content-Type: application/json'", `-d ${quote(JSON.stringify(body))}`);
   }
   return [...parts, quote(url.href)].join(" ");
+}
+
+/** Returns a new idempotency key: 128 random bits. */
+export function randomKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -2,10 +2,12 @@
 // Says why the list is empty, and what to do about it.
 
 import { byId, setText } from "./dom.js";
+import { openLaunch } from "./launch.js";
 import { openRegions, total } from "./regions.js";
 import { session } from "./session.js";
 import { clearFilters, sortedRows } from "./view.js";
 
+const launchButton = byId("empty-launch");
 const clearButton = byId("empty-clear");
 const regionsButton = byId("empty-regions");
 
@@ -24,6 +26,7 @@ export function drawEmpty(isEmpty, loading) {
   );
   const names = others.map((region) => `${region.name} (${total(region)})`).join(", ");
   setText(byId("empty-text"), emptyText(lists.length, loading, hasRows, names));
+  launchButton.hidden = Boolean(loading) || hasRows;
   clearButton.hidden = !hasRows;
   regionsButton.hidden = Boolean(loading) || hasRows;
 }
@@ -42,6 +45,7 @@ function emptyText(selected, loading, hasRows, others) {
   return "Nothing is launched yet in the regions of this deployment, as far as your key may see.";
 }
 
+launchButton.addEventListener("click", openLaunch);
 clearButton.addEventListener("click", () => {
   clearFilters();
   byId("search").focus();

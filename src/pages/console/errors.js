@@ -20,11 +20,19 @@ export function reportError(topic, failure, error) {
     console.error(error);
     return;
   }
-  const sentence = /[.!?]$/.test(error.message) ? error.message : `${error.message}.`;
   if (error.status === 401) {
     signOut();
-    showMessage("key", "error", `${sentence} ${error.advice}`, error.requestId);
+    showMessage("key", "error", advise(error), error.requestId);
     return;
   }
-  showMessage(topic, "error", `${failure}: ${sentence} ${error.advice}`.trim(), error.requestId);
+  showMessage(topic, "error", `${failure}: ${advise(error)}`, error.requestId);
+}
+
+/**
+ * Returns the message of an error as a sentence, and what the user can do.
+ * @param {ApiError} error
+ */
+export function advise(error) {
+  const sentence = /[.!?]$/.test(error.message) ? error.message : `${error.message}.`;
+  return `${sentence} ${error.advice}`.trim();
 }

@@ -4,9 +4,10 @@
 /**
  * `lists-changed`: instances, regions or their order changed; the list must be sorted and drawn.
  * `rows-changed`: permissions or running actions changed; the visible rows must be updated.
- * `view-changed`: the search, the filters, the order or the page changed; the list must be drawn.
+ * `view-changed`: the search, the filters, the order or the page changed.
  * `signed-out`: everything shown must be cleared.
- * @typedef {"lists-changed" | "rows-changed" | "view-changed" | "signed-out"} PageEvent
+ * `forgotten`: the user has signed out; what was typed must be cleared, too.
+ * @typedef {"lists-changed" | "rows-changed" | "view-changed" | "signed-out" | "forgotten"} PageEvent
  */
 
 /** @type {Map<PageEvent, (() => void)[]>} */

@@ -12,9 +12,13 @@ import { session } from "./session.js";
 /** @import { RegionList } from "./session.js" */
 
 /** While something changes, in ms. */
-export const FAST_POLL_INTERVAL = 2_000;
+const FAST_POLL_INTERVAL = 2_000;
 /** In ms. */
 const SLOW_POLL_INTERVAL = 30_000;
+/**
+ * How long to poll fast after an action, in ms: some changes, such as a reboot, have no state.
+ */
+const WATCH_TIME = 20_000;
 
 const TRANSITIONAL_STATES = new Set(["pending", "stopping", "shutting-down"]);
 
@@ -42,6 +46,19 @@ export function loadDueLists() {
   if (next < Number.POSITIVE_INFINITY) {
     session.loadTimer = setTimeout(loadDueLists, next - Date.now());
   }
+}
+
+/**
+ * Loads the list of a region again, and polls it fast for a while: something there has changed.
+ * @param {string} region
+ */
+export function watchList(region) {
+  const list = session?.lists.get(region);
+  if (!list) return;
+  list.changedAt = Date.now();
+  list.watchUntil = Date.now() + WATCH_TIME;
+  list.dueAt = Date.now() + FAST_POLL_INTERVAL;
+  loadDueLists();
 }
 
 /** Loads all lists and permissions again. */

@@ -1,5 +1,5 @@
 // @ts-check
-// The console: lists, starts, stops, reboots and terminates instances with the API that serves it.
+// The console: launches instances, lists them and changes their states with the API that serves it.
 
 import { BASE, curlCommand, FIELDS } from "./api.js";
 import { copyText } from "./clipboard.js";

@@ -105,6 +105,17 @@ export function selectRegions() {
   loadDueLists();
 }
 
+/**
+ * Lists a region, too, if it is not listed yet.
+ * @param {string} name
+ */
+export function addRegion(name) {
+  const box = checkboxes().find((candidate) => candidate.value === name);
+  if (!box || box.checked) return;
+  box.checked = true;
+  selectRegions();
+}
+
 /** Opens the list of regions, and moves the focus there. */
 export function openRegions() {
   byId("region-box", HTMLDetailsElement).open = true;

@@ -4,7 +4,7 @@
 import { ApiError, SessionEnded } from "./api.js";
 import { byId } from "./dom.js";
 import { reportError } from "./errors.js";
-import { on } from "./events.js";
+import { emit, on } from "./events.js";
 import { announce, dismissMessage, showMessage } from "./messages.js";
 import { forgetSelection, loadRegions, selectRegions } from "./regions.js";
 import { endSession, signOut, startSession, storeKey } from "./session.js";
@@ -59,6 +59,7 @@ byId("sign-in-form").addEventListener("submit", (event) => {
 });
 byId("sign-out").addEventListener("click", () => {
   signOut();
+  emit("forgotten");
   forgetSelection();
   announce("Signed out.");
   keyField.focus();

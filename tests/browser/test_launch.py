@@ -1,0 +1,197 @@
+"""The form of the console that launches instances."""
+
+import json
+import os
+import re
+import subprocess
+
+from harness import IMAGE, KEY, OTHER_REGION, REGION
+from playwright.sync_api import expect
+from tab import DESKTOP, PHONE, Page
+
+
+class Launch(Page):
+    def open_form(self):
+        page = self.sign_in()
+        page.get_by_role("button", name="Launch", exact=True).click()
+        expect(page.get_by_role("heading", name="Launch instances")).to_be_focused()
+        return page
+
+    def fill(self, **fields):
+        for label, value in fields.items():
+            self.page.get_by_label(label.replace("_", " "), exact=True).fill(value)
+
+    def dry_run(self):
+        self.page.get_by_role("button", name="Dry run").click()
+        expect(self.status()).to_have_text("Dry run: This deployment and AWS would permit RunInstances. Nothing was done.")
+
+    def status(self):
+        return self.page.locator("#launch-status")
+
+    def launches(self):
+        """The bodies and idempotency keys of the requests that launch."""
+        created = [request for request in self.requests if request.url.endswith("/ec2/create")]
+        return [(request.post_data_json, request.headers.get("idempotency-key")) for request in created]
+
+    def test_a_launch_is_tried_first_and_its_rows_come_up(self):
+        self.local.launch(OTHER_REGION, "dublin-1")
+        page = self.open_form()
+        self.fill(Name="web-1", Image=IMAGE, Type="t3.nano", Number="2", Tags="team=blue\n\nnote=a=b\n")
+        page.get_by_label("Region", exact=True).select_option(REGION)
+        run = page.get_by_role("button", name="Launch 2 instances")
+        expect(run).to_have_attribute("aria-disabled", "true")
+        run.click(force=True)
+        expect(self.status()).to_have_text("Try it as a dry run first.")
+        self.dry_run()
+        expect(run).to_be_focused()
+        self.assertEqual(self.local.ec2(REGION).describe_instances()["Reservations"], [])
+        # What was not tried is not launched.
+        self.fill(Type="t3.small")
+        expect(run).to_have_attribute("aria-disabled", "true")
+        self.dry_run()
+        run.click()
+        expect(self.status()).to_contain_text(f"Launched in {REGION}: i-")
+        expect(page.get_by_role("rowheader")).to_have_text(["dublin-1", "web-1", "web-1"])
+        found = self.local.ec2(REGION).describe_instances()["Reservations"][0]["Instances"]
+        tags = {tag["Key"]: tag["Value"] for tag in found[0]["Tags"]}
+        self.assertEqual((len(found), found[0]["InstanceType"]), (2, "t3.small"))
+        self.assertEqual((tags["Name"], tags["team"], tags["note"]), ("web-1", "blue", "a=b"))
+        page.get_by_role("button", name="Show only these").click()
+        expect(page.get_by_role("rowheader")).to_have_text(["web-1", "web-1"])
+        # A dry run has no key; each launch has its own.
+        self.dry_run()
+        run.click()
+        expect(self.status()).to_contain_text(f"Launched in {REGION}: i-")
+        keys = [key for body, key in self.launches() if "dry_run" not in body]
+        self.assertEqual((len(keys), len(set(keys)), None in keys), (2, 2, False))
+        self.assertEqual({key for body, key in self.launches() if "dry_run" in body}, {None})
+
+    def test_an_error_stands_at_its_field(self):
+        page = self.open_form()
+        page.get_by_role("button", name="Dry run").click()
+        key = page.get_by_label("Key pair")
+        expect(key).to_be_focused()
+        expect(key).to_have_attribute("aria-invalid", "true")
+        expect(key).to_have_accessible_description("KeyName is required. Its name. Needed with the default image.")
+        self.assert_accessible("an error at a field")
+        key.fill("demo")
+        expect(key).not_to_have_attribute("aria-invalid", "true")
+        for label, value, message in [
+            ("Security groups", "sg-1", "security_groups must be a security group's ID"),
+            ("Image", "ubuntu", "ImageId must be an AMI ID"),
+            ("Type", "huge", "InstanceType must be an instance type such as t3.micro"),
+            ("Number", "0", "MinCount must be a whole number from 1 to 1000"),
+            ("Seconds to wait", "x", "wait must be a whole number"),
+            ("Tags", "aws:x=y", "tag:aws:x is a key that AWS keeps to itself"),
+            ("Tags", "=y", "tag:KEY needs a tag's key after the colon"),
+            ("Name", "n" * 257, "tag:Name"),
+            # EC2's own errors name no parameter.
+            ("Security groups", "no-such-group", "The security group no-such-group does not exist"),
+        ]:
+            with self.subTest(label=label, value=value):
+                page.get_by_label("Image", exact=True).fill(IMAGE)
+                field = page.get_by_label(label, exact=True)
+                before = field.input_value() if label != "Image" else IMAGE
+                field.fill(value)
+                page.get_by_role("button", name="Dry run").click()
+                expect(field).to_be_focused()
+                error = field.locator("xpath=following-sibling::p[1]")
+                expect(error).to_contain_text(message)
+                expect(page.locator("#launch p.failed:visible")).to_have_count(1)
+                field.fill(before)
+                expect(error).to_be_hidden()
+        page.route("**/ec2/create", lambda route: route.fulfill(
+            status=404, json={"Message": "The instance type 'x9.foo' does not exist", "Error": "InvalidInstanceType.NotFound"}))  # fmt: skip
+        page.get_by_role("button", name="Dry run").click()
+        expect(page.get_by_label("Type", exact=True)).to_have_accessible_description(re.compile("^The instance type 'x9.foo' does not"))
+        page.unroute("**/ec2/create")
+        # Any other error stands below the form, with its request ID.
+        page.route("**/ec2/create", lambda route: route.fulfill(
+            status=403, json={"Message": "The policy does not permit it", "Error": "Forbidden"}, headers={"x-request-id": "8f5e-1"}))  # fmt: skip
+        page.get_by_role("button", name="Dry run").click()
+        expect(self.status()).to_be_focused()
+        expect(self.status()).to_contain_text("The policy does not permit it. Whoever runs this deployment")
+        expect(self.status()).to_contain_text("Request ID: 8f5e-1")
+
+    def test_a_launch_whose_response_was_lost_is_sent_again_under_the_same_key(self):
+        page = self.open_form()
+        self.fill(Name="web-1", Image=IMAGE)
+        self.dry_run()
+
+        def lose(route):
+            route.fetch()  # it happens
+            route.abort()
+
+        page.route("**/ec2/create", lose)
+        page.get_by_role("button", name="Launch 1 instance").click()
+        expect(self.status()).to_contain_text("The API can't be reached.")
+        expect(self.status()).to_contain_text("under the same Idempotency-Key it is launched once")
+        expect(page.get_by_label("Name", exact=True)).to_have_value("web-1")
+        page.unroute("**/ec2/create")
+        self.dry_run()
+        page.get_by_role("button", name="Launch 1 instance").click()
+        expect(self.status()).to_contain_text("Launched in")
+        first, second = (key for body, key in self.launches() if "dry_run" not in body)
+        self.assertEqual(first, second)
+        # Another launch never has the key of one that may have happened.
+        page.route("**/ec2/create", lambda route: route.fulfill(status=504, json={"Message": "EC2 did not answer in time"}))
+        self.fill(Name="web-2")
+        page.unroute("**/ec2/create")
+        self.dry_run()
+        page.route("**/ec2/create", lambda route: route.fulfill(status=504, json={"Message": "EC2 did not answer in time"}))
+        page.get_by_role("button", name="Launch 1 instance").click()
+        expect(self.status()).to_contain_text("EC2 did not answer in time. Try again later. It may have been launched all the same.")
+        self.fill(Name="web-3")
+        third = self.launches()[-1][1]
+        expect(page.locator("#launch-curl")).not_to_contain_text(third)
+
+    def test_what_was_typed_outlives_an_expired_key_and_not_a_sign_out(self):
+        page = self.open_form()
+        self.fill(Name="web-1", Image=IMAGE, Tags="team=blue")
+        page.route("**/ec2/create", lambda route: route.fulfill(status=401, json={"message": "Unauthorized"}))
+        page.get_by_role("button", name="Dry run").click()
+        expect(page.get_by_role("alert")).to_contain_text("Unauthorized. Enter the key again.")
+        page.unroute("**/ec2/create")
+        page.get_by_label("API key or token").fill(KEY)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_label("Tags")).to_have_value("team=blue")
+        self.dry_run()
+        page.get_by_role("button", name="Launch 1 instance").click()
+        expect(page.get_by_role("rowheader")).to_have_text(["web-1"])
+        page.get_by_role("button", name="Sign out").click()
+        self.assertNotIn("team=blue", page.content())
+        self.sign_in()
+        page.get_by_role("button", name="Launch", exact=True).click()
+        expect(page.get_by_label("Tags")).to_have_value("")
+
+    def test_the_curl_call_of_the_form_launches_the_same(self):
+        page = self.open_form()
+        self.fill(Name="it's", Image=IMAGE)
+        command = page.locator("#launch-curl").inner_text()
+        self.assertNotIn(KEY, command)
+        environment = {**os.environ, "KEY": KEY}
+        done = subprocess.run(["bash", "-euc", command], env=environment, capture_output=True, text=True, timeout=60)
+        tags = {tag["Key"]: tag["Value"] for tag in json.loads(done.stdout)["Tags"]}
+        self.assertEqual((tags["Name"], tags["ec2-control-api:caller"]), ("it's", "demo"))
+
+    def test_the_form_works_by_keyboard_and_fits_every_width_and_scheme(self):
+        for scheme, viewport in (("light", DESKTOP), ("dark", DESKTOP), ("dark", PHONE)):
+            page = self.tab(viewport=viewport, color_scheme=scheme)
+            self.sign_in()
+            page.get_by_role("button", name="Launch an instance").click()  # of the empty list
+            expect(page.get_by_role("heading", name="Launch instances")).to_be_focused()
+            self.assert_accessible(f"form, {scheme} {viewport['width']}")
+            self.assertEqual(page.evaluate("document.documentElement.scrollWidth"), viewport["width"])
+        for text in ("", "web-1", IMAGE):  # region, name, image
+            page.keyboard.press("Tab")
+            while not page.evaluate("document.activeElement.matches('input, select')"):
+                page.keyboard.press("Tab")
+            if text:
+                page.keyboard.type(text)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("button", name="Launch 1 instance")).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("rowheader")).to_have_text(["web-1"])
+        page.get_by_role("button", name="Close", exact=True).click()
+        expect(page.get_by_role("button", name="Launch", exact=True)).to_be_focused()
+        expect(page.get_by_role("button", name="Launch", exact=True)).to_have_attribute("aria-expanded", "false")
