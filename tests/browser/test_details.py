@@ -76,7 +76,7 @@ class Details(Page):
         expect(page.locator("#live")).to_have_text("Copied.")
         self.assertEqual(page.evaluate("navigator.clipboard.readText()"), instance)
         panel.get_by_role("button", name="Copy Private IP").click()
-        address = self.row("db-1").locator("td").nth(3).inner_text()
+        address = self.row("db-1").locator("td[data-label='Private IP']").inner_text()
         page.wait_for_function("address => navigator.clipboard.readText().then((text) => text === address)", arg=address)
 
     def test_console_output_is_shown_and_refreshed_on_demand(self):

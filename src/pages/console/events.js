@@ -5,10 +5,13 @@
  * `lists-changed`: instances, regions or their order changed; the list must be sorted and drawn.
  * `rows-changed`: permissions or running actions changed; the visible rows must be updated.
  * `view-changed`: the search, the filters, the order or the page changed.
+ * `selection-changed`: other instances are chosen.
  * `signed-out`: everything shown must be cleared.
  * `forgotten`: the user has signed out; what was typed must be cleared, too.
- * @typedef {"lists-changed" | "rows-changed" | "view-changed" | "signed-out" | "forgotten"} PageEvent
+ * @typedef {"lists-changed" | "rows-changed" | "view-changed" | "selection-changed"} ListEvent
  */
+
+/** @typedef {ListEvent | "signed-out" | "forgotten"} PageEvent */
 
 /** @type {Map<PageEvent, (() => void)[]>} */
 const listeners = new Map();

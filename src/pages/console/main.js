@@ -2,6 +2,7 @@
 // The console: launches instances, lists them and changes their states with the API that serves it.
 
 import { BASE, curlCommand, FIELDS } from "./api.js";
+import "./bulk.js";
 import { copyText } from "./clipboard.js";
 import { byId } from "./dom.js";
 import { reportError } from "./errors.js";

@@ -26,6 +26,9 @@ import { session } from "./session.js";
  * @property {Record<string, string>} refused
  */
 
+/** The most instances that the API is asked about at once. */
+const MAX_ASKED = 200;
+
 /** @type {Action[]} */
 export const ACTIONS = [
   { verb: "start", title: "Start", operation: "StartInstances", states: ["stopped"] },
@@ -67,7 +70,14 @@ export async function loadPermissions(rows) {
     if (known?.state === row.state && known.tagsJson === row.tagsJson) continue;
     byRegion.set(row.region, [...(byRegion.get(row.region) ?? []), row]);
   }
-  await Promise.all([...byRegion].map(([region, rows]) => loadRegionPermissions(region, rows)));
+  const parts = [...byRegion].flatMap(([region, rows]) => {
+    const starts = Array.from(
+      { length: Math.ceil(rows.length / MAX_ASKED) },
+      (_, n) => n * MAX_ASKED,
+    );
+    return starts.map((start) => ({ region, rows: rows.slice(start, start + MAX_ASKED) }));
+  });
+  await Promise.all(parts.map(({ region, rows }) => loadRegionPermissions(region, rows)));
   if (byRegion.size) emit("rows-changed");
 }
 

@@ -6,6 +6,7 @@ import { openDetails } from "./details.js";
 import { make, setAttribute, setText } from "./dom.js";
 import { COLUMNS, localTime } from "./instances.js";
 import { ACTIONS, unavailableReason } from "./permissions.js";
+import { choose, isChosen } from "./selection.js";
 
 /** @import { Column, Row } from "./instances.js" */
 /** @import { Action } from "./permissions.js" */
@@ -16,6 +17,7 @@ export const STATES = ["running", "stopped", "pending", "stopping", "shutting-do
  * The elements of a row in the page.
  * @typedef {object} DrawnRow
  * @property {HTMLTableRowElement} tr
+ * @property {HTMLInputElement} box
  * @property {HTMLTableCellElement[]} cells
  * @property {HTMLElement} state
  * @property {{ action: Action, button: HTMLButtonElement, reason: HTMLElement }[]} buttons
@@ -29,6 +31,9 @@ export const STATES = ["running", "stopped", "pending", "stopping", "shutting-do
  * @returns {DrawnRow}
  */
 export function newRow(row) {
+  const box = make("input", { type: "checkbox" });
+  box.addEventListener("click", (event) => choose(drawn.row.id, box.checked, event.shiftKey));
+  const firstCell = make("td", { role: "cell", className: "choose" }, box);
   const state = make("span", { className: "state" });
   const cells = COLUMNS.map(([column, title]) => {
     if (column === "name") return make("th", { role: "rowheader", scope: "row" });
@@ -53,8 +58,8 @@ export function newRow(row) {
     details,
   );
   const lastCell = make("td", { role: "cell", className: "actions" }, actions);
-  const tr = make("tr", { role: "row" }, ...cells, lastCell);
-  const drawn = { tr, cells, state, buttons, details, row };
+  const tr = make("tr", { role: "row" }, firstCell, ...cells, lastCell);
+  const drawn = { tr, box, cells, state, buttons, details, row };
   return drawn;
 }
 
@@ -62,7 +67,11 @@ export function newRow(row) {
  * Updates the texts of a row and the state of its buttons.
  * @param {DrawnRow} drawn
  */
-export function updateRow({ cells, state, buttons, details, row }) {
+export function updateRow({ tr, box, cells, state, buttons, details, row }) {
+  const chosen = isChosen(row.id);
+  box.checked = chosen;
+  tr.classList.toggle("chosen", chosen);
+  setAttribute(box, "aria-label", `Choose ${row.label}`);
   setText(state, row.state);
   const className = `state ${STATES.includes(row.state) ? row.state : ""}`;
   if (state.className !== className) state.className = className;

@@ -9,6 +9,7 @@ import { COLUMNS } from "./instances.js";
 import { announce } from "./messages.js";
 import { loadPermissions } from "./permissions.js";
 import { newRow, STATES, updateRow } from "./row.js";
+import { isChosen, setChosen } from "./selection.js";
 import { session } from "./session.js";
 import { updateTooltip } from "./tooltip.js";
 import { changeView, matchingRows, sortedRows, view } from "./view.js";
@@ -41,6 +42,7 @@ function draw() {
   setAttribute(byId("table"), "aria-rowcount", found.length + 1);
   drawPager(pages);
   drawSummary(found.length);
+  drawAllBox();
   updateDetails();
   updateTooltip();
   clearTimeout(session.permissionTimer);
@@ -169,7 +171,22 @@ function newHead(column, title) {
   return make("th", attributes, button);
 }
 
+const allBox = make("input", { type: "checkbox", "aria-label": "Choose all that match" });
+allBox.addEventListener("click", () => {
+  const ids = matchingRows().found.map((row) => row.id);
+  setChosen(ids, allBox.checked);
+});
+
+/** Shows whether all rows that match are chosen, or some. */
+function drawAllBox() {
+  const { found } = matchingRows();
+  const count = found.filter((row) => isChosen(row.id)).length;
+  allBox.checked = count > 0 && count === found.length;
+  allBox.indeterminate = count > 0 && count < found.length;
+}
+
 byId("heads").append(
+  make("th", { role: "columnheader", scope: "col", className: "choose" }, allBox),
   ...COLUMNS.map(([column, title]) => newHead(column, title)),
   make("th", { role: "columnheader", scope: "col", className: "actions" }, "Actions"),
 );
@@ -200,6 +217,10 @@ on("view-changed", () => {
   draw();
 });
 on("rows-changed", updateRows);
+on("selection-changed", () => {
+  updateRows();
+  drawAllBox();
+});
 on("signed-out", () => {
   byId("rows").replaceChildren();
   drawnRows.clear();
