@@ -4,7 +4,7 @@
 //! configured.
 
 use crate::auth::{ApiKeys, Authentication, Callers, parse_groups};
-use crate::authz::{InstanceTypes, Limits, ModifiableAttributes, Policies, ProtectedTag};
+use crate::authz::{InstanceProfiles, InstanceTypes, Limits, ModifiableAttributes, Policies, ProtectedTag};
 use crate::model::{
     FromText as _, HttpTokens, ImageId, InstanceType, Origin, Region, SecurityGroupRef, ShutdownBehavior, Zone,
     is_invisible, list_items, list_words,
@@ -58,6 +58,8 @@ variables! {
     MODIFIABLE_ATTRIBUTES = "MODIFIABLE_ATTRIBUTES",
         "instanceType,kernel,ramdisk,disableApiTermination,disableApiStop,instanceInitiatedShutdownBehavior,sourceDestCheck,ebsOptimized,sriovNetSupport,enaSupport,blockDeviceMapping",
         "Comma-separated attributes that `/v1/{id}/modify` may change, or `*` for all. The default leaves out `userData` and `groupSet`: who may change them can run anything as root on a machine, or open its network.";
+    INSTANCE_PROFILES = "INSTANCE_PROFILES", "",
+        "Comma-separated names of instance profiles that launches may have, with `*` for any characters: `web,ci-*`. Unset: none.";
     PROTECTED_TAG = "PROTECTED_TAG", "",
         "`key` or `key=value`: an instance with this tag is never stopped, terminated or modified. No caller sets a tag with this key.";
     RESERVED_TAGS = "RESERVED_TAGS", "",
@@ -337,6 +339,9 @@ impl Config {
             instance_types: (set(ALLOWED_INSTANCE_TYPES.name).map(|list| InstanceTypes::parse(&list)))
                 .transpose()
                 .map_err(|error| problem(ALLOWED_INSTANCE_TYPES)(&error))?,
+            instance_profiles: (set(INSTANCE_PROFILES.name).map(|list| InstanceProfiles::parse(&list)))
+                .transpose()
+                .map_err(|error| problem(INSTANCE_PROFILES)(&error))?,
             max_instances_per_launch: (set(MAX_INSTANCES_PER_LAUNCH.name)
                 .map(|count| count.parse().ok().filter(|count| *count > 0)))
             .map(|count| count.ok_or_else(invalid(MAX_INSTANCES_PER_LAUNCH, "is not a whole number from 1")))

@@ -184,6 +184,7 @@ async fn dispatch(
         source_ip: log.source_ip.and_then(|text| text.parse().ok()),
         region_parameter: dialect.region_parameter,
         client_token: client_token.as_deref().unwrap_or(log.request_id),
+        has_idempotency_key: log.client_token.as_deref().is_some_and(|token| token != log.request_id),
         dry_run: log.dry_run,
         wait: Duration::from_secs(wait.into()),
         deadline: Instant::now() + time_left(deadline, SystemTime::now()),

@@ -1,6 +1,6 @@
 //! Limits for every caller. No policy can lift them.
 
-use crate::model::{Attribute, InstanceType, Tag, list_words};
+use crate::model::{Attribute, InstanceProfileName, InstanceType, Tag, list_words};
 use regex_lite::Regex;
 
 /// Limits that hold for every caller, with or without policies.
@@ -8,6 +8,8 @@ use regex_lite::Regex;
 pub struct Limits {
     /// The instance types that may be launched or changed to; `None`: all.
     pub instance_types: Option<InstanceTypes>,
+    /// The instance profiles that launches may have; `None`: none.
+    pub instance_profiles: Option<InstanceProfiles>,
     /// The greatest `max_count` of a launch; `None`: EC2's own limit.
     pub max_instances_per_launch: Option<u32>,
     /// Instances with this tag are never stopped, terminated or modified. No caller sets its key.
@@ -46,8 +48,7 @@ impl InstanceTypes {
     pub fn parse(text: &str) -> Result<Self, String> {
         let valid = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.*".contains(&b);
         let pattern = |(i, item): (usize, &str)| {
-            let pattern = || Regex::new(&format!("^{}$", regex_lite::escape(item).replace(r"\*", ".*"))).ok();
-            let pattern = item.bytes().all(valid).then(pattern).flatten();
+            let pattern = item.bytes().all(valid).then(|| wildcards(item)).flatten();
             pattern.ok_or_else(|| format!("entry {} is not an instance type, with * for any characters", i + 1))
         };
         let patterns = list_words(text)?.into_iter().enumerate().map(pattern).collect::<Result<_, _>>()?;
@@ -82,6 +83,39 @@ impl ModifiableAttributes {
     pub(super) fn contains(&self, attribute: &Attribute) -> bool {
         self.0.contains(&attribute.name())
     }
+}
+
+/// Instance profiles by name, with `*` for any characters.
+#[derive(Debug)]
+pub struct InstanceProfiles {
+    pub(super) text: String,
+    patterns: Vec<Regex>,
+}
+
+impl InstanceProfiles {
+    /// Parses a comma-separated list such as `web,ci-*`.
+    ///
+    /// # Errors
+    /// The problem in words.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let valid = |item: &str| InstanceProfileName::parse(&item.replace('*', "x")).is_some();
+        let pattern = |(i, item): (usize, &str)| {
+            let pattern = valid(item).then(|| wildcards(item)).flatten();
+            pattern
+                .ok_or_else(|| format!("entry {} is not an instance profile's name, with * for any characters", i + 1))
+        };
+        let patterns = list_words(text)?.into_iter().enumerate().map(pattern).collect::<Result<_, _>>()?;
+        Ok(Self { text: text.to_owned(), patterns })
+    }
+
+    pub(super) fn contains(&self, name: &InstanceProfileName) -> bool {
+        self.patterns.iter().any(|pattern| pattern.is_match(name.as_str()))
+    }
+}
+
+/// The pattern of a text in which `*` stands for any characters.
+fn wildcards(text: &str) -> Option<Regex> {
+    Regex::new(&format!("^{}$", regex_lite::escape(text).replace(r"\*", ".*"))).ok()
 }
 
 /// A tag's key, or its key and value.
@@ -140,6 +174,18 @@ mod tests {
         assert_eq!(parse(" ebsOptimized , kernel"), Ok(vec!["ebsOptimized", "kernel"]));
         for text in ["*,kernel", "kernel,*", "Kernel", "instance_type", "kernel,", "all"] {
             assert!(parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn instance_profiles_are_names_with_stars() {
+        let allows = |patterns: &str, name: &str| {
+            InstanceProfiles::parse(patterns).unwrap().contains(&InstanceProfileName::parse(name).unwrap())
+        };
+        assert!(allows("web,ci-*", "web") && allows("web,ci-*", "ci-runner") && allows("*", "a+b=c@d_e.f"));
+        assert!(!allows("web,ci-*", "web2") && !allows("web,ci-*", "xci-runner") && !allows("a.b", "axb"));
+        for text in ["web,", "a b", "arn:aws:iam::123456789012:instance-profile/x", "a/b"] {
+            assert!(InstanceProfiles::parse(text).is_err(), "{text:?}");
         }
     }
 

@@ -9,12 +9,14 @@ mod limits;
 mod page;
 mod policy;
 
-pub use limits::{InstanceTypes, Limits, ModifiableAttributes, ProtectedTag};
+pub use limits::{InstanceProfiles, InstanceTypes, Limits, ModifiableAttributes, ProtectedTag};
 pub use policy::{AuthzRequest, AuthzResponse, Detail, OWNER_TAG, Policies, Resource};
 
 use crate::auth::Caller;
 use crate::error::{Error, Kind};
-use crate::model::{Action, Attribute, Effect, Instance, InstanceId, InstanceType, Launch, Region};
+use crate::model::{
+    Action, Attribute, Effect, Instance, InstanceId, InstanceProfileName, InstanceType, Launch, Region,
+};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -76,6 +78,9 @@ impl Authorizer<'_> {
     /// [`Kind::Forbidden`].
     pub fn launch_limits(&self, launch: &Launch, decision: &mut Decision) -> Result<(), Error> {
         self.instance_type(&launch.instance_type, decision)?;
+        if let Some(profile) = &launch.instance_profile {
+            self.instance_profile(profile, decision)?;
+        }
         if let Some(max) = self.limits.max_instances_per_launch
             && launch.max_count > max
         {
@@ -165,6 +170,15 @@ impl Authorizer<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    fn instance_profile(&self, profile: &InstanceProfileName, decision: &mut Decision) -> Result<(), Error> {
+        let message = match &self.limits.instance_profiles {
+            Some(allowed) if allowed.contains(profile) => return Ok(()),
+            Some(allowed) => format!("This deployment allows the instance profiles {}, not {profile}", allowed.text),
+            None => "This deployment allows no instance profiles".to_owned(),
+        };
+        Err(over_limit(decision, "INSTANCE_PROFILES", "InstanceProfileNotAllowed", message))
     }
 
     /// Asks the policies. `target` names the resource in the error message.

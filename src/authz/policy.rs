@@ -251,6 +251,9 @@ fn launch_attributes(launch: &Launch, region: (&str, RestrictedExpression)) -> H
         key_name,
         security_group_ids,
         security_groups,
+        subnet_id,
+        spot,
+        instance_profile,
         user_data,
         placement: Placement { zone, group_name },
         shutdown_behavior,
@@ -269,8 +272,11 @@ fn launch_attributes(launch: &Launch, region: (&str, RestrictedExpression)) -> H
         ("securityGroups", RestrictedExpression::new_set(groups.map(text))),
         ("hasUserData", RestrictedExpression::new_bool(user_data.is_some())),
         ("httpTokens", text(http_tokens.as_str())),
+        ("spot", text(spot.as_str())),
     ]);
     let optional = [
+        ("subnetId", subnet_id.as_ref().map(|id| text(id.as_str()))),
+        ("instanceProfile", instance_profile.as_ref().map(|name| text(name.as_str()))),
         ("zone", zone.as_ref().map(|zone| text(zone.as_str()))),
         ("placementGroup", group_name.as_deref().map(text)),
         ("shutdownBehavior", shutdown_behavior.map(|behavior| text(behavior.as_str()))),

@@ -3,13 +3,12 @@
 use super::ambiguity::AmbiguousOutcome;
 use super::call_stats::CallInterceptor;
 use super::connections::sent_once;
-use super::errors::without_parameter;
 use super::instance_details::details;
 use super::page_interceptor::PageInterceptor;
 use super::sdk::{AwsOutput, Clients, malformed_response, to_error, to_offset_date_time};
 use crate::error::Error;
 use crate::model::{
-    Attribute, DeleteOnTermination, Filter, Instance, InstanceId, InstanceQuery, Launch, Page, Region, Reservation,
+    Attribute, DeleteOnTermination, Filter, Instance, InstanceId, InstanceQuery, Page, Region, Reservation,
     SecurityGroup, Shutdown, State, StateChange, StateReason, Tag,
 };
 use aws_config::SdkConfig;
@@ -36,7 +35,7 @@ pub struct ConsoleOutput {
     pub text: Option<String>,
 }
 
-type Result<T> = std::result::Result<AwsOutput<T>, Error>;
+pub(super) type Result<T> = std::result::Result<AwsOutput<T>, Error>;
 
 impl Ec2 {
     /// `config` has credentials, timeouts and retries; its region is not used. `endpoint` is the
@@ -45,74 +44,11 @@ impl Ec2 {
         Self { config, endpoint, clients: Clients::default() }
     }
 
-    fn client(&self, region: &Region) -> aws_sdk_ec2::Client {
+    pub(super) fn client(&self, region: &Region) -> aws_sdk_ec2::Client {
         self.clients.get(region, |region| {
             let mut config = aws_sdk_ec2::config::Builder::from(&self.config);
             config.set_endpoint_url(self.endpoint.clone());
             aws_sdk_ec2::Client::from_conf(config.region(region).interceptor(CallInterceptor).build())
-        })
-    }
-
-    /// Launches instances.
-    ///
-    /// A repeated launch with the same `client_token` returns the same instances; the SDK's own
-    /// retries repeat it
-    /// (<https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html>).
-    ///
-    /// # Errors
-    /// Those of [`Ec2::start_instances`].
-    pub async fn run_instances(
-        &self,
-        region: &Region,
-        launch: &Launch,
-        client_token: &str,
-        dry_run: bool,
-    ) -> Result<Reservation> {
-        let zone = launch.placement.zone.as_ref().map(|zone| zone.as_str().to_owned());
-        let group_name = launch.placement.group_name.clone();
-        let placement = (zone.is_some() || group_name.is_some())
-            .then(|| sdk::Placement::builder().set_availability_zone(zone).set_group_name(group_name).build());
-        let outcome = AmbiguousOutcome::default();
-        let sent = self
-            .client(region)
-            .run_instances()
-            .image_id(launch.image_id.as_str())
-            .instance_type(launch.instance_type.as_str().into())
-            .min_count(count(launch.min_count))
-            .max_count(count(launch.max_count))
-            .set_key_name(launch.key_name.clone())
-            .set_security_group_ids(texts(&launch.security_group_ids))
-            .set_security_groups(texts(&launch.security_groups))
-            .set_user_data(launch.user_data.as_ref().map(|data| BASE64_STANDARD.encode(data.as_bytes())))
-            .set_placement(placement)
-            .set_instance_initiated_shutdown_behavior(launch.shutdown_behavior.map(|behavior| behavior.as_str().into()))
-            .set_ebs_optimized(launch.ebs_optimized)
-            .metadata_options(
-                sdk::InstanceMetadataOptionsRequest::builder().http_tokens(launch.http_tokens.as_str().into()).build(),
-            )
-            .set_tag_specifications(tag_specifications(&launch.tags))
-            .client_token(client_token)
-            .set_dry_run(set(dry_run))
-            .customize()
-            .interceptor(outcome.clone())
-            .send()
-            .await;
-        let output = sent.map_err(|error| {
-            let error = outcome.mark(to_error("ec2:RunInstances", &error));
-            if launch.image_id.is_parameter() { without_parameter(error) } else { error }
-        })?;
-        if output.instances().len() < launch.min_count as usize {
-            return Err(malformed_response("ec2:RunInstances"));
-        }
-        Ok(AwsOutput {
-            request_id: output.request_id().map(str::to_owned),
-            value: Reservation {
-                reservation_id: output.reservation_id,
-                owner_id: output.owner_id,
-                requester_id: output.requester_id,
-                groups: output.groups.unwrap_or_default().into_iter().map(group).collect(),
-                instances: output.instances.unwrap_or_default().into_iter().map(instance).collect(),
-            },
         })
     }
 
@@ -181,39 +117,6 @@ impl Ec2 {
             output.regions().iter().filter_map(|region| Region::parse(region.region_name()?)).collect();
         regions.sort_unstable();
         Ok(AwsOutput { value: regions, request_id })
-    }
-
-    /// The region's default VPC, if it has one.
-    ///
-    /// # Errors
-    /// EC2's refusal, or no usable response.
-    pub async fn default_vpc(&self, region: &Region) -> Result<Option<String>> {
-        let filter = sdk::Filter::builder().name("is-default").values("true").build();
-        let sent = self.client(region).describe_vpcs().filters(filter).send().await;
-        let output = sent.map_err(|error| to_error("ec2:DescribeVpcs", &error))?;
-        let vpc_id = output.vpcs().iter().find_map(|vpc| vpc.vpc_id().map(str::to_owned));
-        Ok(AwsOutput { request_id: output.request_id().map(str::to_owned), value: vpc_id })
-    }
-
-    /// The security groups of a VPC that have one of these names.
-    ///
-    /// # Errors
-    /// EC2's refusal, or no usable response.
-    pub async fn describe_security_groups(
-        &self,
-        region: &Region,
-        vpc_id: &str,
-        names: &[String],
-    ) -> Result<Vec<SecurityGroup>> {
-        let filter =
-            |name: &str, values: &[String]| sdk::Filter::builder().name(name).set_values(Some(values.to_vec())).build();
-        let filters = vec![filter("vpc-id", &[vpc_id.to_owned()]), filter("group-name", names)];
-        let sent = self.client(region).describe_security_groups().set_filters(Some(filters)).send().await;
-        let output = sent.map_err(|error| to_error("ec2:DescribeSecurityGroups", &error))?;
-        let request_id = output.request_id().map(str::to_owned);
-        let groups = output.security_groups.unwrap_or_default().into_iter();
-        let groups = groups.map(|group| SecurityGroup { group_id: group.group_id, group_name: group.group_name });
-        Ok(AwsOutput { value: groups.collect(), request_id })
     }
 
     /// Starts instances with one call: all of them or none. The output is in the order of `ids`.
@@ -357,31 +260,22 @@ fn device(device: &DeleteOnTermination) -> sdk::InstanceBlockDeviceMappingSpecif
     sdk::InstanceBlockDeviceMappingSpecification::builder().device_name(&device.device_name).ebs(ebs).build()
 }
 
-fn sdk_tag(tag: &Tag) -> sdk::Tag {
+pub(super) fn sdk_tag(tag: &Tag) -> sdk::Tag {
     sdk::Tag::builder().key(&tag.key).value(&tag.value).build()
 }
 
-/// The same tags for the instances and for their volumes, which may outlive them.
-fn tag_specifications(tags: &[Tag]) -> Option<Vec<sdk::TagSpecification>> {
-    let of = |resource| {
-        let tags = Some(tags.iter().map(sdk_tag).collect());
-        sdk::TagSpecification::builder().resource_type(resource).set_tags(tags).build()
-    };
-    (!tags.is_empty()).then(|| [sdk::ResourceType::Instance, sdk::ResourceType::Volume].map(of).to_vec())
-}
-
 /// Counts are limited far below `i32::MAX`.
-fn count(count: u32) -> i32 {
+pub(super) fn count(count: u32) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
 }
 
 /// `Some(true)` or nothing: EC2's default for every flag is false.
-fn set(flag: bool) -> Option<bool> {
+pub(super) fn set(flag: bool) -> Option<bool> {
     flag.then_some(true)
 }
 
 /// `None` for an empty list: EC2 refuses those.
-fn texts<T: Clone + Into<String>>(items: &[T]) -> Option<Vec<String>> {
+pub(super) fn texts<T: Clone + Into<String>>(items: &[T]) -> Option<Vec<String>> {
     (!items.is_empty()).then(|| items.iter().cloned().map(Into::into).collect())
 }
 
@@ -436,11 +330,11 @@ fn ipv6_addresses(interface: sdk::InstanceNetworkInterface) -> Vec<String> {
     addresses.filter_map(|address| address.ipv6_address).collect()
 }
 
-fn group(group: sdk::GroupIdentifier) -> SecurityGroup {
+pub(super) fn group(group: sdk::GroupIdentifier) -> SecurityGroup {
     SecurityGroup { group_id: group.group_id, group_name: group.group_name }
 }
 
-fn instance(mut described: sdk::Instance) -> Instance {
+pub(super) fn instance(mut described: sdk::Instance) -> Instance {
     // Every instance has an ID: a member that clients need not look for.
     described.instance_id.get_or_insert_default();
     let details = details(described.clone());

@@ -4,6 +4,7 @@ pub mod ambiguity;
 pub mod call_stats;
 mod connections;
 pub mod ec2;
+mod ec2_launch;
 pub mod errors;
 mod header_relay;
 pub mod instance_details;

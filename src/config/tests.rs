@@ -226,6 +226,7 @@ fn list_variables() -> impl Iterator<Item = (&'static str, String, String)> {
             "ALLOWED_INSTANCE_TYPES" => ("t3.*", "t4g.micro"),
             "MODIFIABLE_ATTRIBUTES" => ("kernel", "ebsOptimized"),
             "LAUNCH_SECURITY_GROUPS" => ("web", "all hosts"),
+            "INSTANCE_PROFILES" => ("web", "ci-*"),
             "RESERVED_TAGS" => ("team", "cost centre"),
             "CORS_ORIGINS" => ("https://a.example", "https://b.example"),
             name => panic!("two items of {name}, please"),

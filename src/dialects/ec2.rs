@@ -3,19 +3,14 @@
 //!
 //! Parameters come from the query string or the body. Instances are described as boto3 does it.
 
-use super::boto3::{
-    Boto3Instance, Boto3Permissions, Boto3Reservation, ERROR_BODY, SAMPLE_ID, encode_error, one_or_array,
-    sample_boto3_instance,
-};
+use super::boto3::{Boto3Permissions, Boto3Reservation, ERROR_BODY, SAMPLE_ID, encode_error, sample_boto3_instance};
 use super::columns::{DOCUMENTED_MEMBERS, MEMBERS, documented_members, list_schema, table};
-use super::common::{
-    self, DRY_RUN, DRY_RUN_LAUNCH_OK, LAUNCH_TAG, LIST_HEADERS, WAIT, encode_dry_run, encode_list, sample_instance,
-    sample_time, split_groups,
-};
+use super::common::{self, LIST_HEADERS, encode_dry_run, encode_list, sample_instance, sample_time};
 use super::ec2_changes::{REBOOT, START, STOP, TERMINATE};
+use super::ec2_create::CREATE;
 use super::ec2_params::{
-    FIELDS, IMAGE_ID, INSTANCE_ID_FILTER, INSTANCE_IDS, INSTANCE_TYPE, KEY_NAME, MAX_COUNT, MAX_RESULTS, MIN_COUNT,
-    NEXT_TOKEN, REGION_NAME, REGION_NAME_OR_ALL, RegionOrAll, SECURITY_GROUP_ID, SECURITY_GROUPS, STATE, TAG,
+    FIELDS, INSTANCE_ID_FILTER, INSTANCE_IDS, MAX_RESULTS, NEXT_TOKEN, REGION_NAME, REGION_NAME_OR_ALL, RegionOrAll,
+    STATE, TAG,
 };
 use crate::error::Error;
 use crate::http::call::{Decoded, call};
@@ -26,12 +21,10 @@ use crate::http::reply::Reply;
 use crate::http::route::{BodyUse, Dialect, Handler, Input, Response, Route, UnknownUse};
 use crate::http::rows::Rows;
 use crate::model::{
-    Filter, Instance, InstanceId, InstanceQuery, InstanceRef, Launch, MAX_FILTER_VALUES, Placement, Reservation,
-    isoformat,
+    Filter, Instance, InstanceId, InstanceQuery, InstanceRef, MAX_FILTER_VALUES, Reservation, isoformat,
 };
 use crate::operations::Operation as _;
 use crate::operations::console_output::GetConsoleOutput;
-use crate::operations::launch::RunInstances;
 use crate::operations::list::{ListInstances, ListInstancesEverywhere};
 use crate::operations::paging::DESCRIBE_INSTANCES;
 use crate::operations::permissions::CheckPermissions;
@@ -59,34 +52,7 @@ pub const DIALECT: Dialect = Dialect {
 };
 
 const ROUTES: &[Route] = &[
-    Route {
-        methods: &["POST"],
-        path: "/ec2/create",
-        name: "create",
-        summary: "Launches instances: Ubuntu on a t3.micro unless told otherwise.",
-        parameters: &[
-            REGION_NAME.info,
-            KEY_NAME.info,
-            SECURITY_GROUP_ID.info,
-            IMAGE_ID.info,
-            INSTANCE_TYPE.info,
-            SECURITY_GROUPS.info,
-            MIN_COUNT.info,
-            MAX_COUNT.info,
-            LAUNCH_TAG.info,
-            WAIT.info,
-            DRY_RUN.info,
-        ],
-        body: BodyUse::Parameters,
-        responses: &[
-            Response::json::<Boto3Instance>(200, "The instance.", sample_boto3_instance),
-            Response::json::<Vec<Boto3Instance>>(200, "Several instances, if it was not one.", || {
-                json!([sample_boto3_instance()])
-            }),
-            DRY_RUN_LAUNCH_OK,
-        ],
-        handler: Handler::Authenticated { actions: &[RunInstances::ACTION], decode: create },
-    },
+    CREATE,
     Route {
         methods: &["GET"],
         path: "/ec2/list",
@@ -185,47 +151,6 @@ const ROUTES: &[Route] = &[
 ];
 
 // ---------------------------------------------------------------------------------------- decode
-
-fn create(input: &Input<'_>) -> Decoded {
-    let region = common::region(input, REGION_NAME)?;
-    // boto's run_instances('<ami-id>') needs the image only.
-    let is_boto = input.params.is_given_as("image_id");
-    let key_name = input.optional(KEY_NAME)?;
-    if key_name.is_none() && !is_boto {
-        return Err(Error::missing(KEY_NAME.info.name));
-    }
-    let mut security_group_ids = input.list(SECURITY_GROUP_ID)?;
-    let (more_ids, security_groups) = split_groups(input.list(SECURITY_GROUPS)?);
-    security_group_ids.extend(more_ids);
-    if security_group_ids.is_empty() && !is_boto {
-        return Err(Error::missing(SECURITY_GROUP_ID.info.name));
-    }
-    let image_id = input.optional(IMAGE_ID)?.unwrap_or_else(|| input.config.default_image.clone());
-    let instance_type = input.optional(INSTANCE_TYPE)?.unwrap_or_else(|| input.config.default_instance_type.clone());
-    let min_count = input.optional(MIN_COUNT)?.unwrap_or(1);
-    let max_count = input.optional(MAX_COUNT)?.unwrap_or(min_count);
-    if min_count > max_count {
-        return Err(Error::invalid(MAX_COUNT.info.name, "must not be less than MinCount"));
-    }
-    let launch = Launch {
-        image_id,
-        instance_type,
-        min_count,
-        max_count,
-        key_name,
-        security_group_ids,
-        security_groups,
-        user_data: None,
-        placement: Placement::default(),
-        shutdown_behavior: None,
-        ebs_optimized: None,
-        http_tokens: input.config.http_tokens,
-        tags: common::launch_tags(input)?,
-    };
-    call(RunInstances { region, launch }, |instances| {
-        one_or_array(instances.iter().map(|instance| instance.details.as_ref()).collect())
-    })
-}
 
 fn list(input: &Input<'_>) -> Decoded {
     let csv = prefers_csv(input.headers);

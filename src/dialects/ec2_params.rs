@@ -1,12 +1,9 @@
 //! The parameters of `/ec2`.
 
 use super::columns::{MEMBERS, Member};
-use super::common::{MAX_GROUPS, MAX_INSTANCES, PageToken};
+use super::common::{MAX_INSTANCES, PageToken};
 use crate::http::param::{Param, Tags};
-use crate::model::{
-    FromText, ImageId, InstanceRef, InstanceType, MAX_FILTER_VALUES, MAX_TAG_VALUE_LEN, Region, SecurityGroupId,
-    SecurityGroupRef, State,
-};
+use crate::model::{FromText, InstanceRef, MAX_FILTER_VALUES, MAX_TAG_VALUE_LEN, Region, State};
 use crate::operations::paging::INSTANCE_PAGE_SIZES;
 
 pub(super) const REGION_NAME: Param<Region> = Param::required("region_name", "The region, such as us-east-1.");
@@ -14,39 +11,6 @@ pub(super) const REGION_NAME_OR_ALL: Param<RegionOrAll> = Param::required(
     "region_name",
     "The region, such as us-east-1, or all for every region that the deployment allows.",
 );
-pub(super) const KEY_NAME: Param<String> =
-    Param::required("KeyName", "The SSH key pair. Optional where `image_id` is given (boto's run_instances).")
-        .aliases(&["key_name"])
-        .max_len(255)
-        .example("demo");
-pub(super) const SECURITY_GROUP_ID: Param<Vec<SecurityGroupId>> = Param::required(
-    "SecurityGroupId",
-    "The security group's ID. Optional where `image_id` is given (boto's run_instances).",
-)
-.aliases(&["SecurityGroupIds", "security_group_ids"])
-.max_items(MAX_GROUPS);
-pub(super) const IMAGE_ID: Param<ImageId> = Param::optional(
-    "ImageId",
-    "The image, instead of the deployment's default: an AMI ID, or a public parameter (resolve:ssm:/aws/service/...).",
-)
-.aliases(&["image_id"]);
-pub(super) const INSTANCE_TYPE: Param<InstanceType> =
-    Param::optional("InstanceType", "The instance type, instead of the deployment's default.")
-        .aliases(&["instance_type"]);
-pub(super) const SECURITY_GROUPS: Param<Vec<SecurityGroupRef>> = Param::optional(
-    "security_groups",
-    "Security groups by name, as in boto's run_instances; what starts with sg- is an ID.",
-)
-.aliases(&["SecurityGroups"])
-.max_items(MAX_GROUPS);
-pub(super) const MIN_COUNT: Param<u32> = Param::optional("MinCount", "Launch this many or none; 1 if not given.")
-    .aliases(&["min_count"])
-    .range((1, MAX_INSTANCES))
-    .example("1");
-pub(super) const MAX_COUNT: Param<u32> = Param::optional("MaxCount", "Launch up to this many; MinCount if not given.")
-    .aliases(&["max_count"])
-    .range((1, MAX_INSTANCES))
-    .example("2");
 pub(super) const INSTANCE_NAMES: &[&str] = &["InstanceId", "instance_ids", "InstanceIds"];
 pub(super) const INSTANCE_ID: Param<Vec<InstanceRef>> = Param::optional(
     "instance_id",

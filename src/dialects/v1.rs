@@ -16,7 +16,7 @@ use crate::http::reply::Reply;
 use crate::http::route::{BodyUse, Dialect, Handler, Input, Response, Route, UnknownUse};
 use crate::model::{
     FromText, ImageId, Instance, InstanceRef, InstanceType, Launch, Placement, Region, SecurityGroupRef, Shutdown,
-    ShutdownBehavior, Targets, UserData, Zone, rfc3339_milliseconds,
+    ShutdownBehavior, Spot, Targets, UserData, Zone, rfc3339_milliseconds,
 };
 use crate::operations::describe::DescribeInstance;
 use crate::operations::launch::RunInstances;
@@ -294,6 +294,9 @@ fn launch(input: &Input<'_>) -> Decoded {
         key_name: input.given(KEY_NAME)?.or(|| defaults.key_name.clone()),
         security_group_ids,
         security_groups,
+        subnet_id: None,
+        spot: Spot::Never,
+        instance_profile: None,
         user_data,
         placement: Placement { zone, group_name: input.optional(PLACEMENT_GROUP)? },
         shutdown_behavior: input.given(SHUTDOWN_BEHAVIOR)?.or(|| defaults.shutdown_behavior),
@@ -301,7 +304,7 @@ fn launch(input: &Input<'_>) -> Decoded {
         http_tokens: input.config.http_tokens,
         tags: common::launch_tags(input)?,
     };
-    call(RunInstances { region, launch }, |instances| {
+    call(RunInstances { region, launches: vec![launch] }, |instances| {
         Reply::json(200, &instances.iter().map(|instance| instance.instance_id.as_str()).collect::<Vec<_>>())
     })
 }

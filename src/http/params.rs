@@ -116,6 +116,12 @@ impl Params {
         self.given.iter().any(|given| parameter.has_name(&given.name) && is_empty(given))
     }
 
+    /// Whether the parameter is given with an array without items.
+    pub fn is_empty_array(&self, parameter: &ParamInfo) -> bool {
+        let empty = Value::Array(Vec::new());
+        self.given.iter().any(|given| parameter.has_name(&given.name) && given.value == empty)
+    }
+
     /// The parameter's values in the order given. An empty text counts as not given.
     fn values<'a>(&'a self, parameter: &ParamInfo) -> impl Iterator<Item = (&'a str, &'a Value)> + use<'a> {
         let parameter = *parameter;

@@ -33,6 +33,17 @@ text_type! {
     InstanceType
 }
 
+text_type! {
+    /// `subnet-` and 8 or 17 hex digits.
+    SubnetId
+}
+
+text_type! {
+    /// The name of an instance profile: 1 to 128 letters, digits and `+ = . @ _ -`. IAM also allows
+    /// a comma, which would separate names in lists.
+    InstanceProfileName
+}
+
 impl InstanceId {
     /// Parses an instance ID. Hex digits may be upper case; the result has EC2's lower case.
     pub fn parse(text: &str) -> Option<Self> {
@@ -112,6 +123,41 @@ impl FromText for SecurityGroupId {
     const PATTERN: &'static str = "^sg-([0-9a-fA-F]{8}|[0-9a-fA-F]{17})$";
     const EXPECTED: &'static str = "a security group's ID: sg- and 8 or 17 hex digits";
     const EXAMPLE: &'static str = "sg-0123456789abcdef0";
+
+    fn from_text(text: &str) -> Option<Self> {
+        Self::parse(text)
+    }
+}
+
+impl SubnetId {
+    /// Parses a subnet ID.
+    pub fn parse(text: &str) -> Option<Self> {
+        resource_id("subnet-", text).map(Self)
+    }
+}
+
+impl FromText for SubnetId {
+    const PATTERN: &'static str = "^subnet-([0-9a-fA-F]{8}|[0-9a-fA-F]{17})$";
+    const EXPECTED: &'static str = "a subnet's ID: subnet- and 8 or 17 hex digits";
+    const EXAMPLE: &'static str = "subnet-0123456789abcdef0";
+
+    fn from_text(text: &str) -> Option<Self> {
+        Self::parse(text)
+    }
+}
+
+impl InstanceProfileName {
+    /// Parses the name of an instance profile.
+    pub fn parse(text: &str) -> Option<Self> {
+        let valid = |b: u8| b.is_ascii_alphanumeric() || b"+=.@_-".contains(&b);
+        ((1..=128).contains(&text.len()) && text.bytes().all(valid)).then(|| Self(text.to_owned()))
+    }
+}
+
+impl FromText for InstanceProfileName {
+    const PATTERN: &'static str = "^[A-Za-z0-9+=.@_-]{1,128}$";
+    const EXPECTED: &'static str = "the name of an instance profile, not its ARN";
+    const EXAMPLE: &'static str = "web";
 
     fn from_text(text: &str) -> Option<Self> {
         Self::parse(text)

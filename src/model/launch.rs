@@ -1,6 +1,6 @@
 //! A launch, as it goes to EC2.
 
-use super::ids::{ImageId, InstanceType, SecurityGroupId};
+use super::ids::{ImageId, InstanceProfileName, InstanceType, SecurityGroupId, SubnetId};
 use super::instance::Tag;
 use super::region::Zone;
 use super::text::FromText;
@@ -23,6 +23,12 @@ pub struct Launch {
     pub security_group_ids: Vec<SecurityGroupId>,
     /// Security groups of the default VPC by name.
     pub security_groups: Vec<String>,
+    /// The subnet; `None`: the default one of the zone.
+    pub subnet_id: Option<SubnetId>,
+    /// Whether the instances are spot instances.
+    pub spot: Spot,
+    /// The instance profile, by its name: its role is that of the software on the instances.
+    pub instance_profile: Option<InstanceProfileName>,
     /// What the instance runs at its first boot, before the base64 encoding that EC2 takes.
     pub user_data: Option<UserData>,
     /// The zone and the placement group.
@@ -44,6 +50,41 @@ pub struct Placement {
     pub zone: Option<Zone>,
     /// The placement group.
     pub group_name: Option<String>,
+}
+
+/// Whether instances are launched on spare capacity, at a lower price, until EC2 takes them back
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-spot-instances.html>).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Spot {
+    /// They are not.
+    #[default]
+    Never,
+    /// They are if there is spare capacity, else on demand.
+    Prefer,
+    /// They are, or nothing is launched.
+    Only,
+}
+
+impl Spot {
+    /// Its name in policies.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::Prefer => "prefer",
+            Self::Only => "only",
+        }
+    }
+}
+
+impl FromText for Spot {
+    const PATTERN: &'static str = "";
+    const EXPECTED: &'static str = "only or prefer";
+    const EXAMPLE: &'static str = "prefer";
+    const VALUES: &'static [&'static str] = &["only", "prefer"];
+
+    fn from_text(text: &str) -> Option<Self> {
+        [Self::Only, Self::Prefer].into_iter().find(|spot| spot.as_str() == text)
+    }
 }
 
 /// What a shutdown from inside the instance does to it.

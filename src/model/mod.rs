@@ -22,10 +22,11 @@ pub use bucket::{
 };
 pub use change::{Attribute, DeleteOnTermination, Hibernation, Shutdown, StateChange};
 pub use ids::{
-    ImageId, InstanceId, InstanceName, InstanceRef, InstanceType, SecurityGroupId, SecurityGroupRef, resource_id,
+    ImageId, InstanceId, InstanceName, InstanceProfileName, InstanceRef, InstanceType, SecurityGroupId,
+    SecurityGroupRef, SubnetId, resource_id,
 };
 pub use instance::{Instance, MAX_TAG_VALUE_LEN, Reservation, SecurityGroup, State, StateReason, Tag, non_empty};
-pub use launch::{HttpTokens, Launch, Placement, ShutdownBehavior, UserData};
+pub use launch::{HttpTokens, Launch, Placement, ShutdownBehavior, Spot, UserData};
 pub use list::{list_items, list_words};
 pub use message::{AwsMessage, redact};
 pub use origin::Origin;

@@ -10,6 +10,7 @@ mod change_state;
 pub mod console_output;
 pub mod describe;
 pub mod launch;
+mod launch_attempts;
 pub mod list;
 pub mod modify;
 pub mod objects;
@@ -101,6 +102,8 @@ pub struct Context<'a> {
     pub region_parameter: &'static str,
     /// The client token of a launch: EC2 launches once under it.
     pub client_token: &'a str,
+    /// Whether the client token is that of an idempotency key: the request may be a repetition.
+    pub has_idempotency_key: bool,
     /// Whether a change is to be checked only.
     pub dry_run: bool,
     /// How long to wait for the state that a change leads to.

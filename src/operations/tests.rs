@@ -18,7 +18,7 @@ use crate::aws::sdk::AwsOutput;
 use crate::config::Config;
 use crate::error::{Error, Kind};
 use crate::model::{
-    HttpTokens, ImageId, InstanceId, InstanceRef, InstanceType, Launch, Placement, Region, Shutdown, StateChange,
+    HttpTokens, ImageId, InstanceId, InstanceRef, InstanceType, Launch, Placement, Region, Shutdown, Spot, StateChange,
     Targets,
 };
 use std::sync::Mutex;
@@ -65,6 +65,7 @@ impl Bench {
             source_ip: None,
             region_parameter: "region",
             client_token: "token-1",
+            has_idempotency_key: false,
             dry_run: false,
             wait: Duration::ZERO,
             deadline: Instant::now() + time,
@@ -115,6 +116,9 @@ fn launch(max_count: u32) -> RunInstances {
         key_name: None,
         security_group_ids: Vec::new(),
         security_groups: Vec::new(),
+        subnet_id: None,
+        spot: Spot::Never,
+        instance_profile: None,
         user_data: None,
         placement: Placement::default(),
         shutdown_behavior: None,
@@ -122,7 +126,7 @@ fn launch(max_count: u32) -> RunInstances {
         http_tokens: HttpTokens::Required,
         tags: Vec::new(),
     };
-    RunInstances { region: region(), launch }
+    RunInstances { region: region(), launches: vec![launch] }
 }
 
 /// A description of instances: ID, state and name.

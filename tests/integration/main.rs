@@ -14,6 +14,7 @@
 mod ambiguity;
 mod by_tag;
 mod canonical;
+mod capacity;
 mod common;
 mod compression;
 mod console_output;

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::auth::Authentication;
-use crate::model::{HttpTokens, ImageId, InstanceType, ShutdownBehavior, State, Tag, Zone};
+use crate::model::{
+    HttpTokens, ImageId, InstanceProfileName, InstanceType, ShutdownBehavior, Spot, State, SubnetId, Tag, Zone,
+};
 use std::collections::BTreeSet;
 
 const ACTIONS: [(&str, &str); 15] = [
@@ -49,6 +51,9 @@ fn launch() -> Launch {
         key_name: None,
         security_group_ids: Vec::new(),
         security_groups: vec!["web".to_owned()],
+        subnet_id: None,
+        spot: Spot::Never,
+        instance_profile: None,
         user_data: None,
         placement: Placement::default(),
         shutdown_behavior: None,
@@ -108,6 +113,8 @@ fn every_request_fits_the_schema() {
 fn every_field_of_a_launch_is_in_the_schema() {
     let launch = Launch {
         placement: Placement { zone: Zone::parse("eu-west-1a"), group_name: Some("hpc".to_owned()) },
+        subnet_id: SubnetId::parse("subnet-abba916a"),
+        instance_profile: InstanceProfileName::parse("web"),
         shutdown_behavior: Some(ShutdownBehavior::Stop),
         ebs_optimized: Some(true),
         ..launch()

@@ -157,6 +157,12 @@ pub fn no_vpc() -> Response {
     document("DescribeVpcs", element("vpcSet", ""))
 }
 
+/// Subnets: the ID and the VPC of each.
+pub fn subnets<'a>(subnets: impl IntoIterator<Item = (&'a str, &'a str)>) -> Response {
+    let subnet = |(id, vpc): (&str, &str)| item(element("subnetId", id) + &element("vpcId", vpc));
+    document("DescribeSubnets", element("subnetSet", subnets.into_iter().map(subnet).collect::<String>()))
+}
+
 /// Security groups: the ID and the name of each.
 pub fn security_groups<'a>(groups: impl IntoIterator<Item = (&'a str, &'a str)>) -> Response {
     let group = |(id, name): (&str, &str)| item(element("groupId", id) + &element("groupName", name));
