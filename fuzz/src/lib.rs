@@ -249,8 +249,8 @@ fn begins_with(path: &str, dialect: &Dialect) -> bool {
     format!("/{}", path.trim_start_matches('/')).starts_with(dialect.prefix)
 }
 
-/// Reads a page of DescribeInstances by the parser of lists and by the SDK's. A first byte `<` begins
-/// the page itself, any other one choices of which a well-formed page is made.
+/// Reads a page of DescribeInstances by the parser of lists and by the SDK's. A first byte `<`
+/// begins the page itself, any other one choices of which a well-formed page is made.
 ///
 /// # Panics
 /// Reading panics, or a well-formed page is another one by the parser of lists.

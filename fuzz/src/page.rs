@@ -123,8 +123,8 @@ const TEXTS: &[&str] = &[
     "<x:item xmlns:x=\"y\"/>",
 ];
 
-/// Well-formed XML with the names and texts that the bytes choose: most of it is in the places where
-/// EC2 has it.
+/// Well-formed XML with the names and texts that the bytes choose: most of it is in the places
+/// where EC2 has it.
 pub(crate) fn document(choices: &[u8]) -> String {
     let mut xml = String::from("<DescribeInstancesResponse><reservationSet><item><instancesSet><item>");
     let mut open = vec!["DescribeInstancesResponse", "reservationSet", "item", "instancesSet", "item"];
