@@ -57,7 +57,7 @@ class Page(unittest.TestCase):
 
     def tearDown(self):
         urls = [request.url for request in self.requests]
-        foreign = [url for url in urls if not url.startswith((self.local.url + "/", "data:"))]
+        foreign = [url for url in urls if not url.startswith((self.local.url + "/", "data:", f"blob:{self.local.url}/"))]
         with_key = [url for url in urls if KEY in url]
         title = self.page.title()
         self.context.close()

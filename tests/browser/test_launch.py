@@ -17,9 +17,12 @@ class Launch(Page):
         expect(page.get_by_role("heading", name="Launch instances")).to_be_focused()
         return page
 
+    def form(self):
+        return self.page.locator("#launch")
+
     def fill(self, **fields):
         for label, value in fields.items():
-            self.page.get_by_label(label.replace("_", " "), exact=True).fill(value)
+            self.form().get_by_label(label.replace("_", " "), exact=True).fill(value)
 
     def dry_run(self):
         self.page.get_by_role("button", name="Dry run").click()
@@ -37,7 +40,7 @@ class Launch(Page):
         self.local.launch(OTHER_REGION, "dublin-1")
         page = self.open_form()
         self.fill(Name="web-1", Image=IMAGE, Type="t3.nano", Number="2", Tags="team=blue\n\nnote=a=b\n")
-        page.get_by_label("Region", exact=True).select_option(REGION)
+        self.form().get_by_label("Region", exact=True).select_option(REGION)
         run = page.get_by_role("button", name="Launch 2 instances")
         expect(run).to_have_attribute("aria-disabled", "true")
         run.click(force=True)
@@ -69,7 +72,7 @@ class Launch(Page):
     def test_an_error_stands_at_its_field(self):
         page = self.open_form()
         page.get_by_role("button", name="Dry run").click()
-        key = page.get_by_label("Key pair")
+        key = self.form().get_by_label("Key pair")
         expect(key).to_be_focused()
         expect(key).to_have_attribute("aria-invalid", "true")
         expect(key).to_have_accessible_description("KeyName is required. Its name. Needed with the default image.")
@@ -89,8 +92,8 @@ class Launch(Page):
             ("Security groups", "no-such-group", "The security group no-such-group does not exist"),
         ]:
             with self.subTest(label=label, value=value):
-                page.get_by_label("Image", exact=True).fill(IMAGE)
-                field = page.get_by_label(label, exact=True)
+                self.form().get_by_label("Image", exact=True).fill(IMAGE)
+                field = self.form().get_by_label(label, exact=True)
                 before = field.input_value() if label != "Image" else IMAGE
                 field.fill(value)
                 page.get_by_role("button", name="Dry run").click()
@@ -103,7 +106,7 @@ class Launch(Page):
         page.route("**/ec2/create", lambda route: route.fulfill(
             status=404, json={"Message": "The instance type 'x9.foo' does not exist", "Error": "InvalidInstanceType.NotFound"}))  # fmt: skip
         page.get_by_role("button", name="Dry run").click()
-        expect(page.get_by_label("Type", exact=True)).to_have_accessible_description(re.compile("^The instance type 'x9.foo' does not"))
+        expect(self.form().get_by_label("Type", exact=True)).to_have_accessible_description(re.compile("^The instance type 'x9.foo' does not"))
         page.unroute("**/ec2/create")
         # Any other error stands below the form, with its request ID.
         page.route("**/ec2/create", lambda route: route.fulfill(
@@ -126,7 +129,7 @@ class Launch(Page):
         page.get_by_role("button", name="Launch 1 instance").click()
         expect(self.status()).to_contain_text("The API can't be reached.")
         expect(self.status()).to_contain_text("under the same Idempotency-Key it is launched once")
-        expect(page.get_by_label("Name", exact=True)).to_have_value("web-1")
+        expect(self.form().get_by_label("Name", exact=True)).to_have_value("web-1")
         page.unroute("**/ec2/create")
         self.dry_run()
         page.get_by_role("button", name="Launch 1 instance").click()
@@ -154,7 +157,7 @@ class Launch(Page):
         page.unroute("**/ec2/create")
         page.get_by_label("API key or token").fill(KEY)
         page.get_by_role("button", name="Sign in").click()
-        expect(page.get_by_label("Tags")).to_have_value("team=blue")
+        expect(self.form().get_by_label("Tags")).to_have_value("team=blue")
         self.dry_run()
         page.get_by_role("button", name="Launch 1 instance").click()
         expect(page.get_by_role("rowheader")).to_have_text(["web-1"])
@@ -162,7 +165,7 @@ class Launch(Page):
         self.assertNotIn("team=blue", page.content())
         self.sign_in()
         page.get_by_role("button", name="Launch", exact=True).click()
-        expect(page.get_by_label("Tags")).to_have_value("")
+        expect(self.form().get_by_label("Tags")).to_have_value("")
 
     def test_the_curl_call_of_the_form_launches_the_same(self):
         page = self.open_form()

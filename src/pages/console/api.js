@@ -188,7 +188,7 @@ function quote(text) {
 /**
  * Returns the call as a curl command. The key is the shell's variable KEY, never the key itself.
  * @param {string} path
- * @param {Record<string, string>} [query]
+ * @param {Record<string, string> | string[][]} [query]
  * @param {Record<string, string> | null} [body]
  * @param {string} [idempotencyKey]
  */

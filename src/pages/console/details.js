@@ -11,6 +11,7 @@ import { facts } from "./facts.js";
 import { announce } from "./messages.js";
 import { ACTIONS, unavailableReason } from "./permissions.js";
 import { session } from "./session.js";
+import { filterByTag } from "./view.js";
 
 /** @import { ConsoleOutput } from "./console-output.js" */
 /** @import { Fact } from "./facts.js" */
@@ -139,7 +140,7 @@ function updatePanel(panel, row) {
       : null;
   panel.body.replaceChildren(
     part("Instance", factList(facts(row))),
-    part("Tags", factList(row.tags.map(([title, value]) => ({ title, value })))),
+    part("Tags", factList(row.tags.map(([title, value]) => ({ title, value, isTag: true })))),
     part("Actions", ...ACTIONS.map((action) => callOf(action, row))),
   );
   if (!focused) return;
@@ -162,7 +163,7 @@ function part(title, ...children) {
  */
 function factList(pairs) {
   if (!pairs.length) return make("p", { className: "quiet" }, "None.");
-  const items = pairs.flatMap(({ title, value, copied }) => {
+  const items = pairs.flatMap(({ title, value, copied, isTag }) => {
     const text = make("span", {}, value);
     const definition = make("dd", {}, text);
     if (copied) {
@@ -170,6 +171,15 @@ function factList(pairs) {
       const copy = make("button", { type: "button", "aria-label": label }, "Copy");
       copy.addEventListener("click", () => copyText(value, text));
       definition.append(" ", copy);
+    }
+    if (isTag) {
+      const label = `Show only instances with ${title}=${value}`;
+      const filter = make("button", { type: "button", "aria-label": label }, "Filter");
+      filter.addEventListener("click", () => {
+        filterByTag(title, value);
+        announce(`Only instances with ${title}=${value} are shown.`);
+      });
+      definition.append(" ", filter);
     }
     return [make("dt", {}, title), definition];
   });

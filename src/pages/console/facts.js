@@ -1,7 +1,7 @@
 // @ts-check
 // What is known of an instance, and why it is as it is.
 
-import { localTime } from "./instances.js";
+import { CALLER_TAG, localTime, REQUEST_TAG } from "./instances.js";
 
 /** @import { Row } from "./instances.js" */
 
@@ -10,11 +10,8 @@ import { localTime } from "./instances.js";
  * @property {string} title
  * @property {string} value
  * @property {boolean} [copied] whether a button copies the value
+ * @property {boolean} [isTag] whether a button filters the list by it
  */
-
-/** The tags that a launch by this API sets: who launched, and by which request. */
-const CALLER_TAG = "ec2-control-api:caller";
-const REQUEST_TAG = "ec2-control-api:request";
 
 /**
  * Returns the facts of an instance that have a value.

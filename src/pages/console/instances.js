@@ -28,13 +28,13 @@
  */
 
 /**
- * @typedef {"name" | "id" | "state" | "type" | "private" | "public" | "zone" | "launched"} Column
+ * @typedef {"name" | "id" | "state" | "type" | "private" | "public" | "zone" | "launched"
+ *   | "region" | "lifecycle" | "reason" | "image" | "caller" | "tagList"} Column
  */
 
 /**
  * A row of the list: a text for each column, and what is derived from the instance.
  * @typedef {Record<Column, string> & {
- *   region: string,
  *   source: ApiInstance,
  *   tags: [string, string][],
  *   label: string,
@@ -53,7 +53,23 @@ export const COLUMNS = [
   ["public", "Public IP"],
   ["zone", "Zone"],
   ["launched", "Launched"],
+  ["region", "Region"],
+  ["lifecycle", "Lifecycle"],
+  ["reason", "Reason"],
+  ["image", "Image"],
+  ["caller", "Launched by"],
+  ["tagList", "Tags"],
 ];
+
+/** The columns that are shown unless others are chosen. @type {Column[]} */
+export const DEFAULT_COLUMNS = COLUMNS.slice(0, 8).map(([column]) => column);
+
+/** The states of instances, in the order of their filters. */
+export const STATES = ["running", "stopped", "pending", "stopping", "shutting-down", "terminated"];
+
+/** The tags that a launch by this API sets: who launched, and by which request. */
+export const CALLER_TAG = "ec2-control-api:caller";
+export const REQUEST_TAG = "ec2-control-api:request";
 
 /**
  * Returns the row of an instance.
@@ -72,12 +88,17 @@ export function toRow(region, source) {
     public: source["public-ip"] ?? "",
     zone: source["availability-zone"] ?? region,
     launched: source["launch-time"] ?? "",
+    region,
+    lifecycle: source.lifecycle ?? "",
+    reason: source["state-reason"] ?? "",
+    image: source["image-id"] ?? "",
+    caller: source.tags?.[CALLER_TAG] ?? "",
+    tagList: tags.map(([key, value]) => `${key}=${value}`).join(";"),
   };
   const { name, id, type, zone } = columns;
   const tagTexts = tags.flatMap(([key, value]) => [key, `${key}=${value}`]);
   return {
     ...columns,
-    region,
     source,
     tags,
     label: name.trim() ? name : id,

@@ -6,6 +6,7 @@ import { copyText } from "./clipboard.js";
 import { byId, setAttribute, setText } from "./dom.js";
 import { advise, reportError } from "./errors.js";
 import { on } from "./events.js";
+import { REQUEST_TAG } from "./instances.js";
 import {
   clearFieldErrors,
   drawLaunchRegions,
@@ -19,9 +20,6 @@ import { addRegion } from "./regions.js";
 import { session } from "./session.js";
 import { changeView } from "./view.js";
 
-/** The tag with the request of a launch: all of its instances have it, and no others. */
-const LAUNCH_TAG = "ec2-control-api:request";
-
 const PATH = "ec2/create";
 
 const launchForm = byId("launch-form", HTMLFormElement);
@@ -34,7 +32,10 @@ const curlText = byId("launch-curl");
  * `key` makes a launch that is sent twice happen once: it changes with the input and after each
  * launch. `permitted` is the input whose dry run was permitted, as JSON.
  */
-const launch = { key: randomKey(), permitted: "", sent: "", running: false, shown: "" };
+const launch = { key: randomKey(), permitted: "", sent: "", running: false };
+
+/** The tag that the instances of the last launch have, and no others. @type {[string, string][]} */
+let launchedTags = [];
 
 /** Opens the form, and moves the focus there. */
 export function openLaunch() {
@@ -123,9 +124,9 @@ function showLaunched(region, instances) {
   Object.assign(launch, { key: randomKey(), sent: "" });
   const ids = instances.map((instance) => instance.InstanceId).join(", ");
   sayStatus(`Launched in ${region}: ${ids}.`);
-  const tag = instances[0]?.Tags?.find(({ Key }) => Key === LAUNCH_TAG);
-  launch.shown = tag ? `${LAUNCH_TAG}=${tag.Value}` : (instances[0]?.InstanceId ?? "");
-  showButton.hidden = !launch.shown;
+  const tag = instances[0]?.Tags?.find(({ Key }) => Key === REQUEST_TAG);
+  launchedTags = tag ? [[REQUEST_TAG, tag.Value]] : [];
+  showButton.hidden = !tag;
   addRegion(region);
   watchList(region);
 }
@@ -171,7 +172,7 @@ runButton.addEventListener("click", () => {
   else sayStatus("Try it as a dry run first.");
 });
 showButton.addEventListener("click", () => {
-  changeView({ search: launch.shown, states: new Set() });
+  changeView({ search: "", states: new Set(), tags: launchedTags });
   byId("scroll").focus();
 });
 byId("launch-copy").addEventListener("click", () => {
@@ -179,7 +180,8 @@ byId("launch-copy").addEventListener("click", () => {
 });
 // The form keeps what was typed when the key has expired, not when somebody signs out.
 on("forgotten", () => {
-  Object.assign(launch, { key: randomKey(), permitted: "", sent: "", shown: "" });
+  Object.assign(launch, { key: randomKey(), permitted: "", sent: "" });
+  launchedTags = [];
   forgetLaunch();
   sayStatus("");
   showButton.hidden = true;

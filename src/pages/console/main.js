@@ -3,12 +3,16 @@
 
 import { BASE, curlCommand, FIELDS } from "./api.js";
 import "./bulk.js";
+import "./chips.js";
 import { copyText } from "./clipboard.js";
+import "./columns.js";
+import "./csv.js";
 import { byId } from "./dom.js";
 import { reportError } from "./errors.js";
+import { linkedRegions, readLink } from "./link.js";
 import { reloadLists } from "./lists.js";
 import { announce, dismissMessage, showMessage } from "./messages.js";
-import { loadRegions, selectRegions } from "./regions.js";
+import { loadRegions, selectRegions, showRegions } from "./regions.js";
 import { session, signOut, storedKey } from "./session.js";
 import { signIn } from "./sign-in.js";
 import "./table.js";
@@ -35,12 +39,25 @@ byId("copy-list").addEventListener("click", () => {
     return;
   }
   const commands = regions.map((region) => {
-    /** @type {Record<string, string>} */
-    const query = { region_name: region, fields: FIELDS };
-    if (view.states.size) query.state = [...view.states].join();
+    const query = [
+      ["region_name", region],
+      ["fields", FIELDS],
+    ];
+    if (view.states.size) query.push(["state", [...view.states].join()]);
+    // EC2's wildcards are characters here.
+    const escaped = (/** @type {string} */ value) => value.replace(/[\\*?]/g, "\\$&");
+    for (const [key, value] of view.tags) query.push([`tag:${key}`, escaped(value)]);
     return curlCommand("ec2/list", query);
   });
   copyText(commands.join("\n"));
+});
+
+// Another link in the same tab.
+addEventListener("hashchange", () => {
+  if (!session) return;
+  const regions = linkedRegions();
+  readLink();
+  showRegions(regions);
 });
 
 const key = storedKey();

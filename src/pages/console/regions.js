@@ -4,6 +4,7 @@
 import { callApi } from "./api.js";
 import { byId, make, setText } from "./dom.js";
 import { emit, on } from "./events.js";
+import { linkedRegions } from "./link.js";
 import { loadDueLists, newList } from "./lists.js";
 import { dismissMessage } from "./messages.js";
 import { session } from "./session.js";
@@ -44,11 +45,14 @@ function checkboxes(checked = false) {
 }
 
 /**
- * Returns the selection stored in this tab; without one, the regions that have instances.
+ * Returns the selection of the link, or that stored in this tab; without either, the regions that
+ * have instances.
  * @param {Region[]} regions
  * @returns {string[]}
  */
 function storedSelection(regions) {
+  const linked = linkedRegions().filter((name) => regions.some((region) => region.name === name));
+  if (linked.length) return linked;
   try {
     const stored = JSON.parse(sessionStorage.getItem(SELECTION_ITEM) ?? "null");
     if (stored) return stored;
@@ -113,6 +117,16 @@ export function addRegion(name) {
   const box = checkboxes().find((candidate) => candidate.value === name);
   if (!box || box.checked) return;
   box.checked = true;
+  selectRegions();
+}
+
+/**
+ * Lists these regions and no others, if the deployment has one of them.
+ * @param {string[]} names
+ */
+export function showRegions(names) {
+  if (!checkboxes().some((box) => names.includes(box.value))) return;
+  for (const box of checkboxes()) box.checked = names.includes(box.value);
   selectRegions();
 }
 

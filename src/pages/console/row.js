@@ -4,20 +4,23 @@
 import { requestAction } from "./actions.js";
 import { openDetails } from "./details.js";
 import { make, setAttribute, setText } from "./dom.js";
-import { COLUMNS, localTime } from "./instances.js";
+import { localTime, STATES } from "./instances.js";
 import { ACTIONS, unavailableReason } from "./permissions.js";
 import { choose, isChosen } from "./selection.js";
+import { shownColumns } from "./view.js";
 
 /** @import { Column, Row } from "./instances.js" */
 /** @import { Action } from "./permissions.js" */
 
-export const STATES = ["running", "stopped", "pending", "stopping", "shutting-down", "terminated"];
+/** The columns whose texts may take several lines. @type {Column[]} */
+const WRAPPED = ["state", "reason", "caller", "tagList"];
 
 /**
- * The elements of a row in the page.
+ * The elements of a row in the page, with these columns.
  * @typedef {object} DrawnRow
  * @property {HTMLTableRowElement} tr
  * @property {HTMLInputElement} box
+ * @property {[Column, string][]} columns
  * @property {HTMLTableCellElement[]} cells
  * @property {HTMLElement} state
  * @property {{ action: Action, button: HTMLButtonElement, reason: HTMLElement }[]} buttons
@@ -35,9 +38,10 @@ export function newRow(row) {
   box.addEventListener("click", (event) => choose(drawn.row.id, box.checked, event.shiftKey));
   const firstCell = make("td", { role: "cell", className: "choose" }, box);
   const state = make("span", { className: "state" });
-  const cells = COLUMNS.map(([column, title]) => {
+  const columns = shownColumns();
+  const cells = columns.map(([column, title]) => {
     if (column === "name") return make("th", { role: "rowheader", scope: "row" });
-    const className = column === "state" ? "" : "fixed";
+    const className = WRAPPED.includes(column) ? "" : "fixed";
     const cell = make("td", { role: "cell", "data-label": title, className });
     if (column === "state") cell.append(state);
     return cell;
@@ -59,7 +63,7 @@ export function newRow(row) {
   );
   const lastCell = make("td", { role: "cell", className: "actions" }, actions);
   const tr = make("tr", { role: "row" }, firstCell, ...cells, lastCell);
-  const drawn = { tr, box, cells, state, buttons, details, row };
+  const drawn = { tr, box, columns, cells, state, buttons, details, row };
   return drawn;
 }
 
@@ -67,7 +71,7 @@ export function newRow(row) {
  * Updates the texts of a row and the state of its buttons.
  * @param {DrawnRow} drawn
  */
-export function updateRow({ tr, box, cells, state, buttons, details, row }) {
+export function updateRow({ tr, box, columns, cells, state, buttons, details, row }) {
   const chosen = isChosen(row.id);
   box.checked = chosen;
   tr.classList.toggle("chosen", chosen);
@@ -75,7 +79,7 @@ export function updateRow({ tr, box, cells, state, buttons, details, row }) {
   setText(state, row.state);
   const className = `state ${STATES.includes(row.state) ? row.state : ""}`;
   if (state.className !== className) state.className = className;
-  COLUMNS.forEach(([column], index) => {
+  columns.forEach(([column], index) => {
     const cell = cells[index];
     if (column === "state" || !cell) return;
     const text = cellText(column, row);

@@ -5,6 +5,7 @@ import { ApiError, SessionEnded } from "./api.js";
 import { byId } from "./dom.js";
 import { reportError } from "./errors.js";
 import { emit, on } from "./events.js";
+import { readLink } from "./link.js";
 import { announce, dismissMessage, showMessage } from "./messages.js";
 import { forgetSelection, loadRegions, selectRegions } from "./regions.js";
 import { endSession, signOut, startSession, storeKey } from "./session.js";
@@ -35,6 +36,7 @@ export async function signIn(key) {
   showConsole(true);
   keyField.value = "";
   byId("main").focus();
+  readLink();
   selectRegions();
 }
 

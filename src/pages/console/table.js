@@ -5,14 +5,14 @@ import { updateDetails } from "./details.js";
 import { byId, make, setAttribute, setText } from "./dom.js";
 import { drawEmpty } from "./empty.js";
 import { on } from "./events.js";
-import { COLUMNS } from "./instances.js";
+import { STATES } from "./instances.js";
 import { announce } from "./messages.js";
 import { loadPermissions } from "./permissions.js";
-import { newRow, STATES, updateRow } from "./row.js";
+import { newRow, updateRow } from "./row.js";
 import { isChosen, setChosen } from "./selection.js";
 import { session } from "./session.js";
 import { updateTooltip } from "./tooltip.js";
-import { changeView, matchingRows, sortedRows, view } from "./view.js";
+import { changeView, matchingRows, shownColumns, sortedRows, view } from "./view.js";
 
 /** @import { Column, Row } from "./instances.js" */
 /** @import { DrawnRow } from "./row.js" */
@@ -28,10 +28,14 @@ const drawnRows = new Map();
 
 const filters = new Map(STATES.map((state) => [state, newFilter(state)]));
 
+/** The columns that are drawn. */
+let drawnColumns = "";
+
 /** Draws the list. Unchanged rows keep their elements, and with them the focus. */
 function draw() {
   if (!session) return;
   const { found, counts } = matchingRows();
+  drawHeads();
   drawFilters(counts);
   drawOrder();
   const pages = Math.max(1, Math.ceil(found.length / ROWS_PER_PAGE));
@@ -185,11 +189,19 @@ function drawAllBox() {
   allBox.indeterminate = count > 0 && count < found.length;
 }
 
-byId("heads").append(
-  make("th", { role: "columnheader", scope: "col", className: "choose" }, allBox),
-  ...COLUMNS.map(([column, title]) => newHead(column, title)),
-  make("th", { role: "columnheader", scope: "col", className: "actions" }, "Actions"),
-);
+/** Draws the header of other columns than before; their rows are drawn anew. */
+function drawHeads() {
+  const columns = view.columns.join();
+  if (columns === drawnColumns) return;
+  drawnColumns = columns;
+  byId("rows").replaceChildren();
+  drawnRows.clear();
+  byId("heads").replaceChildren(
+    make("th", { role: "columnheader", scope: "col", className: "choose" }, allBox),
+    ...shownColumns().map(([column, title]) => newHead(column, title)),
+    make("th", { role: "columnheader", scope: "col", className: "actions" }, "Actions"),
+  );
+}
 
 const search = byId("search", HTMLInputElement);
 search.addEventListener("input", () => changeView({ search: search.value }));

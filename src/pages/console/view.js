@@ -2,6 +2,7 @@
 // What of the lists is shown, and how.
 
 import { emit, on } from "./events.js";
+import { COLUMNS, DEFAULT_COLUMNS } from "./instances.js";
 import { session } from "./session.js";
 
 /** @import { Column, Row } from "./instances.js" */
@@ -10,14 +11,27 @@ import { session } from "./session.js";
  * @typedef {object} View
  * @property {string} search as typed
  * @property {Set<string>} states none: all
+ * @property {[string, string][]} tags keys and values; of one key, any of its values
  * @property {number} page counted from 0
  * @property {Column} column that the list is sorted by
  * @property {boolean} descending
+ * @property {Column[]} columns that are shown
  */
 
-/** @returns {View} */
-function initialView() {
-  return { search: "", states: new Set(), page: 0, column: "name", descending: false };
+/**
+ * Returns what is shown at first.
+ * @returns {View}
+ */
+export function initialView() {
+  return {
+    search: "",
+    states: new Set(),
+    tags: [],
+    page: 0,
+    column: "name",
+    descending: false,
+    columns: DEFAULT_COLUMNS,
+  };
 }
 
 /** @type {View} */
@@ -43,7 +57,22 @@ export function changeView(changes) {
 
 /** Shows all instances of the selected regions. */
 export function clearFilters() {
-  changeView({ search: "", states: new Set() });
+  changeView({ search: "", states: new Set(), tags: [] });
+}
+
+/**
+ * Shows only instances with this tag, or with those of the other filters of its key.
+ * @param {string} key
+ * @param {string} value
+ */
+export function filterByTag(key, value) {
+  if (view.tags.some((tag) => tag[0] === key && tag[1] === value)) return;
+  changeView({ tags: [...view.tags, [key, value]] });
+}
+
+/** Returns the columns that are shown, with their titles. The name always is. */
+export function shownColumns() {
+  return COLUMNS.filter(([column]) => column === "name" || view.columns.includes(column));
 }
 
 /** Returns all rows in order; rows without a value come last in either direction. */
@@ -67,16 +96,32 @@ export function sortedRows() {
  */
 export function matchingRows() {
   const words = view.search.toLowerCase().split(/\s+/).filter(Boolean);
+  /** @type {Map<string, Set<string>>} */
+  const tags = new Map();
+  for (const [key, value] of view.tags) tags.set(key, (tags.get(key) ?? new Set()).add(value));
   /** @type {Map<string, number>} */
   const counts = new Map();
   /** @type {Row[]} */
   const found = [];
   for (const row of sortedRows()) {
     if (!words.every((word) => row.text.includes(word))) continue;
+    if (tags.size && !hasTags(row, tags)) continue;
     counts.set(row.state, (counts.get(row.state) ?? 0) + 1);
     if (!view.states.size || view.states.has(row.state)) found.push(row);
   }
   return { found, counts };
+}
+
+/**
+ * Whether an instance has one of the values for each key.
+ * @param {Row} row
+ * @param {Map<string, Set<string>>} tags
+ */
+function hasTags({ source }, tags) {
+  return [...tags].every(([key, values]) => {
+    const value = source.tags?.[key];
+    return value !== undefined && values.has(value);
+  });
 }
 
 on("lists-changed", () => {

@@ -1,0 +1,96 @@
+// @ts-check
+// What is chosen, in the fragment of the URL: a link shows a colleague the same, as far as that
+// person may see it. It holds no key, and the browser sends no fragment to any server.
+
+import { on } from "./events.js";
+import { COLUMNS, STATES } from "./instances.js";
+import { session } from "./session.js";
+import { changeView, initialView, view } from "./view.js";
+
+/** @import { Column } from "./instances.js" */
+
+/** Between two changes of the URL, in ms: browsers limit how often a page may do that. */
+const WRITE_INTERVAL = 250;
+
+/** @type {number | undefined} */
+let writeTimer;
+/** When the URL was changed last, in ms since the epoch. */
+let writtenAt = 0;
+
+/** Returns the parameters of the fragment. */
+function parameters() {
+  return new URLSearchParams(location.hash.slice(1));
+}
+
+/**
+ * Splits a comma-separated parameter of the fragment.
+ * @param {string} name
+ */
+function listOf(name) {
+  return (parameters().get(name) ?? "").split(",").filter(Boolean);
+}
+
+/** Returns the regions of the link. */
+export function linkedRegions() {
+  return listOf("regions");
+}
+
+/** Shows what the link says; what it does not say is as at first. */
+export function readLink() {
+  const names = COLUMNS.map(([column]) => column);
+  /** @type {(name: string) => Column[]} */
+  const columnsOf = (name) => names.filter((column) => listOf(name).includes(column));
+  const sort = parameters().get("sort") ?? "";
+  const column = names.find((name) => name === sort.replace(/^-/, ""));
+  const columns = columnsOf("columns");
+  /** @type {[string, string][]} */
+  const tags = [...parameters()].flatMap(([name, value]) =>
+    name.startsWith("tag:") ? [/** @type {[string, string]} */ ([name.slice(4), value])] : [],
+  );
+  const first = initialView();
+  changeView({
+    search: parameters().get("search") ?? "",
+    states: new Set(listOf("state").filter((state) => STATES.includes(state))),
+    tags,
+    column: column ?? first.column,
+    descending: column !== undefined && sort.startsWith("-"),
+    columns: columns.length ? columns : first.columns,
+  });
+}
+
+/** Returns the fragment of what is shown. */
+function fragment() {
+  const first = initialView();
+  const chosen = new URLSearchParams();
+  const regions = session ? [...session.lists.keys()] : [];
+  if (regions.length) chosen.set("regions", regions.join());
+  if (view.search.trim()) chosen.set("search", view.search.trim());
+  if (view.states.size) chosen.set("state", [...view.states].join());
+  for (const [key, value] of view.tags) chosen.append(`tag:${key}`, value);
+  if (view.columns.join() !== first.columns.join()) chosen.set("columns", view.columns.join());
+  const sort = `${view.descending ? "-" : ""}${view.column}`;
+  if (sort !== first.column) chosen.set("sort", sort);
+  return chosen.toString();
+}
+
+/** Writes what is shown to the URL, in place of the present entry of the history. */
+function writeLink() {
+  clearTimeout(writeTimer);
+  if (!session) return;
+  const wait = writtenAt + WRITE_INTERVAL - Date.now();
+  if (wait > 0) {
+    writeTimer = setTimeout(writeLink, wait);
+    return;
+  }
+  const hash = fragment();
+  if (hash === location.hash.slice(1)) return;
+  writtenAt = Date.now();
+  history.replaceState(null, "", `#${hash}`);
+}
+
+on("lists-changed", writeLink);
+on("view-changed", writeLink);
+on("forgotten", () => {
+  clearTimeout(writeTimer);
+  history.replaceState(null, "", location.pathname + location.search);
+});
