@@ -304,6 +304,12 @@ fn instance(reader: &mut Xml<'_>) -> Result<Instance> {
             "stateReason" => instance.state_reason = Some(state_reason(reader)?),
             "instanceLifecycle" => instance.lifecycle = Some(text(reader)?),
             "operator" => instance.operator = member(reader, "principal")?,
+            "hibernationOptions" => {
+                let configured = member(reader, "configured")?.map(|text| bool::parse_smithy_primitive(&text));
+                let configured = configured.transpose();
+                instance.can_hibernate =
+                    configured.map_err(|_| Problem::Malformed("a boolean cannot be parsed"))?.unwrap_or_default();
+            }
             "networkInterfaceSet" => {
                 instance.ipv6_addresses = items(reader, ipv6_addresses)?.into_iter().flatten().collect();
             }
