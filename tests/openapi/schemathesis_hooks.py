@@ -108,15 +108,22 @@ def send_in_another_form(case, kwargs):
     """
     text = json.dumps(case.body)
     share = crc32(text.encode(errors="surrogatepass")) % 100
-    headers = dict(kwargs.get("headers") or {})
     if share < 15:
         kwargs["data"] = gzip.compress(text.encode())
-        headers.update({"Content-Type": "application/json", "Content-Encoding": "gzip"})
+        case.headers["Content-Encoding"] = "gzip"
     elif share < 30 and (fields := form_fields(case.body)):
-        kwargs["data"], headers["Content-Type"] = encode_multipart_formdata(fields)
+        kwargs["data"], case.headers["Content-Type"] = encode_multipart_formdata(fields)
     elif share < 45:
-        case.body = {name + "[]" * isinstance(value, list): value for name, value in case.body.items()}
-    kwargs["headers"] = headers
+        lists = list_names(case.operation.schema.raw_schema)
+        members = {name + "[]" * (name in lists): value for name, value in case.body.items()}
+        kwargs["data"] = json.dumps(members).encode()
+
+
+def list_names(document):
+    """Returns the names of parameters that are lists in every body."""
+    schemas = document["components"]["schemas"].values()
+    members = [member for schema in schemas for member in schema.get("properties", {}).items()]
+    return {name for name, _ in members} - {name for name, schema in members if schema.get("type") != "array"}
 
 
 def form_fields(members):
@@ -124,7 +131,8 @@ def form_fields(members):
     fields = []
     for name, value in members.items():
         for item in value if isinstance(value, list) and value else [value]:
-            if isinstance(item, (dict, list)) or item is None:
+            # In a form 0 is a boolean, too, and 1.0 is no whole number.
+            if isinstance(item, (dict, list, float)) or item is None or (type(item) is int and item < 2):
                 return None
             fields.append((name, str(item).lower() if isinstance(item, bool) else str(item)))
     whole = all(text.isprintable() and text.isascii() for field in fields for text in field)
@@ -184,6 +192,11 @@ RULES = {
     "can't be given where region_name is all",
     "value must be ",  # which depends on `attribute`
     "value is required",
+    "instance_id or tag:KEY is required",
+    "instance_id and tag:KEY can't be given together",
+    "is an empty list",
+    "can be given only where instances are given by tag:KEY",
+    "expect is required where instances are terminated by tag:KEY",
 }
 
 
