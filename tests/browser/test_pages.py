@@ -126,7 +126,7 @@ class Console(Page):
         for name, wanted, wrong in [("web 1", "web 1", "web-1"), (nameless, nameless, "web 1")]:
             self.ready("Terminate", name).click()
             sure = page.get_by_role("dialog").get_by_role("button", name="Terminate", exact=True)
-            typed = page.get_by_label("To confirm, type")
+            typed = page.get_by_role("dialog").get_by_label("To confirm, type")
             expect(typed).to_be_focused()
             expect(sure).to_be_disabled()
             typed.fill(wrong)
@@ -245,7 +245,9 @@ class Console(Page):
                 self.assert_accessible(f"refused, {what}")
                 self.sign_in()
                 self.ready("Stop", "db-1")
-                page.locator("#region-summary").click()
+                # By key: a tooltip belongs to the focus of the keyboard, or to the pointer.
+                page.locator("#region-summary").press("Enter")
+                expect(self.button("Terminate", "db-1")).to_be_disabled()
                 self.button("Terminate", "db-1").focus()
                 expect(page.get_by_role("tooltip")).to_be_visible()
                 self.assert_accessible(f"list, {what}")

@@ -52,7 +52,9 @@ document.addEventListener(
 );
 document.addEventListener("mouseover", ({ target }) => {
   if (touched || !(target instanceof Element) || byId("tip").contains(target)) return;
-  showTooltip(target.closest("button") ?? document.querySelector("button:focus-visible"), true);
+  // A button that is available has no reason to show: it does not hide that of the focused one.
+  const hovered = target.closest("button[aria-disabled=true]");
+  showTooltip(hovered ?? document.querySelector("button:focus-visible"), true);
 });
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") showTooltip(null);
