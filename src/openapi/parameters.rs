@@ -88,7 +88,8 @@ pub(super) fn bytes() -> Value {
 pub(super) fn text_schema(parameter: &ParamInfo) -> Value {
     let mut text = json!({"type": "string"});
     if parameter.values.contains(&"true") {
-        // A boolean in JSON, too. Generators of clients take no values of several types in one list.
+        // A boolean in JSON, too. Generators of clients take no values of several types in one
+        // list.
         return json!({"anyOf": [{"type": "boolean"}, {"type": "string", "enum": parameter.values}]});
     }
     if !parameter.values.is_empty() {
