@@ -250,7 +250,7 @@ fn begins_with(path: &str, dialect: &Dialect) -> bool {
 }
 
 /// Reads a page of DescribeInstances by the parser of lists and by the SDK's. A first byte `<`
-/// begins the page itself, any other one choices of which a well-formed page is made.
+/// begins the page itself, any other one begins choices that make a well-formed page.
 ///
 /// # Panics
 /// Reading panics, or a well-formed page is another one by the parser of lists.

@@ -1,4 +1,4 @@
-//! Keys that everybody knows. Who tries to get in tries these first.
+//! Keys that everybody knows. An attacker tries these first.
 
 /// The key of this project's own examples: of `make run`, the sample events and the documentation.
 const EXAMPLES: &[&str] = &["local-only-key"];

@@ -379,8 +379,8 @@ fn encode_object_with_length(output: ObjectOrUrl, with_length: bool) -> Reply {
         reply = reply.with("content-type", "application/octet-stream");
     }
     if headers.iter().any(|(name, _)| *name == "cache-control") {
-        // What a cache keeps for one caller is not for others.
-        reply = reply.with("vary", "authorization, cookie, x-api-key, api_key");
+        // A cache keeps it for this caller only.
+        reply = reply.with("vary", "authorization, cookie, x-api-key, api_key, api-key");
     }
     let passed_on = |(name, _): &(&str, String)| with_length || *name != "content-length";
     reply.headers.extend(headers.into_iter().filter(passed_on));

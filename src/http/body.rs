@@ -85,6 +85,9 @@ impl RawBody<'_> {
     /// The body is too large or can't be unpacked; or it does not parse, and mentions a dry run.
     pub fn parse_if_readable(&self) -> Result<BodyParams, Error> {
         let error = match self.parse() {
+            Ok(params) if params.members.iter().any(hides_dry_run) => {
+                return Err(Error::malformed("mentions a dry run where none is read"));
+            }
             Ok(params) => return Ok(params),
             Err(error) if error.kind == Kind::TooLarge => return Err(error),
             Err(error) => error,
@@ -96,9 +99,10 @@ impl RawBody<'_> {
             return Ok(BodyParams { members, may_hold_key: !gzip });
         }
         let decoded: Cow<'_, [u8]> = percent_decode(bytes).into();
-        let mentions_dry_run =
-            [bytes, &decoded].iter().any(|bytes| fold(&String::from_utf8_lossy(bytes)).contains("dryrun"));
-        if mentions_dry_run { Err(error) } else { Ok(BodyParams::default()) }
+        let mentions_dry_run = [bytes, &decoded].iter().any(|bytes| mentions_dry_run(&String::from_utf8_lossy(bytes)));
+        // Packed bytes, whatever the headers say, may mention one, too.
+        let packed = bytes.starts_with(GZIP_MAGIC);
+        if mentions_dry_run || packed { Err(error) } else { Ok(BodyParams::default()) }
     }
 
     /// The bytes without gzip, and whether they were sent with it.
@@ -110,7 +114,7 @@ impl RawBody<'_> {
             _ => return Err(unsupported("has a Content-Encoding that is not taken: send it plain or with gzip")),
         }
         // A REST API unpacks a body and leaves the header.
-        if !self.bytes.starts_with(b"\x1f\x8b") {
+        if !self.bytes.starts_with(GZIP_MAGIC) {
             return Ok((self.bytes.into(), true));
         }
         let mut unpacked = Vec::new();
@@ -121,6 +125,21 @@ impl RawBody<'_> {
             Err(_) => Err(Error::malformed("is not gzip, as its Content-Encoding says")),
         }
     }
+}
+
+/// The first bytes of gzip.
+const GZIP_MAGIC: &[u8] = b"\x1f\x8b";
+
+fn mentions_dry_run(text: &str) -> bool {
+    fold(text).contains("dryrun")
+}
+
+/// Whether a parameter mentions a dry run, but is none: in a longer name, such as JSON that was
+/// sent as a form, or in JSON as a value.
+fn hides_dry_run((name, value): &(String, Value)) -> bool {
+    let in_name = mentions_dry_run(name) && fold(name) != "dryrun";
+    let in_value = |text: &str| text.trim_start().starts_with(['{', '[']) && mentions_dry_run(text);
+    in_name || value.as_str().is_some_and(in_value)
 }
 
 /// Some editors and .NET write a byte order mark.
@@ -232,7 +251,14 @@ mod tests {
                 assert!(read(content_type, Some("gzip"), &gzip(bytes.as_bytes())).is_err(), "{bytes}");
             }
         }
+        let form = Some("application/x-www-form-urlencoded");
+        for bytes in ["%7B%22dry_run%22%3A+true%7D=", "options=%7B%22dry_run%22%3Atrue%7D", "x=1&my.dry_run.x=1"] {
+            assert!(read(form, None, bytes.as_bytes()).is_err(), "{bytes}");
+        }
+        assert!(read(None, None, br#"{"options": "{\"dry_run\": true}"}"#).is_err());
+        assert_eq!(read(form, None, b"dry_run=true&x=dry").ok(), Some(2));
         // Whether these ask for a dry run can't be known.
+        assert!(read(Some("application/gzip"), None, &gzip(b"{\"dry_run\": true}")).is_err());
         assert!(read(Some("text/plain"), Some("br"), b"\x0b\x02\x80").is_err());
         assert!(read(Some("text/plain"), Some("gzip"), b"\x1f\x8b").is_err());
     }

@@ -31,7 +31,8 @@ pub fn check(
     let changes = route.actions().iter().any(|action| action.writes());
     let mut dropped: Vec<&str> = Vec::new();
     for (name, source) in params.unknown(route.parameters) {
-        let is_dry_run = name == DRY_RUN;
+        // The key of a tag is the caller's choice.
+        let is_dry_run = name == DRY_RUN || !name.starts_with("tag:") && fold(name).contains("dryrun");
         let signed = source == Source::Query
             && caller.authentication == Authentication::Iam
             && name.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("x-amz-"));

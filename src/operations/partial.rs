@@ -27,7 +27,7 @@ pub(super) async fn change_each<C: StateCall>(
 ) -> (Vec<Change<C::Item>>, Option<String>) {
     let deadline = cx.deadline.checked_sub(REPORT_BUDGET).unwrap_or(cx.deadline);
     let mut each = Each { cx, call, deadline, changes: HashMap::new(), refused: false, request_id: None };
-    // Instances of which nothing is known yet.
+    // Instances that were not tried yet.
     let mut pending = ids.to_vec();
     while !pending.is_empty() {
         let group = std::mem::take(&mut pending);
@@ -74,8 +74,8 @@ impl<C: StateCall> Each<'_, C> {
         Ok(())
     }
 
-    /// Finds an instance because of which EC2 refuses the group, and records the error. Instances
-    /// of which nothing is known then are `pending`.
+    /// Finds an instance that makes EC2 refuse the group, and records the error. Instances whose
+    /// result is still unknown are `pending`.
     ///
     /// # Errors
     /// An error that is about no instance: no further call would help.

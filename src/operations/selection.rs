@@ -139,7 +139,7 @@ async fn describe_existing(
     }
 }
 
-/// Finds the instances by one list: what it tells is told of instances that the caller can see.
+/// Finds the instances by one list, among those that the caller can see.
 ///
 /// # Errors
 /// There are too many, or not as many as expected.

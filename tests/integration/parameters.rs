@@ -187,6 +187,8 @@ async fn body_of_an_instance_route_that_is_no_object_is_passed_over() {
         ("text/plain", "dry-run: yes"),
         ("application/json", "{\"options\": {\"DryRun\": true}}"),
         ("application/json", "{\"dry_run\": null}"),
+        ("application/x-www-form-urlencoded", "%7B%22dry_run%22%3A+true%7D="),
+        ("application/x-www-form-urlencoded", "options=%7B%22dry_run%22%3Atrue%7D"),
     ] {
         let answer = function.send(HttpApiEvent::new("PUT", &path).key().body(content_type, body)).await;
         assert!([400, 415].contains(&answer.status), "{body}: {answer:?}");

@@ -73,23 +73,27 @@ function fragment() {
   return chosen.toString();
 }
 
+/** Writes what is shown to the URL once the browser can be asked for it again. */
+function writeLinkLater() {
+  clearTimeout(writeTimer);
+  const wait = writtenAt + WRITE_INTERVAL - Date.now();
+  if (wait > 0) writeTimer = setTimeout(writeLink, wait);
+  else writeLink();
+}
+
 /** Writes what is shown to the URL, in place of the present entry of the history. */
 function writeLink() {
   clearTimeout(writeTimer);
   if (!session) return;
-  const wait = writtenAt + WRITE_INTERVAL - Date.now();
-  if (wait > 0) {
-    writeTimer = setTimeout(writeLink, wait);
-    return;
-  }
   const hash = fragment();
   if (hash === location.hash.slice(1)) return;
   writtenAt = Date.now();
   history.replaceState(null, "", `#${hash}`);
 }
 
+// At once: the page may be reloaded the moment after a region was chosen.
 on("lists-changed", writeLink);
-on("view-changed", writeLink);
+on("view-changed", writeLinkLater);
 on("forgotten", () => {
   clearTimeout(writeTimer);
   history.replaceState(null, "", location.pathname + location.search);
