@@ -218,9 +218,9 @@ fn remove_keys(members: &mut Map<String, Value>, presented: &[String], configure
         }
     }
     let mut keys: Vec<String> = presented.iter().filter(|key| key.len() >= MIN_KEY_LEN).cloned().collect();
-    for text in &texts {
-        keys.extend(words(text).filter(|word| configured.name_of(word.as_bytes()).is_some()).map(str::to_owned));
-    }
+    // Each once: looking a key up takes a digest.
+    let candidates: BTreeSet<&str> = texts.iter().flat_map(|text| words(text)).collect();
+    keys.extend(candidates.into_iter().filter(|word| configured.name_of(word.as_bytes()).is_some()).map(str::to_owned));
     // The longest first: one may be a part of another.
     keys.sort_by_key(|key| std::cmp::Reverse(key.len()));
     for text in texts {

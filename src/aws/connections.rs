@@ -107,6 +107,11 @@ impl HttpClient for Client {
     }
 }
 
+/// The host of a URL, with its port.
+pub(super) fn host_of(url: &str) -> &str {
+    url.split('/').nth(2).unwrap_or_default()
+}
+
 /// Chooses a client for each call: only the request says which host is called.
 #[derive(Debug)]
 struct Connector {
@@ -117,8 +122,7 @@ struct Connector {
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let host = request.uri().split('/').nth(2).unwrap_or_default();
-        let client = self.connections.client(host);
+        let client = self.connections.client(host_of(request.uri()));
         client.http_connector(&self.settings, &self.components).call(request)
     }
 }

@@ -1,5 +1,6 @@
 //! The host of a call to S3: a bucket's name becomes part of it, and some names lead elsewhere.
 
+use super::connections::host_of;
 use crate::model::Region;
 use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
@@ -52,11 +53,6 @@ impl Intercept for OwnHost {
         let host = host_of(context.request().uri());
         if self.allows(host) { Ok(()) } else { Err(format!("{host} is not S3 in this region").into()) }
     }
-}
-
-/// The host of a URL, with its port.
-fn host_of(url: &str) -> &str {
-    url.split('/').nth(2).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use super::members::Members;
 use super::multipart;
-use super::spelling::fold;
+use super::spelling::{is_dry_run, mentions_dry_run};
 use crate::error::{Error, Kind};
 use flate2::read::GzDecoder;
 use percent_encoding::percent_decode;
@@ -130,14 +130,10 @@ impl RawBody<'_> {
 /// The first bytes of gzip.
 const GZIP_MAGIC: &[u8] = b"\x1f\x8b";
 
-fn mentions_dry_run(text: &str) -> bool {
-    fold(text).contains("dryrun")
-}
-
 /// Whether a parameter mentions a dry run, but is none: in a longer name, such as JSON that was
 /// sent as a form, or in JSON as a value.
 fn hides_dry_run((name, value): &(String, Value)) -> bool {
-    let in_name = mentions_dry_run(name) && fold(name) != "dryrun";
+    let in_name = mentions_dry_run(name) && !is_dry_run(name);
     let in_value = |text: &str| text.trim_start().starts_with(['{', '[']) && mentions_dry_run(text);
     in_name || value.as_str().is_some_and(in_value)
 }

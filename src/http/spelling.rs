@@ -46,8 +46,13 @@ pub fn normalize(name: String, value: Value) -> Result<Option<(String, Value)>, 
 }
 
 /// Whether a name means `dry_run`, whatever its case, separators and brackets are.
-fn is_dry_run(name: &str) -> bool {
+pub fn is_dry_run(name: &str) -> bool {
     fold(name) == "dryrun"
+}
+
+/// Whether a text mentions `dry_run`, in whatever spelling.
+pub fn mentions_dry_run(text: &str) -> bool {
+    fold(text).contains("dryrun")
 }
 
 /// Whether a JSON value has a member that means `dry_run`.

@@ -4,7 +4,7 @@
 use super::param_info::{ParamInfo, ParamKind};
 use super::params::{Params, Source};
 use super::route::{Dialect, Route, UnknownUse};
-use super::spelling::{DRY_RUN, fold};
+use super::spelling::{fold, mentions_dry_run};
 use crate::auth::{Authentication, Caller};
 use crate::config::UnknownParameters;
 use crate::error::{Error, Kind};
@@ -32,7 +32,7 @@ pub fn check(
     let mut dropped: Vec<&str> = Vec::new();
     for (name, source) in params.unknown(route.parameters) {
         // The key of a tag is the caller's choice.
-        let is_dry_run = name == DRY_RUN || !name.starts_with("tag:") && fold(name).contains("dryrun");
+        let is_dry_run = !name.starts_with("tag:") && mentions_dry_run(name);
         let signed = source == Source::Query
             && caller.authentication == Authentication::Iam
             && name.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("x-amz-"));

@@ -44,22 +44,31 @@ text_type! {
     InstanceProfileName
 }
 
-impl InstanceId {
-    /// Parses an instance ID. Hex digits may be upper case; the result has EC2's lower case.
-    pub fn parse(text: &str) -> Option<Self> {
-        resource_id("i-", text).map(Self)
-    }
+/// Implements a type of resource IDs: a prefix, and 8 or 17 hex digits.
+macro_rules! resource_id_type {
+    ($name:ident, $prefix:literal, $what:literal) => {
+        impl $name {
+            /// Parses an ID. Hex digits may be upper case; the result has EC2's lower case.
+            pub fn parse(text: &str) -> Option<Self> {
+                resource_id($prefix, text).map(Self)
+            }
+        }
+
+        impl FromText for $name {
+            const PATTERN: &'static str = concat!("^", $prefix, "([0-9a-fA-F]{8}|[0-9a-fA-F]{17})$");
+            const EXPECTED: &'static str = concat!($what, ": ", $prefix, " and 8 or 17 hex digits");
+            const EXAMPLE: &'static str = concat!($prefix, "0123456789abcdef0");
+
+            fn from_text(text: &str) -> Option<Self> {
+                Self::parse(text)
+            }
+        }
+    };
 }
 
-impl FromText for InstanceId {
-    const PATTERN: &'static str = "^i-([0-9a-fA-F]{8}|[0-9a-fA-F]{17})$";
-    const EXPECTED: &'static str = "an instance's ID: i- and 8 or 17 hex digits";
-    const EXAMPLE: &'static str = "i-0123456789abcdef0";
-
-    fn from_text(text: &str) -> Option<Self> {
-        Self::parse(text)
-    }
-}
+resource_id_type!(InstanceId, "i-", "an instance's ID");
+resource_id_type!(SecurityGroupId, "sg-", "a security group's ID");
+resource_id_type!(SubnetId, "subnet-", "a subnet's ID");
 
 impl InstanceName {
     /// Parses a name.
@@ -106,40 +115,6 @@ impl FromText for InstanceRef {
     const EXPECTED: &'static str =
         "an instance's ID, i- and 8 or 17 hex digits, or its name, which does not begin with i-";
     const EXAMPLE: &'static str = "i-0123456789abcdef0";
-
-    fn from_text(text: &str) -> Option<Self> {
-        Self::parse(text)
-    }
-}
-
-impl SecurityGroupId {
-    /// Parses a security group ID.
-    pub fn parse(text: &str) -> Option<Self> {
-        resource_id("sg-", text).map(Self)
-    }
-}
-
-impl FromText for SecurityGroupId {
-    const PATTERN: &'static str = "^sg-([0-9a-fA-F]{8}|[0-9a-fA-F]{17})$";
-    const EXPECTED: &'static str = "a security group's ID: sg- and 8 or 17 hex digits";
-    const EXAMPLE: &'static str = "sg-0123456789abcdef0";
-
-    fn from_text(text: &str) -> Option<Self> {
-        Self::parse(text)
-    }
-}
-
-impl SubnetId {
-    /// Parses a subnet ID.
-    pub fn parse(text: &str) -> Option<Self> {
-        resource_id("subnet-", text).map(Self)
-    }
-}
-
-impl FromText for SubnetId {
-    const PATTERN: &'static str = "^subnet-([0-9a-fA-F]{8}|[0-9a-fA-F]{17})$";
-    const EXPECTED: &'static str = "a subnet's ID: subnet- and 8 or 17 hex digits";
-    const EXAMPLE: &'static str = "subnet-0123456789abcdef0";
 
     fn from_text(text: &str) -> Option<Self> {
         Self::parse(text)

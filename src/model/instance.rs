@@ -104,6 +104,11 @@ pub struct State {
 impl State {
     /// The names of all states, in the order of their codes.
     pub const NAMES: [&str; 6] = ["pending", "running", "shutting-down", "terminated", "stopping", "stopped"];
+
+    /// Whether the instance is terminated, or about to be.
+    pub fn has_ended(&self) -> bool {
+        ["shutting-down", "terminated"].contains(&self.name.as_deref().unwrap_or_default())
+    }
 }
 
 /// Why an instance is in its state

@@ -1,7 +1,7 @@
 //! What DescribeInstances is asked, and a page of its answer.
 
 use super::ids::InstanceId;
-use super::instance::Reservation;
+use super::instance::{Instance, Reservation};
 
 /// Which instances to describe.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -57,4 +57,11 @@ pub const MAX_FILTER_VALUES: usize = 200;
 pub struct Page {
     pub reservations: Vec<Reservation>,
     pub next_token: Option<String>,
+}
+
+impl Page {
+    /// The instances of all reservations.
+    pub fn into_instances(self) -> impl Iterator<Item = Instance> {
+        self.reservations.into_iter().flat_map(|reservation| reservation.instances)
+    }
 }

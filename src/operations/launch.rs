@@ -133,9 +133,12 @@ async fn with_group_ids(cx: &Context<'_>, region: &Region, launches: &[Launch]) 
         };
         let ids = match ids_by_vpc.get(&vpc) {
             Some(ids) => ids.clone(),
-            None => group_ids(cx, region, vpc, &names).await?,
+            None => {
+                let ids = group_ids(cx, region, vpc, &names).await?;
+                ids_by_vpc.insert(vpc, ids.clone());
+                ids
+            }
         };
-        ids_by_vpc.insert(vpc, ids.clone());
         let mut launch = Launch { security_groups: Vec::new(), ..launch.clone() };
         for id in ids {
             if !launch.security_group_ids.contains(&id) {

@@ -137,8 +137,7 @@ pub(super) async fn find_earlier(
     let filters = vec![Filter::exactly("client-token", tokens)];
     let query = InstanceQuery { filters, details: true, ..InstanceQuery::default() };
     let page = cx.ec2.describe_instances(region, &query).await?;
-    let found = page.value.reservations.into_iter().flat_map(|reservation| reservation.instances);
-    let found: Vec<_> = found.collect();
+    let found: Vec<_> = page.value.into_instances().collect();
     if found.is_empty() {
         return Ok(None);
     }
@@ -146,7 +145,7 @@ pub(super) async fn find_earlier(
         let message = "Another launch was sent under the same Idempotency-Key";
         return Err(Error::new(Kind::IdempotencyMismatch, "IdempotentParameterMismatch", message));
     }
-    let (ended, launched): (Vec<_>, Vec<_>) = found.into_iter().partition(has_ended);
+    let (ended, launched): (Vec<_>, Vec<_>) = found.into_iter().partition(|instance| instance.state.has_ended());
     if let (Some(first), true) = (ended.first(), launched.is_empty()) {
         let message = format!("{} was launched under the same Idempotency-Key, and is terminated", first.instance_id);
         return Err(Error::new(Kind::Conflict, "IdempotentInstanceTerminated", message));
@@ -159,10 +158,6 @@ pub(super) async fn find_earlier(
 fn may_be_of(instance: &Instance, launch: &Launch) -> bool {
     instance.instance_type.as_deref().is_none_or(|name| name == launch.instance_type.as_str())
         && non_empty(&instance.key_name).is_none_or(|name| Some(name) == launch.key_name.as_deref())
-}
-
-fn has_ended(instance: &Instance) -> bool {
-    ["shutting-down", "terminated"].contains(&instance.state.name.as_deref().unwrap_or_default())
 }
 
 /// Looks for the instances of a launch whose response was lost, by its client token.
@@ -191,10 +186,9 @@ async fn find_launched(
     for pause in PAUSES_MS.map(Duration::from_millis) {
         tokio::time::sleep(pause).await;
         let Ok(page) = cx.ec2.describe_instances(region, &query).await else { continue };
-        let found = page.value.reservations.into_iter().flat_map(|reservation| reservation.instances);
-        let found: Vec<_> = found.filter(in_zone).collect();
+        let found: Vec<_> = page.value.into_instances().filter(in_zone).collect();
         let count = u32::try_from(found.len()).unwrap_or(u32::MAX);
-        if !found.iter().all(|instance| may_be_of(instance, launch) && !has_ended(instance)) {
+        if !found.iter().all(|instance| may_be_of(instance, launch) && !instance.state.has_ended()) {
             return Ok(None);
         }
         if count >= launch.max_count || (count >= launch.min_count && count == previous_count) {

@@ -217,6 +217,5 @@ pub(super) async fn describe(
 ) -> Result<AwsOutput<Vec<Instance>>, Error> {
     let query = InstanceQuery { instance_ids: ids.to_vec(), details, ..InstanceQuery::default() };
     let page = cx.ec2.describe_instances(region, &query).await?;
-    let instances = page.value.reservations.into_iter().flat_map(|reservation| reservation.instances).collect();
-    Ok(AwsOutput { value: instances, request_id: page.request_id })
+    Ok(AwsOutput { value: page.value.into_instances().collect(), request_id: page.request_id })
 }

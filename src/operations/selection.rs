@@ -118,12 +118,13 @@ async fn describe_existing(
     region: &Region,
     mut ids: Vec<InstanceId>,
 ) -> Result<Vec<Instance>, Error> {
+    // An empty filter would mean every instance.
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     if ids.len() <= MAX_FILTER_VALUES {
         let query = with_instances(&InstanceQuery::default(), &ids);
-        // An empty filter would mean every instance.
-        let described = if ids.is_empty() { None } else { Some(cx.ec2.describe_instances(region, &query).await?) };
-        let reservations = described.into_iter().flat_map(|described| described.value.reservations);
-        return Ok(reservations.flat_map(|reservation| reservation.instances).collect());
+        return Ok(cx.ec2.describe_instances(region, &query).await?.value.into_instances().collect());
     }
     loop {
         match describe(cx, region, &ids, false).await {

@@ -72,7 +72,7 @@ impl Progress {
         self.changing |= state == goal.between;
         self.unchanged = if state == goal.before { self.unchanged + 1 } else { 0 };
         let returned = state == goal.before && (self.changing || self.unchanged >= goal.looks);
-        let ended = ["shutting-down", "terminated"].contains(&state) && goal.state != "terminated";
+        let ended = described.state.has_ended() && goal.state != "terminated";
         self.given_up = returned || ended;
         self.reason.clone_from(&described.state_reason);
     }
