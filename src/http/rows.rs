@@ -38,6 +38,11 @@ impl<T> Rows<T> {
         Self { encode: Arc::new(encode), buffer: RowBuffer::new(Some(header.into())), share: Share::whole() }
     }
 
+    /// Empty rows of the same form.
+    fn with_share(&self, share: Share) -> Self {
+        Self { encode: Arc::clone(&self.encode), buffer: RowBuffer::new(self.buffer.csv_header.clone()), share }
+    }
+
     /// Encodes all items at once.
     pub fn encode_all(mut self, items: &[T], region: &Region) -> String {
         (self.encode)(items, region, &mut self.buffer);
@@ -59,10 +64,12 @@ impl<T> fmt::Debug for Rows<T> {
 impl<T: Send + 'static> PageSink for Rows<T> {
     type Item = T;
 
+    fn empty(&self) -> Self {
+        self.with_share(Share::whole())
+    }
+
     fn fork(&self, count: usize) -> Vec<Self> {
-        let buffer = || RowBuffer::new(self.buffer.csv_header.clone());
-        let fork = |share| Self { encode: Arc::clone(&self.encode), buffer: buffer(), share };
-        Share::split(count).map(fork).collect()
+        Share::split(count).map(|share| self.with_share(share)).collect()
     }
 
     fn push(&mut self, page: &[T], region: &Region) -> Fit {

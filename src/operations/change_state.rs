@@ -1,7 +1,7 @@
 //! Carries out a change of state: on all instances by one EC2 call, or on those where it succeeds.
 
-use super::partial::{Change, change_each};
-use super::selection::{Found, authorized_each, authorized_ids, permitted};
+use super::partial::change_each;
+use super::selection::{authorized_each, authorized_ids};
 use super::state_call::{InstanceResult, StateCall};
 use super::wait::HasState;
 use super::{Completed, Context, DryRun, Outcome, dry_run_outcome};
@@ -24,8 +24,8 @@ pub(super) async fn change_state<C: StateCall>(
 ) -> Result<Outcome<Vec<InstanceResult<C::Item>>>, Error> {
     if targets.partial {
         let found = authorized_each(action, cx, targets, states, details).await?;
-        let (changes, request_id) = change_each(cx, call, &permitted(&found)).await;
-        return partial_outcome(action, cx, found, changes, request_id);
+        let (results, request_id) = change_each(cx, call, found).await;
+        return partial_outcome(action, cx, results, request_id);
     }
     let ids = authorized_ids(action, cx, targets, states, details).await?;
     if ids.is_empty() {
@@ -35,36 +35,26 @@ pub(super) async fn change_state<C: StateCall>(
     dry_run_outcome(action, cx, sent, |items| results(&ids, items))
 }
 
-/// The outcome of a change where what can be done is done. `changes` are those of the instances
-/// that may be changed.
+/// The outcome of a change where what can be done is done.
 ///
 /// # Errors
 /// The first error, if nothing was changed.
 pub(super) fn partial_outcome<T>(
     action: Action,
     cx: &Context<'_>,
-    found: Vec<Found>,
-    changes: Vec<Change<T>>,
+    mut results: Vec<InstanceResult<T>>,
     request_id: Option<String>,
 ) -> Result<Outcome<Vec<InstanceResult<T>>>, Error> {
-    if found.is_empty() {
+    if results.is_empty() {
         return Ok(no_instances(action, cx));
     }
-    let mut changes = changes.into_iter();
-    let not_tried = || Err(Error::internal("an instance was not tried"));
-    let results = found.into_iter().map(|(instance, id)| InstanceResult {
-        instance,
-        change: id.and_then(|_| changes.next().unwrap_or_else(not_tried)),
-    });
-    let mut results: Vec<_> = results.collect();
     for InstanceResult { instance, change } in &results {
         if let Err(error) = change {
             cx.record(|audit| audit.fail(instance, error));
         }
     }
-    if results.iter().all(|result| result.change.is_err()) {
-        let first = results.into_iter().find_map(|result| result.change.err());
-        return Err(first.unwrap_or_else(|| Error::internal("no result and no error")));
+    if let Some(first) = first_of_only_errors(&results) {
+        return Err(first.clone());
     }
     if cx.dry_run && results.iter().all(|result| result.change.is_ok()) {
         return Ok(Outcome::DryRun(DryRun { action, checked_by_aws: true, aws_request_id: request_id }));
@@ -75,6 +65,13 @@ pub(super) fn partial_outcome<T>(
         }
     }
     Ok(Outcome::Done(Completed::new(results, request_id)))
+}
+
+/// The first error, if there are only errors.
+fn first_of_only_errors<T>(results: &[InstanceResult<T>]) -> Option<&Error> {
+    let mut errors = results.iter().map(|result| result.change.as_ref().err());
+    let first = errors.next().flatten()?;
+    errors.all(|error| error.is_some()).then_some(first)
 }
 
 /// The results of a call that EC2 has accepted.

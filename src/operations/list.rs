@@ -43,7 +43,7 @@ impl<K: PageSink<Item = Reservation>> Operation for ListInstances<K> {
         cx.decide(|decision| authorizer.list(decision))?;
         let query = with_instances(&self.query, &resolve_instances(cx, &authorizer, &self.instances).await?);
         let source = InstancePages { ec2: cx.ec2, authorizer, query: &query };
-        list(fill_instances(&source, empty(&self.sink)?, cx.deadline, None).await)
+        list(fill_instances(&source, self.sink.empty(), cx.deadline, None).await)
     }
 }
 
@@ -87,7 +87,7 @@ impl<K: PageSink<Item = Reservation>> Operation for ListInstancesEverywhere<K> {
         });
         let lists = join_all(lists).await;
 
-        let (mut all, mut all_next_token, mut last_request_id) = (empty(&self.sink)?, None, None);
+        let (mut all, mut all_next_token, mut last_request_id) = (self.sink.empty(), None, None);
         for (region, filled) in regions.iter().zip(lists) {
             let Filled { sink, next_token, request_id } = filled?;
             last_request_id = request_id;
@@ -128,7 +128,7 @@ impl<K: PageSink<Item = ObjectInfo>> Operation for ListObjects<K> {
         let authorizer = cx.authorizer(Self::ACTION, &self.region);
         cx.decide(|decision| authorizer.bucket(self.query.bucket.as_str(), decision))?;
         let source = ObjectPages { s3: cx.s3, region: &self.region, query: &self.query };
-        list(fill(&source, empty(&self.sink)?, cx.deadline, None).await)
+        list(fill(&source, self.sink.empty(), cx.deadline, None).await)
     }
 }
 
@@ -148,11 +148,6 @@ async fn fill_instances<K: PageSink<Item = Reservation>>(
 fn list<K>(filled: Result<Filled<K>, Error>) -> Result<Outcome<List<K>>, Error> {
     let Filled { sink, next_token, request_id } = filled?;
     Ok(Outcome::Done(Completed::new(List { sink, next_token }, request_id)))
-}
-
-/// One empty sink.
-fn empty<K: PageSink>(sink: &K) -> Result<K, Error> {
-    sink.fork(1).pop().ok_or_else(|| Error::internal("a sink was not forked"))
 }
 
 /// The query, limited to these instances if there are any. It is limited by a filter:

@@ -21,6 +21,9 @@ pub trait PageSink: Send + Sync + Sized + 'static {
     /// An item of a page.
     type Item: Send;
 
+    /// An empty sink of the same form and capacity.
+    fn empty(&self) -> Self;
+
     /// `count` empty sinks for lists that are made in parallel and are appended to one sink in this
     /// order. Together they have the capacity of one.
     fn fork(&self, count: usize) -> Vec<Self>;

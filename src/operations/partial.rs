@@ -3,11 +3,12 @@
 //! EC2 refuses a whole call because of one instance. The instances that its error names are left
 //! out of the next call. If it names none, halving finds one of them.
 
-use super::state_call::{StateCall, ids_in_message};
+use super::selection::{Found, permitted};
+use super::state_call::{InstanceResult, StateCall, ids_in_message};
 use super::{Context, within};
 use crate::error::{Error, Kind};
 use crate::model::InstanceId;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -17,18 +18,20 @@ pub(super) type Change<T> = Result<Option<T>, Error>;
 /// The part of the deadline that is kept to report what was done.
 const REPORT_BUDGET: Duration = Duration::from_millis(250);
 
-/// Changes every instance that EC2 changes: by one call if it refuses none, else by at most
-/// `bad * (1 + log2 n) + 1` calls. Returns what became of each instance, in the order of `ids`, and
-/// AWS's request ID of the last call that succeeded.
+/// Changes every instance that EC2 changes, of those that may be changed: by one call if it refuses
+/// none, else by at most `bad * (1 + log2 n) + 1` calls. Returns what became of each instance, in
+/// the order of `found`, and AWS's request ID of the last call that succeeded.
 pub(super) async fn change_each<C: StateCall>(
     cx: &Context<'_>,
     call: &C,
-    ids: &[InstanceId],
-) -> (Vec<Change<C::Item>>, Option<String>) {
+    found: Vec<Found>,
+) -> (Vec<InstanceResult<C::Item>>, Option<String>) {
     let deadline = cx.deadline.checked_sub(REPORT_BUDGET).unwrap_or(cx.deadline);
-    let mut each = Each { cx, call, deadline, changes: HashMap::new(), refused: false, request_id: None };
     // Instances that were not tried yet.
-    let mut pending = ids.to_vec();
+    let mut pending = permitted(&found);
+    let result = |(instance, id): Found| InstanceResult { instance, change: id.and_then(|_| Err(no_time_left())) };
+    let results = found.into_iter().map(result).collect();
+    let mut each = Each { cx, call, deadline, results, refused: false, request_id: None };
     while !pending.is_empty() {
         let group = std::mem::take(&mut pending);
         let Err(error) = each.send(&group).await else { break };
@@ -37,16 +40,20 @@ pub(super) async fn change_each<C: StateCall>(
             break;
         }
     }
-    let Each { mut changes, request_id, .. } = each;
-    let missing = || Err(Error::internal("an instance was not tried"));
-    (ids.iter().map(|id| changes.remove(id.as_str()).unwrap_or_else(missing)).collect(), request_id)
+    (each.results, each.request_id)
+}
+
+/// The error of an instance that no call has reached.
+fn no_time_left() -> Error {
+    Error::new(Kind::Unreachable, "RequestTimeout", "There was no time left for this instance")
 }
 
 struct Each<'a, C: StateCall> {
     cx: &'a Context<'a>,
     call: &'a C,
     deadline: Instant,
-    changes: HashMap<String, Change<C::Item>>,
+    /// What became of each instance so far.
+    results: Vec<InstanceResult<C::Item>>,
     /// Whether EC2 has refused a call that may have changed some of its instances.
     refused: bool,
     request_id: Option<String>,
@@ -56,10 +63,10 @@ impl<C: StateCall> Each<'_, C> {
     /// Sends one call, and records its success.
     async fn send(&mut self, group: &[InstanceId]) -> Result<(), Error> {
         if Instant::now() >= self.deadline {
-            return Err(Error::new(Kind::Unreachable, "RequestTimeout", "There was no time left for this instance"));
+            return Err(no_time_left());
         }
         let sent = within(self.deadline, Box::pin(self.call.send(self.cx, group))).await;
-        let items: Vec<_> = match sent {
+        let items: Vec<Option<_>> = match sent {
             Ok(_) if self.cx.dry_run => return Err(Error::internal("AWS carried out a dry run")),
             Ok(sent) => {
                 self.request_id = sent.request_id;
@@ -70,8 +77,16 @@ impl<C: StateCall> Each<'_, C> {
             Err(error) if self.cx.dry_run && error.code == "DryRunOperation" => group.iter().map(|_| None).collect(),
             Err(error) => return Err(error),
         };
-        self.changes.extend(group.iter().map(ToString::to_string).zip(items.into_iter().map(Ok)));
+        for (id, item) in group.iter().zip(items) {
+            self.record(id, Ok(item));
+        }
         Ok(())
+    }
+
+    fn record(&mut self, id: &InstanceId, change: Change<C::Item>) {
+        if let Some(result) = self.results.iter_mut().find(|result| result.instance == id.as_str()) {
+            result.change = change;
+        }
     }
 
     /// Finds an instance that makes EC2 refuse the group, and records the error. Instances whose
@@ -115,7 +130,7 @@ impl<C: StateCall> Each<'_, C> {
     fn fail(&mut self, ids: &[InstanceId], error: &Error) {
         for id in ids {
             let outcome_unknown = error.outcome_unknown || (self.refused && !is_about_instances(error));
-            self.changes.insert(id.to_string(), Err(Error { outcome_unknown, ..error.clone() }));
+            self.record(id, Err(Error { outcome_unknown, ..error.clone() }));
         }
     }
 

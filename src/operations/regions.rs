@@ -85,6 +85,10 @@ struct StateCounts(BTreeMap<String, usize>);
 impl PageSink for StateCounts {
     type Item = Reservation;
 
+    fn empty(&self) -> Self {
+        Self::default()
+    }
+
     fn fork(&self, count: usize) -> Vec<Self> {
         (0..count).map(|_| Self::default()).collect()
     }

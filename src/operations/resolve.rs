@@ -60,10 +60,9 @@ pub(super) async fn resolve_each(
     if names.len() > MAX_NAMES {
         return Err(Error::invalid("instance_id", format!("has more than {MAX_NAMES} names: give IDs instead")));
     }
-    let candidates = if names.is_empty() {
-        Vec::new()
-    } else {
-        cx.before_change(Box::pin(find_candidates(cx, authorizer, &names, lookup))).await?
+    let candidates = match names.as_slice() {
+        [] => Vec::new(),
+        names => cx.before_change(Box::pin(find_candidates(cx, authorizer, names, lookup))).await?,
     };
     let mut resolved: Vec<(String, Result<InstanceId, Error>)> = Vec::with_capacity(instances.len());
     let mut seen = HashSet::new();
@@ -91,8 +90,16 @@ pub(super) async fn resolve_instance(
     authorizer: &Authorizer<'_>,
     instance: &InstanceRef,
 ) -> Result<InstanceId, Error> {
-    let ids = resolve_instances(cx, authorizer, std::slice::from_ref(instance)).await?;
-    ids.into_iter().next().ok_or_else(|| Error::internal("one reference resolved to no instance"))
+    cx.decide(|decision| authorizer.possible(instance.as_str(), decision))?;
+    let id = match instance {
+        InstanceRef::Id(id) => id.clone(),
+        InstanceRef::Name(name) => {
+            let lookup = find_candidates(cx, authorizer, std::slice::from_ref(name), Lookup::UntilAmbiguous);
+            resolve_unique(name, &cx.before_change(Box::pin(lookup)).await?)?
+        }
+    };
+    cx.decide(|decision| decision.instances = vec![id.clone()]);
+    Ok(id)
 }
 
 /// An instance with one of the names.

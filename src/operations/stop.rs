@@ -1,7 +1,7 @@
 //! StopInstances, with or without hibernation.
 
 use super::change_state::{change_state, changed, no_instances, partial_outcome, results};
-use super::partial::{Change, change_each};
+use super::partial::change_each;
 use super::resolve::describe;
 use super::selection::{authorized_each, authorized_ids, permitted};
 use super::state_call::{InstanceResult, StateCall, ids_in_message};
@@ -114,20 +114,24 @@ impl StopInstances {
         cx: &Context<'_>,
     ) -> Result<Outcome<Vec<InstanceResult<StateChange>>>, Error> {
         let found = authorized_each(Self::ACTION, cx, &self.targets, &STATES, &self.details()).await?;
-        let ids = permitted(&found);
-        let (mut changes, mut request_id) = change_each(cx, &self.stop(true), &ids).await;
-        let is_unable = |change: &Change<StateChange>| change.as_ref().is_err_and(cannot_hibernate);
-        let unable: Vec<_> = ids.iter().zip(&changes).filter(|(_, change)| is_unable(change)).collect();
-        let unable: Vec<_> = unable.into_iter().map(|(id, _)| id.clone()).collect();
+        let total = permitted(&found).len();
+        let (mut results, mut request_id) = change_each(cx, &self.stop(true), found).await;
+        let is_unable = |result: &&InstanceResult<_>| result.change.as_ref().is_err_and(cannot_hibernate);
+        let id_of = |result: &InstanceResult<_>| InstanceId::parse(&result.instance);
+        let unable: Vec<_> = results.iter().filter(is_unable).filter_map(id_of).collect();
         if !unable.is_empty() {
-            let (stopped, last_request_id) = change_each(cx, &self.stop(false), &unable).await;
+            let found = unable.iter().map(|id| (id.to_string(), Ok(id.clone()))).collect();
+            let (stopped, last_request_id) = change_each(cx, &self.stop(false), found).await;
             request_id = last_request_id.or(request_id);
-            let places = changes.iter_mut().filter(|change| is_unable(change));
-            places.zip(stopped).for_each(|(place, stopped)| *place = stopped);
+            for stopped in stopped {
+                if let Some(place) = results.iter_mut().find(|result| result.instance == stopped.instance) {
+                    *place = stopped;
+                }
+            }
         }
-        let mut outcome = partial_outcome(Self::ACTION, cx, found, changes, request_id)?;
+        let mut outcome = partial_outcome(Self::ACTION, cx, results, request_id)?;
         if let (Outcome::Done(completed), false) = (&mut outcome, unable.is_empty()) {
-            completed.warnings.push(warning(&unable, ids.len()));
+            completed.warnings.push(warning(&unable, total));
         }
         Ok(outcome)
     }

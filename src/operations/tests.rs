@@ -4,6 +4,7 @@
 use super::describe::DescribeInstance;
 use super::launch::RunInstances;
 use super::partial::change_each;
+use super::selection::Found;
 use super::start::StartInstances;
 use super::state_call::{InstanceResult, StateCall};
 use super::stop::StopInstances;
@@ -233,6 +234,11 @@ struct Refusing {
     calls: Mutex<usize>,
 }
 
+/// Instances that may be changed.
+fn permitted(ids: &[InstanceId]) -> Vec<Found> {
+    ids.iter().map(|id| (id.to_string(), Ok(id.clone()))).collect()
+}
+
 impl StateCall for Refusing {
     type Item = InstanceId;
 
@@ -258,9 +264,9 @@ async fn instances_that_ec2_refuses_are_found_with_few_calls() {
             let bad: Vec<_> = (0..count).filter(|n| is_bad(*n)).map(|n| ids[n].clone()).collect();
             for names in [true, false] {
                 let call = Refusing { bad: bad.clone(), names, calls: Mutex::new(0) };
-                let (changes, _) = change_each(&context, &call, ids).await;
-                for (n, change) in changes.iter().enumerate() {
-                    match change {
+                let (results, _) = change_each(&context, &call, permitted(ids)).await;
+                for (n, result) in results.iter().enumerate() {
+                    match &result.change {
                         Ok(id) => assert_eq!((id.as_ref(), is_bad(n)), (Some(&ids[n]), false)),
                         Err(error) => assert!(is_bad(n), "{error}"),
                     }
@@ -280,10 +286,10 @@ async fn instances_are_not_tried_after_the_deadline() {
     let context = bench.context(Duration::from_millis(200));
     let ids = [A, B].map(|id| InstanceId::parse(id).unwrap());
     let call = Refusing { bad: Vec::new(), names: true, calls: Mutex::new(0) };
-    let (changes, _) = change_each(&context, &call, &ids).await;
-    assert_eq!(*call.calls.lock().unwrap(), 0);
-    for change in changes {
-        let error = change.unwrap_err();
+    let (results, _) = change_each(&context, &call, permitted(&ids)).await;
+    assert_eq!((*call.calls.lock().unwrap(), results.len()), (0, 2));
+    for result in results {
+        let error = result.change.unwrap_err();
         assert_eq!((&*error.code, error.outcome_unknown), ("RequestTimeout", false), "{error}");
     }
 }
@@ -443,7 +449,7 @@ async fn region_that_has_no_host_is_looked_up_and_refused_if_ec2_does_not_list_i
     let bench = Bench::new([Recorded::Unreachable, listed(&["us-east-1"])]);
     let error = bench.run(start(&[A])).await.unwrap_err();
     assert_eq!((error.kind, error.parameter.as_deref(), error.by_aws), (Kind::Invalid, Some("region"), false));
-    assert_eq!(error.message, "region must be a region that exists and is enabled; EC2 does not list eu-west-1");
+    assert_eq!(error.message, "region must name a region that exists and is enabled; EC2 does not list eu-west-1");
     assert!(error.cause.is_some());
     assert_eq!(bench.replay.actions(), ["StartInstances", "DescribeRegions"]);
 
