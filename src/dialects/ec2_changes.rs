@@ -7,6 +7,7 @@ use super::common::{self, DRY_RUN, DRY_RUN_OK, FORCE, HIBERNATE, SKIP_OS_SHUTDOW
 use super::ec2_params::{EXPECT, EXPECT_TO_TERMINATE, INSTANCE_ID, INSTANCE_TAG, PARTIAL, REGION_NAME};
 use crate::error::{Error, Kind};
 use crate::http::call::{Decoded, call};
+use crate::http::param::Given;
 use crate::http::reply::Reply;
 use crate::http::route::{BodyUse, Handler, Input, Response, Route};
 use crate::model::{InstanceId, Selection, Shutdown, Tagged, Targets};
@@ -125,26 +126,27 @@ const SOME_FAILED: &str =
 /// Reads the instances of a change: by ID or name, or by tag.
 fn targets(input: &Input<'_>) -> Result<Targets, Error> {
     let region = common::region(input, REGION_NAME)?;
-    let named = input.list(INSTANCE_ID)?;
+    let named = input.given(INSTANCE_ID)?;
     let tags = input.optional(INSTANCE_TAG)?.map(|tags| tags.0).unwrap_or_default();
     let tags = tags.into_iter().map(one_tag).collect::<Result<Vec<_>, _>>()?;
     let expect = input.optional(EXPECT)?;
     let partial = input.optional(PARTIAL)?.unwrap_or_default();
-    // An empty list is a mistake of the caller's script: by tag alone, more would be changed.
-    let is_named = !named.is_empty() || input.params.is_given_empty(&INSTANCE_ID.info);
-    match (is_named, tags.is_empty()) {
-        (true, false) => {
+    match (named, tags.is_empty()) {
+        // An empty list is a mistake of the caller's script: by tag alone, more would be changed.
+        (Given::Empty | Given::Value(_), false) => {
             let message = "instance_id and tag:KEY can't be given together";
             Err(Error::new(Kind::Invalid, "InvalidParameterCombination", message))
         }
-        (_, true) if named.is_empty() => {
+        (Given::Absent | Given::Empty, true) => {
             Err(Error { message: "instance_id or tag:KEY is required".to_owned(), ..Error::missing("instance_id") })
         }
-        (_, true) if expect.is_some() => {
+        (Given::Value(_), true) if expect.is_some() => {
             Err(Error::invalid(EXPECT.info.name, "can be given only where instances are given by tag:KEY"))
         }
-        (_, true) => Ok(Targets { region, selection: Selection::Named(named), partial }),
-        (false, false) => Ok(Targets { region, selection: Selection::Tagged(Tagged { tags, expect }), partial }),
+        (Given::Value(named), true) => Ok(Targets { region, selection: Selection::Named(named), partial }),
+        (Given::Absent, false) => {
+            Ok(Targets { region, selection: Selection::Tagged(Tagged { tags, expect }), partial })
+        }
     }
 }
 

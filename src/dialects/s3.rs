@@ -125,7 +125,7 @@ const ROUTES: &[Route] = &[
         name: "head-object",
         summary: "Answers with the headers of an object of any size, its length among them.",
         parameters: &[REGION_NAME.info, PRESIGN.info],
-        body: BodyUse::Content,
+        body: BodyUse::Parameters,
         responses: &[
             Response::empty(200, "The object is there.").with(OBJECT_HEADERS),
             Response::empty(206, "A range of it is there.").with(OBJECT_HEADERS),
@@ -139,7 +139,7 @@ const ROUTES: &[Route] = &[
         name: "get-object",
         summary: "Answers with an object's bytes, or redirects to them when they are too many.",
         parameters: &[REGION_NAME.info, PRESIGN.info],
-        body: BodyUse::Content,
+        body: BodyUse::Parameters,
         responses: &[
             Response {
                 status: 200,

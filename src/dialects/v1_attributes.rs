@@ -1,7 +1,9 @@
 //! `/v1/{id}/modify`: the attributes that ModifyInstanceAttribute takes, in boto's spelling.
 
 use crate::error::Error;
-use crate::http::param::{AnyValue, Param, ParamValue};
+use crate::http::param::{AnyValue, Given, Param, ParamValue};
+use crate::http::param_info::{ParamInfo, ParamKind};
+use crate::http::params::Params;
 use crate::http::route::Input;
 use crate::model::{
     Attribute, DeleteOnTermination, FromText, InstanceType, SecurityGroupId, ShutdownBehavior, UserData, resource_id,
@@ -64,20 +66,36 @@ const ATTRIBUTES: [(&str, ReadAttribute); 13] = [
 
 /// The new value as a `T`.
 fn value<T: ParamValue>(input: &Input<'_>) -> Result<T, Error> {
-    T::read(&input.params, &VALUE.info)?.ok_or_else(|| Error::missing(VALUE.info.name))
+    match input.given(VALUE.of::<T>())? {
+        Given::Value(value) => Ok(value),
+        Given::Absent | Given::Empty => Err(Error::missing(VALUE.info.name)),
+    }
 }
 
-/// User data in base64, as boto and EC2 have it; empty to clear it. `base64` may have broken the
-/// lines.
+/// New user data; empty to clear it.
 fn user_data(input: &Input<'_>) -> Result<UserData, Error> {
-    let text = match input.params.raw(&VALUE.info)? {
-        Some(text) => text.replace(['\r', '\n'], ""),
-        None if input.params.is_given_empty(&VALUE.info) => String::new(),
-        None => return Err(Error::missing(VALUE.info.name)),
-    };
-    let invalid = |problem: String| Error::invalid(VALUE.info.name, problem);
-    let bytes = BASE64_STANDARD.decode(text).map_err(|_| invalid("must be base64 for userData".to_owned()))?;
-    UserData::new(&bytes).ok_or_else(|| invalid(format!("has more than {} bytes", UserData::MAX_BYTES)))
+    match input.given(VALUE.of::<Base64UserData>())? {
+        Given::Value(Base64UserData(user_data)) => Ok(user_data),
+        Given::Empty => Ok(UserData::default()),
+        Given::Absent => Err(Error::missing(VALUE.info.name)),
+    }
+}
+
+/// User data in base64, as boto and EC2 have it. The program `base64` may have broken the lines.
+struct Base64UserData(UserData);
+
+impl ParamValue for Base64UserData {
+    const KIND: ParamKind = ParamKind::Text;
+
+    fn read(params: &Params, info: &ParamInfo) -> Result<Option<Self>, Error> {
+        let Some(text) = params.raw(info)? else { return Ok(None) };
+        let invalid = |problem: String| Error::invalid(info.name, problem);
+        let decoded = BASE64_STANDARD.decode(text.replace(['\r', '\n'], ""));
+        let bytes = decoded.map_err(|_| invalid("must be base64 for userData".to_owned()))?;
+        let user_data = UserData::new(&bytes);
+        let too_large = || invalid(format!("has more than {} bytes", UserData::MAX_BYTES));
+        user_data.map(|user_data| Some(Self(user_data))).ok_or_else(too_large)
+    }
 }
 
 /// The first column of a table.

@@ -52,6 +52,11 @@ impl<T: ParamValue> Param<T> {
         Self { info, value: PhantomData }
     }
 
+    /// The same parameter with a value of another type.
+    pub const fn of<U>(self) -> Param<U> {
+        Param { info: self.info, value: PhantomData }
+    }
+
     /// The same with other names.
     #[must_use]
     pub const fn aliases(mut self, aliases: &'static [&'static str]) -> Self {
@@ -251,7 +256,7 @@ impl ParamValue for Tags {
     }
 }
 
-/// A value of any kind; another parameter decides which. Read it with [`Params`].
+/// A value of any kind; another parameter decides which. Read it with [`Param::of`].
 #[derive(Debug)]
 pub struct AnyValue;
 

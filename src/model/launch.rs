@@ -159,7 +159,7 @@ impl HttpTokens {
 }
 
 /// The user data of an instance, before the base64 encoding that EC2 takes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UserData(Vec<u8>);
 
 impl UserData {

@@ -32,7 +32,7 @@ fn rest(method: &str, path: &str) -> Value {
     let mut event: Value = serde_json::from_str(&file("events/s3-get-object-rest.json")).unwrap();
     event["httpMethod"] = json!(method);
     event["path"] = json!(path);
-    event["body"] = json!("x");
+    event["body"] = if method == "PUT" { json!("x") } else { Value::Null };
     event["isBase64Encoded"] = json!(false);
     event
 }
@@ -243,7 +243,7 @@ async fn invalid_input_is_refused_by_parameter_name_without_a_call_to_aws() {
         function.call(method, path).await.refuses(400, "InvalidParameterValue", message);
     }
     // A body of parameters counts as in the other dialects.
-    for path in ["/s3", "/s3/demo-x"] {
+    for path in ["/s3", "/s3/demo-x", "/s3/demo-x/k"] {
         for (body, code, message) in [
             (json!({"region_name": "derp"}), "InvalidParameterValue", region),
             (json!({"versionId": "1"}), "UnknownParameter", "versionId is not a parameter here"),
