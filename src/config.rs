@@ -48,9 +48,9 @@ variables! {
     JWT_GROUPS_CLAIM = "JWT_GROUPS_CLAIM", "",
         "The claim of a token that has the caller's groups, whose names must have no spaces. Unset: `cognito:groups`, in tokens of Cognito only.";
     ALLOWED_REGIONS = "ALLOWED_REGIONS", "*",
-        "Comma-separated regions that callers may name; `*` is every region of the function's own partition.";
+        "Comma-separated regions that callers may name; `*` is every region in the partition of `DEFAULT_REGION`.";
     DEFAULT_REGION = "DEFAULT_REGION", "",
-        "The region of requests to `/s3` that name none (`/v1` has that of `LAUNCH_PLACEMENT`). Unset: the function's own (`AWS_REGION`).";
+        "The region of requests to `/s3` that name none (`/v1` has that of `LAUNCH_PLACEMENT`). Its partition is the one that `*` in `ALLOWED_REGIONS` means. Unset: the function's own (`AWS_REGION`).";
     ALLOWED_INSTANCE_TYPES = "ALLOWED_INSTANCE_TYPES", "",
         "Comma-separated instance types that may be launched or changed to, with `*` for any characters: `t3.*,t4g.*`. Unset: all.";
     MAX_INSTANCES_PER_LAUNCH = "MAX_INSTANCES_PER_LAUNCH", "",
@@ -347,7 +347,12 @@ impl Config {
             .map(|count| count.ok_or_else(invalid(MAX_INSTANCES_PER_LAUNCH, "is not a whole number from 1")))
             .transpose()?,
             protected_tag: (set(PROTECTED_TAG.name).map(|tag| ProtectedTag::parse(&tag)))
-                .map(|tag| tag.ok_or_else(invalid(PROTECTED_TAG, "is neither a tag's key nor key=value")))
+                .map(|tag| {
+                    tag.ok_or_else(invalid(
+                        PROTECTED_TAG,
+                        "is neither a tag's key nor key=value, without white space around them",
+                    ))
+                })
                 .transpose()?,
             modifiable_attributes: ModifiableAttributes::parse(&text(MODIFIABLE_ATTRIBUTES))
                 .map_err(|error| problem(MODIFIABLE_ATTRIBUTES)(&error))?,

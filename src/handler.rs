@@ -151,22 +151,23 @@ async fn dispatch(
         }
     };
     log.set_caller(&caller);
-    let params = params.valid()?;
-    let unknown = unknown::check(&params, dialect, route, &caller, config.unknown_parameters);
+    let check = |params: &Params| {
+        params.check()?;
+        unknown::check(params, dialect, route, &caller, config.unknown_parameters)
+    };
     // The original of `/instance` checks the path first.
     let path_first = dialect.unknown_parameters == UnknownUse::RefuseInQuery;
     if !path_first {
-        log.warnings.extend(unknown.clone()?);
+        log.warnings.extend(check(&params)?);
     }
-    // Read here for all dialects. An operation does not depend on how it is asked for.
     let input = Input { config, api, route, now, path, params, headers, body };
-    let dry_run = input.if_declared(DRY_RUN)?.unwrap_or(false);
-    let wait = input.if_declared(WAIT)?.unwrap_or(0);
-
     let call = decode(&input)?;
     if path_first {
-        log.warnings.extend(unknown?);
+        log.warnings.extend(check(&input.params)?);
     }
+    // Read here for all dialects. An operation does not depend on how it is asked for.
+    let dry_run = input.if_declared(DRY_RUN)?.unwrap_or(false);
+    let wait = input.if_declared(WAIT)?.unwrap_or(0);
     log.action = Some(call.action());
     log.target = call.target();
     log.dry_run = dry_run && call.action().writes();
@@ -182,7 +183,7 @@ async fn dispatch(
         s3: &app.s3,
         caller: &caller,
         source_ip: log.source_ip.and_then(|text| text.parse().ok()),
-        region_parameter: dialect.region_parameter,
+        region_parameter: call.region_parameter().unwrap_or(dialect.region_parameter),
         client_token: client_token.as_deref().unwrap_or(log.request_id),
         has_idempotency_key: log.client_token.as_deref().is_some_and(|token| token != log.request_id),
         dry_run: log.dry_run,

@@ -171,7 +171,10 @@ pub fn params(data: &[u8]) {
     if let (Ok(optional), Ok(json)) = (&optional, RawBody { content_type: None, ..body }.parse()) {
         assert!(body.parse().is_ok() || optional.members == json.members, "{optional:?} {json:?}");
     }
-    let Ok(params) = Params::read(Some(&query), body.parse()).valid() else { return };
+    let params = Params::read(Some(&query), body.parse());
+    if params.check().is_err() {
+        return;
+    }
 
     for parameter in ALL {
         let printable = |text: &str| !text.contains(|c: char| c.is_control() && !c.is_ascii_whitespace());

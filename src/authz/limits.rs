@@ -126,13 +126,16 @@ pub struct ProtectedTag {
 }
 
 impl ProtectedTag {
-    /// Parses `key` or `key=value`.
+    /// Parses `key` or `key=value`, without white space around either: no caller can set a tag that
+    /// has it.
     pub fn parse(text: &str) -> Option<Self> {
         let (key, value) = match text.split_once('=') {
-            Some((key, value)) => (key.trim(), Some(value.trim().to_owned())),
+            Some((key, value)) => (key, Some(value)),
             None => (text, None),
         };
-        (!key.is_empty()).then(|| Self { key: key.to_owned(), value })
+        let is_trimmed = |text: &str| text.trim() == text;
+        let valid = !key.is_empty() && is_trimmed(key) && value.is_none_or(is_trimmed);
+        valid.then(|| Self { key: key.to_owned(), value: value.map(str::to_owned) })
     }
 
     pub(super) fn is_on(&self, tags: &[Tag]) -> bool {
@@ -195,11 +198,11 @@ mod tests {
         let on = |text: &str| ProtectedTag::parse(text).map(|tag| tag.is_on(&tags));
         assert_eq!(on("env"), Some(true));
         assert_eq!(on("env=production"), Some(true));
-        assert_eq!(on("env = production"), Some(true));
         for other in ["Env", "env=", "env=prod", "env=production2", "production"] {
             assert_eq!(on(other), Some(false), "{other}");
         }
-        assert_eq!(on("=production"), None);
-        assert_eq!(on(""), None);
+        for invalid in ["", "=production", "env = production", "env= production", " env", "env=production "] {
+            assert_eq!(on(invalid), None, "{invalid:?}");
+        }
     }
 }

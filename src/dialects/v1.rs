@@ -9,7 +9,7 @@ use super::common::{
 };
 use super::v1_attributes::{ATTRIBUTE, VALUE, attribute};
 use crate::error::{Error, Kind};
-use crate::http::call::{Decoded, call};
+use crate::http::call::{Decoded, call, call_in_region_of};
 use crate::http::columns::{Accessor, Column, Row, column_names, column_schemas};
 use crate::http::param::Param;
 use crate::http::reply::Reply;
@@ -271,8 +271,8 @@ fn launch(input: &Input<'_>) -> Decoded {
     let (security_group_ids, security_groups) = split_groups(groups);
     let user_data = input.optional(USER_DATA)?;
     let zone = input.given(PLACEMENT)?.or(|| defaults.placement.clone());
-    let region = match &zone {
-        None => region(input)?,
+    let (region_parameter, region) = match &zone {
+        None => (REGION.info.name, region(input)?),
         Some(zone) => {
             let region = zone.region();
             if !input.config.regions.allows(&region) {
@@ -283,7 +283,7 @@ fn launch(input: &Input<'_>) -> Decoded {
             if input.optional(REGION)?.is_some_and(|given| given != region) {
                 return Err(Error::invalid(REGION.info.name, format!("must be that of placement, {region}")));
             }
-            region
+            (PLACEMENT.info.name, region)
         }
     };
     let launch = Launch {
@@ -304,7 +304,7 @@ fn launch(input: &Input<'_>) -> Decoded {
         http_tokens: input.config.http_tokens,
         tags: common::launch_tags(input)?,
     };
-    call(RunInstances { region, launches: vec![launch] }, |instances| {
+    call_in_region_of(region_parameter, RunInstances { region, launches: vec![launch] }, |instances| {
         Reply::json(200, &instances.iter().map(|instance| instance.instance_id.as_str()).collect::<Vec<_>>())
     })
 }

@@ -14,6 +14,8 @@ pub trait Call: Send {
     fn target(&self) -> Target;
     /// Whether an idempotency key makes it happen once.
     fn is_idempotent_by_key(&self) -> bool;
+    /// The parameter that the region was read from, if it is not the dialect's own.
+    fn region_parameter(&self) -> Option<&'static str>;
     /// Executes the operation and encodes its output.
     fn run<'a>(self: Box<Self>, cx: &'a Context<'a>) -> CallFuture<'a>;
 }
@@ -29,12 +31,25 @@ pub type Decoded = Result<Box<dyn Call>, Error>;
 /// # Errors
 /// None. It is a `Result` because decoders return one.
 pub fn call<O: Operation>(operation: O, encode: impl FnOnce(O::Output) -> Reply + Send + 'static) -> Decoded {
-    Ok(Box::new(TypedCall { operation, encode }))
+    Ok(Box::new(TypedCall { operation, encode, region_parameter: None }))
+}
+
+/// The same where the region was read from another parameter than the dialect's own.
+///
+/// # Errors
+/// None, as for [`call`].
+pub fn call_in_region_of<O: Operation>(
+    region_parameter: &'static str,
+    operation: O,
+    encode: impl FnOnce(O::Output) -> Reply + Send + 'static,
+) -> Decoded {
+    Ok(Box::new(TypedCall { operation, encode, region_parameter: Some(region_parameter) }))
 }
 
 struct TypedCall<O, E> {
     operation: O,
     encode: E,
+    region_parameter: Option<&'static str>,
 }
 
 impl<O: Operation, E: FnOnce(O::Output) -> Reply + Send + 'static> Call for TypedCall<O, E> {
@@ -50,9 +65,13 @@ impl<O: Operation, E: FnOnce(O::Output) -> Reply + Send + 'static> Call for Type
         O::IS_IDEMPOTENT_BY_KEY
     }
 
+    fn region_parameter(&self) -> Option<&'static str> {
+        self.region_parameter
+    }
+
     fn run<'a>(self: Box<Self>, cx: &'a Context<'a>) -> CallFuture<'a> {
         Box::pin(async move {
-            let Self { operation, encode } = *self;
+            let Self { operation, encode, .. } = *self;
             Ok(match execute(&operation, cx).await? {
                 Outcome::Done(Completed { output, aws_request_id, incomplete, warnings }) => {
                     Outcome::Done(Completed { output: encode(output), aws_request_id, incomplete, warnings })

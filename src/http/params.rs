@@ -78,13 +78,13 @@ impl Params {
         params
     }
 
-    /// The parameters, unless there is a problem that does not depend on the route.
+    /// Checks what does not depend on the route.
     ///
     /// # Errors
     /// The body does not parse, a name or a value is not UTF-8, or a dry run is asked for in
     /// another place.
-    pub fn valid(mut self) -> Result<Self, Error> {
-        self.problem.take().map_or(Ok(self), Err)
+    pub fn check(&self) -> Result<(), Error> {
+        self.problem.clone().map_or(Ok(()), Err)
     }
 
     fn insert(&mut self, name: String, value: Value, source: Source) {

@@ -1,4 +1,5 @@
-//! The operations on AWS. Each is one type in one file, with its output.
+//! The operations on AWS. Each is a type with its output. A file has one operation, or a close
+//! family: the lists, the buckets, the objects.
 //!
 //! An operation knows nothing of HTTP and of dialects: it authorizes itself, calls AWS and returns
 //! its output. [`execute`] adds the common rest: the deadline, and the words of an error after a
@@ -244,7 +245,7 @@ async fn explain_region(error: Error, region: Option<String>, cx: &Context<'_>) 
     }
     match cx.within_deadline(Box::pin(cx.ec2.describe_regions(default))).await {
         Ok(regions) if !regions.value.contains(&region) => {
-            let problem = format!("must be a region that exists and is enabled; EC2 does not list {region}");
+            let problem = format!("must name a region that exists and is enabled; EC2 does not list {region}");
             let invalid = Error::invalid(cx.region_parameter, problem);
             Error { cause: error.cause, aws_request_id: regions.request_id, ..invalid }
         }

@@ -134,6 +134,14 @@ async fn key_region_action_and_instance_are_checked_in_that_order() {
         ("/instance/us-east-1/nothing/here/at-all", 404, "NotFound", "There is nothing at this path"),
     ] {
         function.post(path).await.is(status, &errors(id, title));
+        // Whatever else is wrong with the request.
+        for query in ["?wait=x", "?dry_run=maybe", "?force=true", "?wait=1&wait=2"] {
+            function.post(&format!("{path}{query}")).await.is(status, &errors(id, title));
+        }
+        for body in [r#"{"dry_run": }"#, r#"{"wait": "x"}"#] {
+            let event = HttpApiEvent::new("POST", path).key().body("application/json", body);
+            function.send(event).await.is(status, &errors(id, title));
+        }
     }
     for (path, status, id, title) in [
         ("/instance/derp/i-xyz", 422, "region", "Invalid region"),

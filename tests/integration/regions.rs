@@ -1,7 +1,7 @@
 //! All regions at once: `GET /regions`, and lists with `region_name=all`.
 
 use crate::support::xml::{Instance, describe, instance, refusal, regions};
-use crate::support::{A, B, Fault, Function, Response, Wire};
+use crate::support::{A, B, Fault, Function, PERMIT_ALL, Response, Wire, policy_file};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -34,7 +34,7 @@ async fn regions_lists_the_instances_of_each_allowed_region() {
 #[tokio::test]
 async fn region_that_does_not_exist_is_invalid_in_every_dialect() {
     let problem =
-        |name: &str| format!("{name} must be a region that exists and is enabled; EC2 does not list us-east-9");
+        |name: &str| format!("{name} must name a region that exists and is enabled; EC2 does not list us-east-9");
     let with_region_name = json!({"Message": problem("region_name"), "Error": "InvalidParameterValue"});
     for (path, status, body) in [
         ("/ec2/list?region_name=us-east-9".to_owned(), 400, with_region_name.clone()),
@@ -52,6 +52,20 @@ async fn region_that_does_not_exist_is_invalid_in_every_dialect() {
         let requests = function.wire.requests();
         assert_eq!(requests.len(), 4, "{path}");
         assert_eq!((requests[3].action().as_str(), requests[3].region()), ("DescribeRegions", "us-east-1"));
+    }
+}
+
+#[tokio::test]
+async fn launch_in_a_region_that_does_not_exist_names_the_parameter_of_the_region() {
+    for (query, name) in [("placement=us-east-9b", "placement"), ("placement=&region=us-east-9", "region")] {
+        // With policies, the first call reads. A launch that was cut may have happened.
+        let file = policy_file(PERMIT_ALL);
+        let wire = Wire::faulty(Fault::Cut, 3).await;
+        let function = Function::new(wire, &[("POLICY_FILE", file.as_str())]).await;
+        let answer = function.put(&format!("/v1/launch?ami=ami-12345678&instance_type=t3.micro&{query}")).await;
+        let problem = format!("{name} must name a region that exists and is enabled; EC2 does not list us-east-9");
+        answer.is(400, &json!(format!("Required arguments not provided: {problem}")));
+        assert_eq!(function.wire.actions().last().unwrap(), "DescribeRegions");
     }
 }
 

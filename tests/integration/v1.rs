@@ -372,6 +372,12 @@ async fn user_data_is_modified_in_base64_and_cleared_by_an_empty_value() {
     }
     let answer = function.put(&format!("/v1/{A}/modify?attribute=userData")).await;
     answer.is(400, &json!("Required arguments not provided: value is required"));
+    for twice in
+        ["userData&value=aGVsbG8=&value=", "instanceType&value=&value=t3.micro", "groupSet&value=&value=sg-abba916a"]
+    {
+        let answer = function.put(&format!("/v1/{A}/modify?attribute={twice}")).await;
+        answer.is(400, &json!("Required arguments not provided: value is given twice, with different values"));
+    }
     function.assert_no_calls();
 }
 

@@ -27,7 +27,8 @@ const FORM: Option<&str> = Some("application/x-www-form-urlencoded; charset=utf-
 
 fn read(query: &str, content_type: Option<&str>, bytes: &[u8]) -> Result<Params, Error> {
     let body = RawBody { content_type, content_encoding: None, bytes }.parse();
-    Params::read(Some(&query.parse().unwrap()), body).valid()
+    let params = Params::read(Some(&query.parse().unwrap()), body);
+    params.check().map(|()| params)
 }
 
 fn query(text: &str) -> Params {
