@@ -98,8 +98,7 @@ e2e: .venv/ready build-local ## invoke every sample event in a Lambda container,
 SAM_LOCAL = $(if $(INVOKE_IMAGE),--skip-pull-image --invoke-image $(INVOKE_IMAGE))
 
 test-sam: .venv/ready ## type the documented commands of sam local, with Docker
-	$(BUILD)$(HOST_ARCH)
-	.venv/bin/python tools/test_sam_local.py $(SAM_LOCAL)
+	PATH="$(SAM_TOOLS):$$PATH" .venv/bin/python tools/test_sam_local.py $(SAM_LOCAL)
 
 load: build-local ## measure memory, descriptors and time: 100,000 requests, lists of up to 50,000 instances
 	$(PYTHON) tools/load.py $(ARGS)

@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """Types the `sam local` commands of docs/deploying.md, with the emulator of `make run`.
 
-`make test-sam` builds the function by `sam build` and starts this. Needs Docker; without it, says
-so and tests nothing. Options are appended to each command: those of an image that is not AWS's.
+`make test-sam` starts this. Needs Docker; without it, says so and tests nothing. Options are appended to each command: those of an image that is not AWS's.
 """
 
 import contextlib
@@ -40,7 +39,7 @@ def documented(command):
 def without_aws():
     """Returns the environment without AWS settings: SAM would pass them to the function."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    return {**kept, "PATH": f"{ROOT}/.venv/bin:{kept['PATH']}", "SAM_CLI_TELEMETRY": "0"}
+    return {**kept, "AWS_EC2_METADATA_DISABLED": "true", "SAM_CLI_TELEMETRY": "0"}
 
 
 def invoke(event):
@@ -131,6 +130,9 @@ class SamLocal(unittest.TestCase):
             self.assertEqual((status, described["state"]), (200, "running"))
             status, attributes = invoke("v1-attributes")
             self.assertEqual((status, attributes["id"]), (200, sample))
+            status, regions = invoke("regions-list")
+            counts = {region["name"]: region["instances"] for region in regions}
+            self.assertEqual((status, counts["us-east-1"]), (200, {"running": 1}))
             self.assertEqual(invoke("s3-create-bucket"), (201, {"name": "demo-bucket"}))
             status, buckets = invoke("s3-list-buckets")
             self.assertEqual((status, [bucket["name"] for bucket in buckets]), (200, ["demo-bucket"]))
@@ -147,6 +149,9 @@ def main():
     if subprocess.run(["docker", "info"], capture_output=True).returncode:
         print("No Docker engine runs on this machine: `sam local` is not tested")
         return 0
+    build = documented("sam build")
+    print(f"$ {shlex.join(build)}", flush=True)
+    subprocess.run(build, cwd=ROOT, env=without_aws(), check=True)
     suite = unittest.defaultTestLoader.loadTestsFromTestCase(SamLocal)
     result = unittest.TextTestRunner(verbosity=2).run(suite)
     failed = len(result.failures + result.errors)

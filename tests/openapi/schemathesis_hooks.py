@@ -97,8 +97,23 @@ def before_call(context, case, kwargs):
     for part in (case.path_parameters, case.query, case.body):
         if isinstance(part, dict):
             part.update({name: known(name, value) for name, value in part.items()})
+    if isinstance(case.query, dict) and sometimes(json.dumps(case.query, default=str), 20):
+        put_brackets_into(case.query, list_names(case.operation.schema.raw_schema))
     if case.media_type == "application/json" and isinstance(case.body, dict) and case.body:
         send_in_another_form(case, kwargs)
+
+
+def put_brackets_into(query, lists):
+    """Writes the names of lists as some clients do: `name[]`."""
+    for name in lists & query.keys():
+        query[f"{name}[]"] = query.pop(name)
+        sent("brackets in a query")
+
+
+def sent(form):
+    """Records that a request was sent in this form."""
+    with Path(os.environ["SENT_FORMS"]).open("a") as file:
+        file.write(f"{form}\n")
 
 
 def send_in_another_form(case, kwargs):
@@ -111,12 +126,16 @@ def send_in_another_form(case, kwargs):
     if share < 15:
         kwargs["data"] = gzip.compress(text.encode())
         case.headers["Content-Encoding"] = "gzip"
+        sent("gzip")
     elif share < 30 and (fields := form_fields(case.body)):
         kwargs["data"], case.headers["Content-Type"] = encode_multipart_formdata(fields)
+        sent("multipart/form-data")
     elif share < 45:
         lists = list_names(case.operation.schema.raw_schema)
         members = {name + "[]" * (name in lists): value for name, value in case.body.items()}
         kwargs["data"] = json.dumps(members).encode()
+        if members.keys() != case.body.keys():
+            sent("brackets in a body")
 
 
 def list_names(document):

@@ -22,15 +22,19 @@ class Schemathesis(FunctionTest):
             # A file: given a URL, schemathesis would skip the route of the document itself.
             document = Path(folder, "openapi.json")
             document.write_text(json.dumps(self.function.openapi()))
+            environment["SENT_FORMS"] = str(Path(folder, "forms"))
             printed = command(
                 BIN / "schemathesis", "--config-file", HERE / "schemathesis.toml", "run", document,
                 "--url", self.function.url, "--request-timeout", "35", *options,
                 cwd=folder, env=environment, timeout=600,
             )  # fmt: skip
+            forms = set(Path(folder, "forms").read_text().splitlines())
         print(printed.partition("= SUMMARY =")[2])
+        return forms
 
     def test_with_the_key_every_answer_is_as_the_document_says(self):
-        self.compare("-H", f"x-api-key: {KEY}", with_key=True)
+        forms = self.compare("-H", f"x-api-key: {KEY}", with_key=True)
+        self.assertEqual(forms, {"gzip", "multipart/form-data", "brackets in a body", "brackets in a query"})
 
     def test_without_a_key_nothing_answers_but_what_is_open(self):
         self.compare("--phases", "examples,coverage", with_key=False)

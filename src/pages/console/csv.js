@@ -1,5 +1,5 @@
 // @ts-check
-// What is shown, as CSV. The browser makes it of what it has: no further request.
+// The rows of the list as CSV, made by the browser without a further request.
 
 import { byId, make } from "./dom.js";
 import { COLUMNS } from "./instances.js";

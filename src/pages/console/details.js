@@ -24,7 +24,7 @@ import { filterByTag } from "./view.js";
  * @property {string} region
  * @property {boolean} kept whether it stays when another instance is opened
  * @property {Element | null} opener gets the focus when the panel is closed
- * @property {string} content what it was drawn from
+ * @property {string} content the data that it was drawn from
  * @property {HTMLElement} element
  * @property {HTMLElement} title
  * @property {HTMLButtonElement} keep

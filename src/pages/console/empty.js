@@ -1,5 +1,5 @@
 // @ts-check
-// Says why the list is empty, and what to do about it.
+// Says why the list is empty, and how to fill it.
 
 import { byId, setText } from "./dom.js";
 import { openLaunch } from "./launch.js";

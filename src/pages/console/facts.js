@@ -1,5 +1,5 @@
 // @ts-check
-// What is known of an instance, and why it is as it is.
+// The facts of an instance: its members, and the reason for its state.
 
 import { CALLER_TAG, localTime, REQUEST_TAG } from "./instances.js";
 

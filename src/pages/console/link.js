@@ -1,6 +1,6 @@
 // @ts-check
-// What is chosen, in the fragment of the URL: a link shows a colleague the same, as far as that
-// person may see it. It holds no key, and the browser sends no fragment to any server.
+// The view in the fragment of the URL: a link shows a colleague the same rows, as far as that
+// person may see them. It holds no key, and the browser sends no fragment to any server.
 
 import { on } from "./events.js";
 import { COLUMNS, STATES } from "./instances.js";
@@ -35,7 +35,7 @@ export function linkedRegions() {
   return listOf("regions");
 }
 
-/** Shows what the link says; what it does not say is as at first. */
+/** Shows the view of the link. Settings that it lacks have their initial values. */
 export function readLink() {
   const names = COLUMNS.map(([column]) => column);
   /** @type {(name: string) => Column[]} */
