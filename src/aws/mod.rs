@@ -18,4 +18,5 @@ mod s3_host;
 pub mod sdk;
 pub mod tls;
 pub(crate) mod warm_up_client;
+mod xml_skip;
 pub mod xray;

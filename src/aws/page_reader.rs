@@ -10,6 +10,7 @@
 //! SDK's parser may take it for a shorter page. And values that nobody reads are not checked.
 
 use super::sdk::to_offset_date_time;
+use super::xml_skip::content_len;
 use crate::model::{Instance, Reservation, SecurityGroup, State, StateReason, Tag};
 use aws_smithy_types::date_time::{DateTime, Format};
 use aws_smithy_types::primitive::Parse as _;
@@ -196,6 +197,13 @@ fn child<'a>(reader: &mut Xml<'a>) -> Result<Option<BytesStart<'a>>> {
 
 /// Reads to the end of the element that has begun.
 fn skip(reader: &mut Xml<'_>, start: &BytesStart<'_>) -> Result<()> {
+    let unread: &[u8] = reader.get_ref();
+    // After an empty element, whose tag ends with `/>`, its siblings are unread.
+    let is_empty = start.as_bytes().as_ptr_range().end.wrapping_add(1) != unread.as_ptr();
+    let len = if is_empty { None } else { content_len(start.name().as_ref(), unread) };
+    if let Some(end_tag) = len.and_then(|len| unread.get(len..)) {
+        *reader.get_mut() = end_tag;
+    }
     reader.read_to_end(start.name())?;
     Ok(())
 }
