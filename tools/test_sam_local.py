@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Types the `sam local` commands of docs/deploying.md, with the emulator of `make run`.
+"""Types the `sam` commands of docs/deploying.md, with the emulator of `make run`.
 
-`make test-sam` starts this. Needs Docker; without it, says so and tests nothing. Options are appended to each command: those of an image that is not AWS's.
+`make test-sam` starts this. Needs Docker; without it, says so and tests nothing. Options are
+appended to each command of `sam local`: those of an image that is not AWS's.
 """
 
 import contextlib
