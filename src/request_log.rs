@@ -265,6 +265,7 @@ mod tests {
             instance_tags: many.clone(),
             instance_ids: many,
             attribute: None,
+            launch_template: some.clone(),
             image_id: some.clone(),
             instance_type: some.clone(),
             max_count: Some(u32::MAX),

@@ -239,10 +239,11 @@ pub(super) fn instance(types: &Types, instance: &Instance, region: &Region) -> R
     Ok(Entity::new_with_tags(uid(&types.instance, &instance.instance_id), attributes, parents, tags)?)
 }
 
-/// The attributes of a launch. Every field that is sent to EC2 is one of them: no field is left out
-/// by `..`, so that a new one does not compile until it is here.
+/// The attributes of a launch. Every field of it is one of them: no field is left out by `..`, so
+/// that a new one does not compile until it is here.
 fn launch_attributes(launch: &Launch, region: (&str, RestrictedExpression)) -> HashMap<String, RestrictedExpression> {
     let Launch {
+        template,
         image_id,
         instance_type,
         // `count` is what the launch may come to.
@@ -275,6 +276,7 @@ fn launch_attributes(launch: &Launch, region: (&str, RestrictedExpression)) -> H
         ("spot", text(spot.as_str())),
     ]);
     let optional = [
+        ("launchTemplate", template.as_ref().map(|template| text(template.id.as_str()))),
         ("subnetId", subnet_id.as_ref().map(|id| text(id.as_str()))),
         ("instanceProfile", instance_profile.as_ref().map(|name| text(name.as_str()))),
         ("zone", zone.as_ref().map(|zone| text(zone.as_str()))),

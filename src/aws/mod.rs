@@ -4,10 +4,11 @@ pub mod ambiguity;
 pub mod call_stats;
 mod connections;
 pub mod ec2;
-mod ec2_launch;
+pub mod ec2_launch;
 pub mod errors;
 mod header_relay;
 pub mod instance_details;
+mod launch_template;
 mod page_interceptor;
 mod page_reader;
 #[cfg(test)]

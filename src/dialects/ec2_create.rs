@@ -6,10 +6,12 @@ use super::ec2_params::REGION_NAME;
 use crate::error::Error;
 use crate::http::call::{Decoded, call};
 use crate::http::param::{Param, ParamValue};
+use crate::http::param_info::{ParamInfo, ParamKind};
+use crate::http::params::Params;
 use crate::http::route::{BodyUse, Handler, Input, Response, Route};
 use crate::model::{
-    ImageId, InstanceProfileName, InstanceType, Launch, Placement, SecurityGroupId, SecurityGroupRef, Spot, SubnetId,
-    UserData,
+    ImageId, InstanceProfileName, InstanceType, LaunchRequest, LaunchTemplateRef, Placement, SecurityGroupId,
+    SecurityGroupRef, Spot, SubnetId, UserData,
 };
 use crate::operations::Operation as _;
 use crate::operations::launch::RunInstances;
@@ -24,6 +26,7 @@ pub(super) const CREATE: Route = Route {
         REGION_NAME.info,
         KEY_NAME.info,
         SECURITY_GROUP_ID.info,
+        LAUNCH_TEMPLATE.info,
         IMAGE_ID.info,
         INSTANCE_TYPES.info,
         SUBNET_IDS.info,
@@ -48,29 +51,36 @@ pub(super) const CREATE: Route = Route {
     handler: Handler::Authenticated { actions: &[RunInstances::ACTION], decode: create },
 };
 
-const KEY_NAME: Param<String> =
-    Param::required("KeyName", "The SSH key pair. Optional where `image_id` is given (boto's run_instances).")
-        .aliases(&["key_name"])
-        .max_len(255)
-        .example("demo");
+const KEY_NAME: Param<String> = Param::required(
+    "KeyName",
+    "The SSH key pair. Optional where `image_id` (boto's run_instances) or `LaunchTemplate` is given.",
+)
+.aliases(&["key_name"])
+.max_len(255)
+.example("demo");
 const SECURITY_GROUP_ID: Param<Vec<SecurityGroupId>> = Param::required(
     "SecurityGroupId",
-    "The security group's ID. Optional where `image_id` is given (boto's run_instances).",
+    "The security group's ID. Optional where `image_id` (boto's run_instances) or `LaunchTemplate` is given.",
 )
 .aliases(&["SecurityGroupIds", "security_group_ids"])
 .max_items(MAX_GROUPS);
+const LAUNCH_TEMPLATE: Param<LaunchTemplateRef> = Param::optional(
+    "LaunchTemplate",
+    "A launch template: its name or ID, and after a colon its version if it is not the default one. Other parameters come before its members.",
+)
+.aliases(&["launch_template"]);
 const IMAGE_ID: Param<ImageId> = Param::optional(
     "ImageId",
     "The image, instead of the deployment's default: an AMI ID, or a public parameter (resolve:ssm:/aws/service/...).",
 )
 .aliases(&["image_id"]);
-const INSTANCE_TYPES: Param<Vec<InstanceType>> = Param::optional(
+const INSTANCE_TYPES: Param<Choices<InstanceType>> = Param::optional(
     "InstanceType",
     "The instance type, instead of the deployment's default; or several, in the order in which they are tried where EC2 has no capacity.",
 )
 .aliases(&["instance_type"])
 .max_items(MAX_CHOICES);
-const SUBNET_IDS: Param<Vec<SubnetId>> =
+const SUBNET_IDS: Param<Choices<SubnetId>> =
     Param::optional("SubnetId", "The subnet; or several: each is tried for each type in turn.")
         .aliases(&["subnet_id"])
         .max_items(MAX_CHOICES);
@@ -105,16 +115,17 @@ const MAX_CHOICES: usize = 10;
 
 fn create(input: &Input<'_>) -> Decoded {
     let region = common::region(input, REGION_NAME)?;
+    let template = input.optional(LAUNCH_TEMPLATE)?;
     // boto's run_instances('<ami-id>') needs the image only.
-    let is_boto = input.params.is_given_as("image_id");
+    let may_lack_parameters = template.is_some() || input.params.is_given_as("image_id");
     let key_name = input.optional(KEY_NAME)?;
-    if key_name.is_none() && !is_boto {
+    if key_name.is_none() && !may_lack_parameters {
         return Err(Error::missing(KEY_NAME.info.name));
     }
     let mut security_group_ids = input.list(SECURITY_GROUP_ID)?;
     let (more_ids, security_groups) = split_groups(input.list(SECURITY_GROUPS)?);
     security_group_ids.extend(more_ids);
-    if security_group_ids.is_empty() && !is_boto {
+    if security_group_ids.is_empty() && !may_lack_parameters {
         return Err(Error::missing(SECURITY_GROUP_ID.info.name));
     }
     let min_count = input.optional(MIN_COUNT)?.unwrap_or(1);
@@ -122,46 +133,49 @@ fn create(input: &Input<'_>) -> Decoded {
     if min_count > max_count {
         return Err(Error::invalid(MAX_COUNT.info.name, "must not be less than MinCount"));
     }
-    let types = choices(input, INSTANCE_TYPES)?.unwrap_or_else(|| vec![input.config.default_instance_type.clone()]);
-    let subnets: Vec<_> = match choices(input, SUBNET_IDS)? {
-        None => vec![None],
-        Some(subnets) => subnets.into_iter().map(Some).collect(),
-    };
-    let image_id = input.optional(IMAGE_ID)?.unwrap_or_else(|| input.config.default_image.clone());
-    let (user_data, spot) = (input.optional(USER_DATA)?, input.optional(SPOT)?.unwrap_or_default());
-    let (instance_profile, tags) = (input.optional(INSTANCE_PROFILE)?, common::launch_tags(input)?);
-    let launch = |(instance_type, subnet_id): (&InstanceType, &Option<SubnetId>)| Launch {
-        image_id: image_id.clone(),
-        instance_type: instance_type.clone(),
+    let request = LaunchRequest {
+        template,
+        image_id: input.optional(IMAGE_ID)?,
+        instance_types: input.optional(INSTANCE_TYPES)?.map(|Choices(types)| types).unwrap_or_default(),
+        subnet_ids: input.optional(SUBNET_IDS)?.map(|Choices(ids)| ids).unwrap_or_default(),
         min_count,
         max_count,
-        key_name: key_name.clone(),
-        security_group_ids: security_group_ids.clone(),
-        security_groups: security_groups.clone(),
-        subnet_id: subnet_id.clone(),
-        spot,
-        instance_profile: instance_profile.clone(),
-        user_data: user_data.clone(),
+        key_name,
+        security_group_ids,
+        security_groups,
+        spot: input.optional(SPOT)?,
+        instance_profile: input.optional(INSTANCE_PROFILE)?,
+        user_data: input.optional(USER_DATA)?,
         placement: Placement::default(),
         shutdown_behavior: None,
         ebs_optimized: None,
         http_tokens: input.config.http_tokens,
-        tags: tags.clone(),
+        tags: common::launch_tags(input)?,
+        default_image: input.config.default_image.clone(),
+        default_instance_type: input.config.default_instance_type.clone(),
     };
-    // For each type, each subnet.
-    let pairs = types.iter().flat_map(|instance_type| subnets.iter().map(move |subnet| (instance_type, subnet)));
-    call(RunInstances { region, launches: pairs.map(launch).collect() }, |instances| {
+    call(RunInstances { region, request }, |instances| {
         one_or_array(instances.iter().map(|instance| instance.details.as_ref()).collect())
     })
 }
 
-/// The items of a list; `None` if it is not given. An empty array is a mistake, not the default.
-fn choices<T>(input: &Input<'_>, param: Param<Vec<T>>) -> Result<Option<Vec<T>>, Error>
+/// Values that are tried in order. An empty array is a mistake, not the default.
+struct Choices<T>(Vec<T>);
+
+impl<T> ParamValue for Choices<T>
 where
     Vec<T>: ParamValue,
 {
-    match input.optional(param)? {
-        None if input.params.is_empty_array(&param.info) => Err(Error::invalid(param.info.name, "is an empty list")),
-        choices => Ok(choices),
+    const KIND: ParamKind = Vec::<T>::KIND;
+    const PATTERN: &'static str = Vec::<T>::PATTERN;
+    const VALUES: &'static [&'static str] = Vec::<T>::VALUES;
+    const EXAMPLE: &'static str = Vec::<T>::EXAMPLE;
+    const MAX_LEN: usize = Vec::<T>::MAX_LEN;
+
+    fn read(params: &Params, info: &ParamInfo) -> Result<Option<Self>, Error> {
+        match Vec::<T>::read(params, info)? {
+            None if params.is_empty_array(info) => Err(Error::invalid(info.name, "is an empty list")),
+            choices => Ok(choices.map(Self)),
+        }
     }
 }

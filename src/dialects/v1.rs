@@ -15,8 +15,8 @@ use crate::http::param::Param;
 use crate::http::reply::Reply;
 use crate::http::route::{BodyUse, Dialect, Handler, Input, Response, Route, UnknownUse};
 use crate::model::{
-    FromText, ImageId, Instance, InstanceRef, InstanceType, Launch, Placement, Region, SecurityGroupRef, Shutdown,
-    ShutdownBehavior, Spot, Targets, UserData, Zone, rfc3339_milliseconds,
+    FromText, ImageId, Instance, InstanceRef, InstanceType, LaunchRequest, Placement, Region, SecurityGroupRef,
+    Shutdown, ShutdownBehavior, Targets, UserData, Zone, rfc3339_milliseconds,
 };
 use crate::operations::describe::DescribeInstance;
 use crate::operations::launch::RunInstances;
@@ -286,16 +286,17 @@ fn launch(input: &Input<'_>) -> Decoded {
             (PLACEMENT.info.name, region)
         }
     };
-    let launch = Launch {
-        image_id,
-        instance_type,
+    let request = LaunchRequest {
+        template: None,
+        image_id: Some(image_id),
+        instance_types: vec![instance_type],
+        subnet_ids: Vec::new(),
         min_count,
         max_count,
         key_name: input.given(KEY_NAME)?.or(|| defaults.key_name.clone()),
         security_group_ids,
         security_groups,
-        subnet_id: None,
-        spot: Spot::Never,
+        spot: None,
         instance_profile: None,
         user_data,
         placement: Placement { zone, group_name: input.optional(PLACEMENT_GROUP)? },
@@ -303,8 +304,10 @@ fn launch(input: &Input<'_>) -> Decoded {
         ebs_optimized: input.given(EBS_OPTIMIZED)?.or(|| defaults.ebs_optimized),
         http_tokens: input.config.http_tokens,
         tags: common::launch_tags(input)?,
+        default_image: input.config.default_image.clone(),
+        default_instance_type: input.config.default_instance_type.clone(),
     };
-    call_in_region_of(region_parameter, RunInstances { region, launches: vec![launch] }, |instances| {
+    call_in_region_of(region_parameter, RunInstances { region, request }, |instances| {
         Reply::json(200, &instances.iter().map(|instance| instance.instance_id.as_str()).collect::<Vec<_>>())
     })
 }

@@ -2,7 +2,7 @@
 
 use super::ids::{InstanceType, SecurityGroupId};
 use super::instance::{State, StateReason};
-use super::launch::{ShutdownBehavior, UserData};
+use super::launch_values::{ShutdownBehavior, UserData};
 use super::text::FromText;
 
 /// An attribute of an instance with its new value, as

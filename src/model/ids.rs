@@ -39,6 +39,11 @@ text_type! {
 }
 
 text_type! {
+    /// `lt-` and 8 or 17 hex digits.
+    LaunchTemplateId
+}
+
+text_type! {
     /// The name of an instance profile: 1 to 128 letters, digits and `+ = . @ _ -`. IAM also allows
     /// a comma, which would separate names in lists.
     InstanceProfileName
@@ -69,6 +74,7 @@ macro_rules! resource_id_type {
 resource_id_type!(InstanceId, "i-", "an instance's ID");
 resource_id_type!(SecurityGroupId, "sg-", "a security group's ID");
 resource_id_type!(SubnetId, "subnet-", "a subnet's ID");
+resource_id_type!(LaunchTemplateId, "lt-", "a launch template's ID");
 
 impl InstanceName {
     /// Parses a name.

@@ -2,13 +2,16 @@
 
 use super::ids::{ImageId, InstanceProfileName, InstanceType, SecurityGroupId, SubnetId};
 use super::instance::Tag;
-use super::region::Zone;
+use super::launch_template::LaunchTemplate;
+use super::launch_values::{Placement, ShutdownBehavior, UserData};
 use super::text::FromText;
 
 /// A launch: the arguments of
 /// [RunInstances](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Launch {
+    /// The launch template that completes the launch: EC2 takes from it what is no member here.
+    pub template: Option<LaunchTemplate>,
     /// The image, or the parameter that names it.
     pub image_id: ImageId,
     /// The type of every instance.
@@ -41,15 +44,6 @@ pub struct Launch {
     pub http_tokens: HttpTokens,
     /// The tags of the instances and their volumes.
     pub tags: Vec<Tag>,
-}
-
-/// Where instances are launched.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Placement {
-    /// The zone; `None`: EC2 chooses.
-    pub zone: Option<Zone>,
-    /// The placement group.
-    pub group_name: Option<String>,
 }
 
 /// Whether instances are launched on spare capacity, at a lower price, until EC2 takes them back
@@ -87,47 +81,6 @@ impl FromText for Spot {
     }
 }
 
-/// What a shutdown from inside the instance does to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum ShutdownBehavior {
-    Stop,
-    Terminate,
-}
-
-impl ShutdownBehavior {
-    /// Every value, in EC2's words.
-    pub const NAMES: [&str; 2] = ["stop", "terminate"];
-
-    /// Parses EC2's word.
-    pub fn parse(text: &str) -> Option<Self> {
-        match text {
-            "stop" => Some(Self::Stop),
-            "terminate" => Some(Self::Terminate),
-            _ => None,
-        }
-    }
-
-    /// EC2's word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Stop => "stop",
-            Self::Terminate => "terminate",
-        }
-    }
-}
-
-impl FromText for ShutdownBehavior {
-    const PATTERN: &'static str = "";
-    const EXPECTED: &'static str = "stop or terminate";
-    const EXAMPLE: &'static str = "stop";
-    const VALUES: &'static [&'static str] = &Self::NAMES;
-
-    fn from_text(text: &str) -> Option<Self> {
-        Self::parse(text)
-    }
-}
-
 /// Whether requests to the instance metadata service need a session token
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html>).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,25 +108,5 @@ impl HttpTokens {
             Self::Required => "required",
             Self::Optional => "optional",
         }
-    }
-}
-
-/// The user data of an instance, before the base64 encoding that EC2 takes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct UserData(Vec<u8>);
-
-impl UserData {
-    /// EC2's limit, in bytes:
-    /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>.
-    pub const MAX_BYTES: usize = 16 * 1024;
-
-    /// User data of these bytes; `None` if there are too many.
-    pub fn new(bytes: &[u8]) -> Option<Self> {
-        (bytes.len() <= Self::MAX_BYTES).then(|| Self(bytes.to_vec()))
-    }
-
-    /// The bytes.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
     }
 }

@@ -7,6 +7,9 @@ mod change;
 mod ids;
 mod instance;
 mod launch;
+mod launch_request;
+mod launch_template;
+mod launch_values;
 mod list;
 mod message;
 mod origin;
@@ -22,11 +25,14 @@ pub use bucket::{
 };
 pub use change::{Attribute, DeleteOnTermination, Hibernation, Shutdown, StateChange};
 pub use ids::{
-    ImageId, InstanceId, InstanceName, InstanceProfileName, InstanceRef, InstanceType, SecurityGroupId,
-    SecurityGroupRef, SubnetId, resource_id,
+    ImageId, InstanceId, InstanceName, InstanceProfileName, InstanceRef, InstanceType, LaunchTemplateId,
+    SecurityGroupId, SecurityGroupRef, SubnetId, resource_id,
 };
 pub use instance::{Instance, MAX_TAG_VALUE_LEN, Reservation, SecurityGroup, State, StateReason, Tag, non_empty};
-pub use launch::{HttpTokens, Launch, Placement, ShutdownBehavior, Spot, UserData};
+pub use launch::{HttpTokens, Launch, Spot};
+pub use launch_request::{LaunchRequest, Launches};
+pub use launch_template::{LaunchTemplate, LaunchTemplateData, LaunchTemplateKey, LaunchTemplateRef, MetadataOptions};
+pub use launch_values::{Placement, ShutdownBehavior, UserData};
 pub use list::{list_items, list_words};
 pub use message::{AwsMessage, redact};
 pub use origin::Origin;

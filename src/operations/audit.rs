@@ -14,6 +14,9 @@ pub struct Audit {
     /// The others, by ID or name: the code of each error.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub failed: BTreeMap<String, String>,
+    /// The launch template of a launch: its ID and the number of the version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub launch_template: Option<String>,
     /// Where a launch may take several attempts: each, with the code of its error, or OK.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<String>,

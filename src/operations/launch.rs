@@ -1,13 +1,14 @@
 //! RunInstances: what is launched, and whether it is permitted. `launch_attempts` sends it.
 
-use super::launch_attempts::{attempts, find_earlier, try_in_order};
+use super::launch_attempts::{Attempts, find_earlier, try_in_order};
 use super::wait::{Goal, wait_for};
 use super::{Completed, Context, Operation, Outcome, Target};
 use crate::auth::Caller;
 use crate::authz::OWNER_TAG;
 use crate::error::{Error, Kind};
 use crate::model::{
-    Action, Effect, Instance, InstanceId, Launch, MAX_TAG_VALUE_LEN, Region, SecurityGroupId, SubnetId, Tag,
+    Action, Effect, Instance, InstanceId, LaunchRequest, LaunchTemplate, Launches, MAX_TAG_VALUE_LEN, Region,
+    SecurityGroupId, Spot, SubnetId, Tag,
 };
 use std::collections::HashMap;
 
@@ -22,9 +23,8 @@ const REQUEST_TAG: &str = "ec2-control-api:request";
 pub struct RunInstances {
     /// Their region.
     pub region: Region,
-    /// The launch as the caller asks for it: at least one. The next one is tried where EC2 has no
-    /// capacity for one.
-    pub launches: Vec<Launch>,
+    /// The launch as the caller asks for it.
+    pub request: LaunchRequest,
 }
 
 impl Operation for RunInstances {
@@ -35,6 +35,7 @@ impl Operation for RunInstances {
             "ec2:RunInstances",
             "ec2:CreateTags",
             "ec2:DescribeInstances",
+            "ec2:DescribeLaunchTemplateVersions",
             "ec2:DescribeSecurityGroups",
             "ec2:DescribeSubnets",
             "ec2:DescribeVpcs",
@@ -46,34 +47,47 @@ impl Operation for RunInstances {
     type Output = Vec<Instance>;
 
     fn target(&self) -> Target {
-        let mut instance_types: Vec<_> = self.launches.iter().map(|launch| launch.instance_type.as_str()).collect();
+        let request = &self.request;
+        let launches = request.launches(None);
+        let mut instance_types: Vec<_> = launches.iter().map(|launch| launch.instance_type.as_str()).collect();
         instance_types.dedup();
-        let first = self.launches.first();
+        // Without a value of the request's own, the template decides.
+        let is_own = |is_given: bool| is_given || request.template.is_none();
+        let image_id = is_own(request.image_id.is_some()).then(|| launches.first.image_id.to_string());
         Target {
-            image_id: first.map(|launch| launch.image_id.to_string()),
-            instance_type: Some(instance_types.join(",")),
-            max_count: first.map(|launch| launch.max_count),
+            launch_template: request.template.as_ref().map(ToString::to_string),
+            image_id,
+            instance_type: is_own(!request.instance_types.is_empty()).then(|| instance_types.join(",")),
+            max_count: Some(request.max_count),
             ..Target::region(&self.region)
         }
     }
 
     async fn run(&self, cx: &Context<'_>) -> Result<Outcome<Self::Output>, Error> {
         let authorizer = cx.authorizer(Self::ACTION, &self.region);
-        for launch in &self.launches {
-            cx.decide(|decision| authorizer.launch_limits(launch, decision))?;
+        let limits = |launches: &Launches| {
+            launches.iter().try_for_each(|launch| cx.decide(|decision| authorizer.launch_limits(launch, decision)))
+        };
+        // Before a template is read, what the request itself says.
+        if self.request.template.is_none() {
+            limits(&self.request.launches(None))?;
         }
         cx.decide(|decision| authorizer.possible("a launch like this", decision))?;
-        let mut launches = match cx.policies {
-            Some(_) => with_group_ids(cx, &self.region, &self.launches).await?,
-            None => self.launches.clone(),
-        };
+        let template = self.template(cx).await?;
+        let mut launches = self.request.launches(template.as_ref());
+        if template.is_some() {
+            limits(&launches)?;
+        }
+        if cx.policies.is_some() {
+            use_group_ids(cx, &self.region, &mut launches).await?;
+        }
         // Each of them is permitted before the first is tried.
-        for launch in &mut launches {
+        for launch in launches.iter_mut() {
             cx.decide(|decision| authorizer.launch(launch, decision))?;
             launch.tags = with_own_tags(&launch.tags, cx.caller, cx.client_token);
         }
-        let attempts = attempts(&launches, cx.client_token);
-        if cx.has_idempotency_key && !cx.dry_run && attempts.len() > 1 {
+        let attempts = Attempts::new(&launches, cx.client_token);
+        if cx.has_idempotency_key && !cx.dry_run && attempts.are_several() {
             let earlier = cx.before_change(Box::pin(find_earlier(cx, &self.region, &attempts))).await?;
             if let Some(earlier) = earlier {
                 return Ok(Outcome::Done(earlier));
@@ -96,23 +110,45 @@ impl Operation for RunInstances {
     }
 }
 
+impl RunInstances {
+    /// Reads the launch template, if there is one.
+    ///
+    /// # Errors
+    /// It does not exist, or is not taken.
+    async fn template(&self, cx: &Context<'_>) -> Result<Option<LaunchTemplate>, Error> {
+        let Some(reference) = &self.request.template else { return Ok(None) };
+        let read = Box::pin(cx.ec2.describe_launch_template(&self.region, reference));
+        let template = cx.before_change(read).await?.value;
+        cx.record(|audit| audit.launch_template = Some(format!("{}:{}", template.id, template.version)));
+        if template.data.is_spot && self.request.spot == Some(Spot::Prefer) {
+            return Err(Error::invalid("spot", "can't be prefer where the launch template asks for spot instances"));
+        }
+        let own_tag = template.data.tags.iter().find(|tag| tag.key.to_ascii_lowercase().starts_with(OWN_TAGS));
+        if let Some(Tag { key, .. }) = own_tag {
+            let problem = format!("{reference} is not taken: it sets the tag {key}, as only this function does");
+            return Err(Error::invalid("LaunchTemplate", problem));
+        }
+        Ok(Some(template))
+    }
+}
+
 /// The name of the security group that EC2 gives to a launch without one: every VPC has it.
 const DEFAULT_GROUP: &str = "default";
 
-/// The launches as policies see them and EC2 gets them: their security groups are IDs, whatever the
+/// Makes the launches what policies see and EC2 gets: their security groups are IDs, whatever the
 /// caller wrote. A launch without groups gets the default group of its VPC, as from EC2 itself.
 ///
 /// # Errors
 /// There is no default VPC, a subnet does not exist, or a VPC has no group of that name.
-async fn with_group_ids(cx: &Context<'_>, region: &Region, launches: &[Launch]) -> Result<Vec<Launch>, Error> {
+async fn use_group_ids(cx: &Context<'_>, region: &Region, launches: &mut Launches) -> Result<(), Error> {
     // They differ in type and subnet only.
-    let Some(first) = launches.first() else { return Ok(Vec::new()) };
+    let first = &launches.first;
     let mut names = first.security_groups.clone();
     if names.is_empty() && first.security_group_ids.is_empty() {
         names.push(DEFAULT_GROUP.to_owned());
     }
     if names.is_empty() {
-        return Ok(launches.to_vec());
+        return Ok(());
     }
     let mut subnets: Vec<_> = launches.iter().filter_map(|launch| launch.subnet_id.clone()).collect();
     subnets.sort_unstable();
@@ -125,8 +161,7 @@ async fn with_group_ids(cx: &Context<'_>, region: &Region, launches: &[Launch]) 
         }
     };
     let mut ids_by_vpc: HashMap<Option<&String>, Vec<SecurityGroupId>> = HashMap::new();
-    let mut with_ids = Vec::with_capacity(launches.len());
-    for launch in launches {
+    for launch in launches.iter_mut() {
         let vpc = match &launch.subnet_id {
             Some(subnet) => Some(vpcs.get(subnet).ok_or_else(|| subnet_not_found(subnet))?),
             None => None,
@@ -139,15 +174,14 @@ async fn with_group_ids(cx: &Context<'_>, region: &Region, launches: &[Launch]) 
                 ids
             }
         };
-        let mut launch = Launch { security_groups: Vec::new(), ..launch.clone() };
+        launch.security_groups.clear();
         for id in ids {
             if !launch.security_group_ids.contains(&id) {
                 launch.security_group_ids.push(id);
             }
         }
-        with_ids.push(launch);
     }
-    Ok(with_ids)
+    Ok(())
 }
 
 fn subnet_not_found(id: &SubnetId) -> Error {

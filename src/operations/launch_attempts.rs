@@ -2,8 +2,9 @@
 //! as EC2 has no capacity. A launch whose response was lost is looked for by its client token.
 
 use super::{Completed, Context, Outcome, dry_run_outcome, within};
+use crate::aws::ec2_launch::{LaunchAttempt, NO_CAPACITY};
 use crate::error::{Error, Kind};
-use crate::model::{Action, Filter, Instance, InstanceQuery, Launch, Region, Spot, non_empty};
+use crate::model::{Action, Filter, Instance, InstanceQuery, Launch, Launches, Region, Spot, non_empty};
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::time::Duration;
@@ -32,13 +33,34 @@ impl fmt::Display for Attempt<'_> {
     }
 }
 
-/// The attempts, in order: all launches, and then all on demand where spot instances are preferred
-/// only.
-pub(super) fn attempts<'a>(launches: &'a [Launch], client_token: &str) -> Vec<Attempt<'a>> {
-    let spot = launches.iter().map(|launch| (launch, launch.spot != Spot::Never));
-    let on_demand = launches.iter().filter(|launch| launch.spot == Spot::Prefer).map(|launch| (launch, false));
-    let attempt = |(n, (launch, spot))| Attempt { launch, spot, client_token: attempt_token(client_token, n) };
-    spot.chain(on_demand).enumerate().map(attempt).collect()
+/// The attempts of a launch, in order.
+pub(super) struct Attempts<'a> {
+    first: Attempt<'a>,
+    others: Vec<Attempt<'a>>,
+}
+
+impl<'a> Attempts<'a> {
+    /// All launches, and then all on demand where spot instances are preferred only.
+    pub(super) fn new(launches: &'a Launches, client_token: &str) -> Self {
+        let is_spot = |launch: &Launch| launch.spot != Spot::Never;
+        let spot = launches.others.iter().map(|launch| (launch, is_spot(launch)));
+        let on_demand = launches.iter().filter(|launch| launch.spot == Spot::Prefer).map(|launch| (launch, false));
+        let attempt = |(n, (launch, spot))| Attempt { launch, spot, client_token: attempt_token(client_token, n + 1) };
+        let first = &launches.first;
+        Self {
+            first: Attempt { launch: first, spot: is_spot(first), client_token: attempt_token(client_token, 0) },
+            others: spot.chain(on_demand).enumerate().map(attempt).collect(),
+        }
+    }
+
+    /// Whether there are several.
+    pub(super) fn are_several(&self) -> bool {
+        !self.others.is_empty()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Attempt<'a>> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
 }
 
 /// The client token of the attempt with this number. That of the first is the request's own.
@@ -50,16 +72,6 @@ fn attempt_token(client_token: &str, number: usize) -> String {
     }
 }
 
-/// EC2's codes for a lack of capacity, for which another type, subnet or market may do.
-const NO_CAPACITY: [&str; 5] = [
-    "InsufficientFreeAddressesInSubnet",
-    "InsufficientInstanceCapacity",
-    "MaxSpotInstanceCountExceeded",
-    "SpotMaxPriceTooLow",
-    // A zone without the type.
-    "Unsupported",
-];
-
 /// Tries one after the other until EC2 launches. Each has its share of the time that is left.
 ///
 /// # Errors
@@ -68,28 +80,30 @@ pub(super) async fn try_in_order(
     action: Action,
     cx: &Context<'_>,
     region: &Region,
-    attempts: &[Attempt<'_>],
+    attempts: &Attempts<'_>,
 ) -> Result<Outcome<Vec<Instance>>, Error> {
     let mut refusals: Vec<String> = Vec::new();
-    let mut last = None;
-    for (n, attempt) in attempts.iter().enumerate() {
-        let deadline = send_deadline(cx.deadline, attempts.len() - n);
-        let sent = Box::pin(try_once(action, cx, region, attempt, deadline)).await;
-        if attempts.len() > 1 {
-            let code = sent.as_ref().map_or_else(|error| &*error.code, |_| "OK");
-            cx.record(|audit| audit.attempts.push(format!("{attempt}: {code}")));
+    let (mut attempt, mut others) = (&attempts.first, attempts.others.iter());
+    loop {
+        let deadline = send_deadline(cx.deadline, others.len() + 1);
+        let has_alternatives = attempts.are_several();
+        let sent = Box::pin(try_once(action, cx, region, attempt, has_alternatives, deadline)).await;
+        if !has_alternatives {
+            return sent;
         }
-        match sent {
-            Err(error) if attempts.len() > 1 && !error.outcome_unknown && NO_CAPACITY.contains(&&*error.code) => {
-                refusals.push(format!("{attempt}: {} ({})", error.message, error.code));
-                last = Some(error);
-            }
+        let code = sent.as_ref().map_or_else(|error| &*error.code, |_| "OK");
+        cx.record(|audit| audit.attempts.push(format!("{attempt}: {code}")));
+        let refused = match sent {
+            Err(error) if !error.outcome_unknown && NO_CAPACITY.contains(&&*error.code) => error,
             sent => return sent,
-        }
+        };
+        refusals.push(format!("{attempt}: {} ({})", refused.message, refused.code));
+        let Some(next) = others.next() else {
+            let message = format!("EC2 has no capacity for any of {}: {}", refusals.len(), refusals.join("; "));
+            return Err(Error { kind: Kind::Capacity, message, ..refused });
+        };
+        attempt = next;
     }
-    let last = last.ok_or_else(|| Error::internal("a launch without attempts"))?;
-    let message = format!("EC2 has no capacity for any of {}: {}", attempts.len(), refusals.join("; "));
-    Err(Error { kind: Kind::Capacity, message, ..last })
 }
 
 /// Sends one attempt. If its response is lost, looks for what it has launched.
@@ -98,10 +112,12 @@ async fn try_once(
     cx: &Context<'_>,
     region: &Region,
     attempt: &Attempt<'_>,
+    has_alternatives: bool,
     deadline: Instant,
 ) -> Result<Outcome<Vec<Instance>>, Error> {
     let Attempt { launch, spot, client_token } = attempt;
-    let sent = cx.ec2.run_instances(region, launch, *spot, client_token, cx.dry_run);
+    let to_send = LaunchAttempt { launch, spot: *spot, client_token, has_alternatives };
+    let sent = cx.ec2.run_instances(region, to_send, cx.dry_run);
     match within(deadline, sent).await {
         Err(lost) if lost.outcome_unknown && !cx.dry_run => {
             let found = cx.within_deadline(find_launched(cx, region, attempt)).await;
@@ -131,7 +147,7 @@ fn send_deadline(deadline: Instant, attempts: usize) -> Instant {
 pub(super) async fn find_earlier(
     cx: &Context<'_>,
     region: &Region,
-    attempts: &[Attempt<'_>],
+    attempts: &Attempts<'_>,
 ) -> Result<Option<Completed<Vec<Instance>>>, Error> {
     let tokens = attempts.iter().map(|attempt| attempt.client_token.as_str());
     let filters = vec![Filter::exactly("client-token", tokens)];

@@ -302,6 +302,9 @@ pub struct Target {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub instance_ids: Vec<String>,
     pub attribute: Option<&'static str>,
+    /// The launch template as the caller names it.
+    #[serde(rename = "requested_launch_template")]
+    pub launch_template: Option<String>,
     pub image_id: Option<String>,
     pub instance_type: Option<String>,
     pub max_count: Option<u32>,

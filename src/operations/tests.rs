@@ -19,8 +19,8 @@ use crate::aws::sdk::AwsOutput;
 use crate::config::Config;
 use crate::error::{Error, Kind};
 use crate::model::{
-    HttpTokens, ImageId, InstanceId, InstanceRef, InstanceType, Launch, Placement, Region, Shutdown, Spot, StateChange,
-    Targets,
+    HttpTokens, ImageId, InstanceId, InstanceRef, InstanceType, LaunchRequest, Placement, Region, Shutdown,
+    StateChange, Targets,
 };
 use std::sync::Mutex;
 use std::time::Duration;
@@ -109,16 +109,17 @@ fn start(names: &[&str]) -> StartInstances {
 }
 
 fn launch(max_count: u32) -> RunInstances {
-    let launch = Launch {
-        image_id: ImageId::parse("ami-abba916a").unwrap(),
-        instance_type: InstanceType::parse("t3.micro").unwrap(),
+    let request = LaunchRequest {
+        template: None,
+        image_id: None,
+        instance_types: Vec::new(),
+        subnet_ids: Vec::new(),
         min_count: 1,
         max_count,
         key_name: None,
         security_group_ids: Vec::new(),
         security_groups: Vec::new(),
-        subnet_id: None,
-        spot: Spot::Never,
+        spot: None,
         instance_profile: None,
         user_data: None,
         placement: Placement::default(),
@@ -126,8 +127,10 @@ fn launch(max_count: u32) -> RunInstances {
         ebs_optimized: None,
         http_tokens: HttpTokens::Required,
         tags: Vec::new(),
+        default_image: ImageId::parse("ami-abba916a").unwrap(),
+        default_instance_type: InstanceType::parse("t3.micro").unwrap(),
     };
-    RunInstances { region: region(), launches: vec![launch] }
+    RunInstances { region: region(), request }
 }
 
 /// A description of instances: ID, state and name.

@@ -74,6 +74,18 @@ async fn pairs_are_tried_in_order_while_ec2_has_no_capacity() {
 }
 
 #[tokio::test]
+async fn pair_without_capacity_is_tried_once_although_ec2_answers_500() {
+    let full = || no_capacity().status(500);
+    let function = Function::canned([full(), launched([instance(A)])]).await;
+    assert_launched(&function.invoke(&create("InstanceType=t3.micro,t3.small", None)).await, A);
+    assert_eq!(pairs(&function), ["t3.micro", "t3.small"]);
+    // There is time to repeat the only pair.
+    let function = Function::canned([full(), launched([instance(A)])]).await;
+    assert_launched(&function.invoke(&create("InstanceType=t3.micro", None)).await, A);
+    assert_eq!(pairs(&function), ["t3.micro", "t3.micro"]);
+}
+
+#[tokio::test]
 async fn other_error_ends_the_attempts() {
     for (code, status) in [
         ("InvalidParameterValue", 400),

@@ -32,6 +32,7 @@ mod hidden;
 mod idempotency;
 mod instance;
 mod launch;
+mod launch_templates;
 mod layers;
 mod limits;
 mod links;

@@ -115,6 +115,20 @@ class Examples(FunctionTest):
         command("bash", "-euo", "pipefail", "-c", terminate, env=environment)
         self.assert_ended(ids[0])
 
+    def test_the_calls_for_a_runner_launch_one(self):
+        by_types, by_template = snippets("sh", heading="A runner for CI")
+        data = {"InstanceType": "t3.small", "KeyName": "demo", "SecurityGroupIds": [self.function.group]}
+        ec2 = boto3.client("ec2")
+        ec2.create_launch_template(LaunchTemplateName="runner", LaunchTemplateData=data)
+        for call in (by_types, by_template):
+            with tempfile.TemporaryDirectory() as folder:
+                Path(folder, "runner.sh").write_text("#!/bin/sh\n")
+                environment = self.function.environment(GROUP=self.function.group, NAME="runner-1")
+                printed = command("bash", "-euo", "pipefail", "-c", call, env=environment, cwd=folder)
+            launched = json.loads(printed)
+            self.assertEqual((launched["InstanceType"], launched["KeyName"]), ("c7a.large", "demo"))
+            ec2.terminate_instances(InstanceIds=[launched["InstanceId"]])
+
     def test_the_calls_in_python_do_what_they_say(self):
         (script,) = snippets("python")
         names = {}

@@ -3,7 +3,8 @@
 use super::*;
 use crate::auth::Authentication;
 use crate::model::{
-    HttpTokens, ImageId, InstanceProfileName, InstanceType, ShutdownBehavior, Spot, State, SubnetId, Tag, Zone,
+    HttpTokens, ImageId, InstanceProfileName, InstanceType, LaunchTemplate, LaunchTemplateData, LaunchTemplateId,
+    ShutdownBehavior, Spot, State, SubnetId, Tag, Zone,
 };
 use std::collections::BTreeSet;
 
@@ -44,6 +45,7 @@ fn tags() -> Vec<Tag> {
 
 fn launch() -> Launch {
     Launch {
+        template: None,
         image_id: ImageId::parse("resolve:ssm:/x").unwrap(),
         instance_type: InstanceType::parse("t3.micro").unwrap(),
         min_count: 1,
@@ -111,7 +113,9 @@ fn every_request_fits_the_schema() {
 
 #[test]
 fn every_field_of_a_launch_is_in_the_schema() {
+    let id = LaunchTemplateId::parse("lt-abba916a").unwrap();
     let launch = Launch {
+        template: Some(LaunchTemplate { id, version: 1, data: LaunchTemplateData::default() }),
         placement: Placement { zone: Zone::parse("eu-west-1a"), group_name: Some("hpc".to_owned()) },
         subnet_id: SubnetId::parse("subnet-abba916a"),
         instance_profile: InstanceProfileName::parse("web"),

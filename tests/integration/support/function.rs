@@ -194,15 +194,20 @@ impl Function {
     /// Prepares moto for launches: creates the key pair `demo` and a security group. Returns the
     /// group's ID.
     pub async fn prepare(&self, region: &str) -> String {
-        let config = aws_sdk_ec2::Config::builder()
-            .behavior_version(aws_sdk_ec2::config::BehaviorVersion::latest())
-            .region(aws_sdk_ec2::config::Region::new(region.to_owned()))
-            .credentials_provider(credentials())
-            .endpoint_url(format!("http://127.0.0.1:{}", moto_port()))
-            .build();
-        let client = aws_sdk_ec2::Client::from_conf(config);
+        let client = moto_client(region);
         client.create_key_pair().key_name("demo").send().await.unwrap();
         let group = client.create_security_group().group_name("demo").description("demo").send().await.unwrap();
         group.group_id.unwrap()
     }
+}
+
+/// A client of moto's EC2.
+pub fn moto_client(region: &str) -> aws_sdk_ec2::Client {
+    let config = aws_sdk_ec2::Config::builder()
+        .behavior_version(aws_sdk_ec2::config::BehaviorVersion::latest())
+        .region(aws_sdk_ec2::config::Region::new(region.to_owned()))
+        .credentials_provider(credentials())
+        .endpoint_url(format!("http://127.0.0.1:{}", moto_port()))
+        .build();
+    aws_sdk_ec2::Client::from_conf(config)
 }

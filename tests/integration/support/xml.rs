@@ -169,6 +169,13 @@ pub fn security_groups<'a>(groups: impl IntoIterator<Item = (&'a str, &'a str)>)
     document("DescribeSecurityGroups", element("securityGroupInfo", groups.into_iter().map(group).collect::<String>()))
 }
 
+/// A version of a launch template, with these members.
+pub fn launch_template(id: &str, version: u32, data: &str) -> Response {
+    let version =
+        element("launchTemplateId", id) + &element("versionNumber", version) + &element("launchTemplateData", data);
+    document("DescribeLaunchTemplateVersions", element("launchTemplateVersionSet", item(version)))
+}
+
 /// The answer to RunInstances.
 pub fn launched(instances: impl IntoIterator<Item = Instance>) -> Response {
     let owner = element("reservationId", "r-1") + &element("ownerId", "123456789012");
