@@ -79,7 +79,8 @@ fn read(data: sdk::ResponseLaunchTemplateData) -> ReadResult<LaunchTemplateData>
     refuse("InstanceRequirements: give InstanceType instead", data.instance_requirements)?;
     refuse("ElasticGpuSpecifications", non_empty(data.elastic_gpu_specifications))?;
     refuse("ElasticInferenceAccelerators", non_empty(data.elastic_inference_accelerators))?;
-    refuse("CapacityReservationSpecification", data.capacity_reservation_specification)?;
+    let reservation = data.capacity_reservation_specification;
+    refuse("a CapacityReservationTarget", reservation.and_then(|options| options.capacity_reservation_target))?;
     refuse("LicenseSpecifications", non_empty(data.license_specifications))?;
     refuse("EnclaveOptions", data.enclave_options.filter(|options| options.enabled != Some(false)))?;
     refuse("Operator", data.operator.filter(|operator| operator.managed == Some(true)))?;
