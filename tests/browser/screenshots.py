@@ -4,13 +4,9 @@
 import os
 
 import harness
-from harness import KEY, OTHER_REGION, REGION, ROOT
+from harness import IMAGE, KEY, OTHER_REGION, REGION, ROOT
 
-PICTURES = {
-    "console-light": {"viewport": {"width": 1280, "height": 470}, "color_scheme": "light"},
-    "console-dark": {"viewport": {"width": 1280, "height": 470}, "color_scheme": "dark"},
-    "console-320": {"viewport": {"width": 320, "height": 640}, "color_scheme": "light"},
-}
+WIDE, PHONE = {"width": 1280, "height": 720}, {"width": 320, "height": 640}
 INSTANCES = [
     (REGION, "web-1", "t3.micro", {"team": "blue", "env": "production"}),
     (REGION, "web-2", "t3.micro", {"team": "blue", "env": "production"}),
@@ -22,6 +18,43 @@ INSTANCES = [
 ]
 
 
+def chosen_and_details(page):
+    """Two instances are chosen; the details of two others are compared."""
+    for name in ("web-1", "web-2"):
+        page.get_by_role("checkbox", name=f"Choose {name}", exact=True).check()
+    page.get_by_role("button", name="Details of staging-web").click()
+    page.get_by_role("button", name="Keep open the details of staging-web").click()
+    page.get_by_role("button", name="Details of db-primary").click()
+    page.get_by_role("heading", name="db-primary").wait_for()
+
+
+def reason_of_a_button(page):
+    """A policy forbids to terminate an instance."""
+    page.get_by_role("button", name="Terminate db-primary").focus()
+
+
+def launch_form(page):
+    """A launch that was tried as a dry run."""
+    page.get_by_role("button", name="Launch", exact=True).click()
+    form = page.locator("#launch")
+    for label, value in {"Name": "web-3", "Image": IMAGE, "Type": "t3.small", "Tags": "team=blue\nenv=staging"}.items():
+        form.get_by_label(label, exact=True).fill(value)
+    page.get_by_role("button", name="Dry run").click()
+    page.locator("#launch-status", has_text="would permit").wait_for()
+
+
+def nothing(page):
+    """The list as it is after the sign-in."""
+
+
+PICTURES = {
+    "console-light": ({"viewport": {**WIDE, "height": 1110}, "color_scheme": "light"}, chosen_and_details),
+    "console-dark": ({"viewport": {**WIDE, "height": 470}, "color_scheme": "dark"}, reason_of_a_button),
+    "console-launch": ({"viewport": WIDE, "color_scheme": "light"}, launch_form),
+    "console-320": ({"viewport": PHONE, "color_scheme": "light"}, nothing),
+}
+
+
 def main():
     os.environ["no_proxy"] = "*"
     with harness.local() as local, harness.browser() as browser:
@@ -29,14 +62,13 @@ def main():
             instance = local.launch(region, name, kind, **tags)
             if name in ("build-runner", "staging-web"):
                 local.ec2(region).stop_instances(InstanceIds=[instance])
-        for name, options in PICTURES.items():
+        for name, (options, act) in PICTURES.items():
             page = browser.new_context(**options).new_page()
             page.goto(local.url + "/")
             page.get_by_label("API key or token").fill(KEY)
             page.get_by_role("button", name="Sign in").click()
             page.locator("#rows button:not([aria-disabled])", has_text="Start").first.wait_for()
-            if name == "console-light":
-                page.get_by_role("button", name="Terminate db-primary").focus()
+            act(page)
             page.screenshot(path=ROOT / f"docs/images/{name}.png")
 
 

@@ -98,13 +98,14 @@ def before_call(context, case, kwargs):
         if isinstance(part, dict):
             part.update({name: known(name, value) for name, value in part.items()})
     if isinstance(case.query, dict) and sometimes(json.dumps(case.query, default=str), 20):
-        put_brackets_into(case.query, list_names(case.operation.schema.raw_schema))
+        put_brackets_into(case.query, case.operation.definition.raw.get("parameters", []))
     if case.media_type == "application/json" and isinstance(case.body, dict) and case.body:
         send_in_another_form(case, kwargs)
 
 
-def put_brackets_into(query, lists):
+def put_brackets_into(query, parameters):
     """Writes the names of lists as some clients do: `name[]`."""
+    lists = {parameter["name"] for parameter in parameters if parameter["schema"].get("type") == "array"}
     for name in lists & query.keys():
         query[f"{name}[]"] = query.pop(name)
         sent("brackets in a query")
