@@ -92,16 +92,25 @@ impl StopInstances {
         let mut changes = Vec::new();
         if !able.is_empty() {
             match self.stop(true).send(cx, &able).await {
-                Ok(hibernated) => changes = hibernated.value,
+                Ok(hibernated) => {
+                    cx.record(|audit| audit.changed.extend(able.iter().map(ToString::to_string)));
+                    changes = hibernated.value;
+                }
                 Err(refused) if cannot_hibernate(&refused) => unable.clone_from(&ids),
                 Err(refused) => return Err(refused),
             }
         }
         let stopped = self.stop(false).send(cx, &unable).await.map_err(|refused| {
+            if !changes.is_empty() {
+                unable.iter().for_each(|id| cx.record(|audit| audit.fail(id.as_str(), &refused)));
+            }
             // Some have happened already.
             let outcome_unknown = refused.outcome_unknown || !changes.is_empty();
             Error { outcome_unknown, ..refused }
         })?;
+        if !changes.is_empty() {
+            cx.record(|audit| audit.changed.extend(unable.iter().map(ToString::to_string)));
+        }
         changes.extend(stopped.value);
         changes.sort_by_key(|change| ids.iter().position(|id| id.as_str() == change.instance_id));
         let completed = Completed::new(results(&ids, changes), stopped.request_id);

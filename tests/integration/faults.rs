@@ -42,6 +42,7 @@ const OPERATIONS: &[(Effect, &str, &str)] = &[
     (Launch, "POST", "/ec2/create?region_name=REGION&image_id=ami-1e749f67"),
     (Change, "POST", "/ec2/start?region_name=REGION&instance_id=ID"),
     (Change, "POST", "/ec2/stop?region_name=REGION&instance_id=ID"),
+    (Change, "POST", "/ec2/start?region_name=REGION&instance_id=ID&partial=true"),
     (UnretriedChange, "POST", "/ec2/reboot?region_name=REGION&instance_id=ID"),
     (EmptyChange, "PUT", "/v1/ID/modify?region=REGION&attribute=disableApiTermination&value=false"),
     (Read, "GET", "/instance/REGION/ID"),

@@ -123,6 +123,8 @@ async fn those_of_several_that_can_hibernate_do_and_the_others_are_stopped() {
     let function = Function::canned([unable("No"), described, stopped(A), refused]).await;
     let message = "m: what was asked for may have happened or not";
     function.stop(&both).await.refuses(409, "IncorrectInstanceState", message);
+    let line = function.log_line();
+    assert_eq!((&line["changed"], &line["failed"]), (&json!([A]), &json!({B: "IncorrectInstanceState"})), "{line}");
 }
 
 #[tokio::test]
