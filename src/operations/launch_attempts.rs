@@ -172,7 +172,9 @@ pub(super) async fn find_earlier(
 /// Whether an instance may be of this launch: an idempotency key may have been used for an earlier,
 /// different launch.
 fn may_be_of(instance: &Instance, launch: &Launch) -> bool {
+    let is_of_image = |id: &str| launch.image_id.is_parameter() || id == launch.image_id.as_str();
     instance.instance_type.as_deref().is_none_or(|name| name == launch.instance_type.as_str())
+        && non_empty(&instance.image_id).is_none_or(is_of_image)
         && non_empty(&instance.key_name).is_none_or(|name| Some(name) == launch.key_name.as_deref())
 }
 
