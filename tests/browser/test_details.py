@@ -110,10 +110,10 @@ class Details(Page):
         expect(page.get_by_role("alert")).to_have_count(0)
 
     def test_a_panel_does_not_hide_what_gets_the_focus(self):
-        for number in range(30):
+        for number in range(25):
             self.local.launch(REGION, f"node-{number}")
         page = self.sign_in()
-        self.ready("Stop", "node-29")
+        self.ready("Stop", "node-24")
         self.button("Details of", "node-0").click()
         for _ in range(40):
             page.keyboard.press("Shift+Tab")

@@ -303,7 +303,7 @@ class Console(Page):
         table = page.get_by_role("table")
         expect(table).to_have_attribute("aria-rowcount", "5001")
         rows = page.locator("#rows tr")
-        expect(rows).to_have_count(50)
+        expect(rows).to_have_count(25)
         expect(rows.first).to_have_attribute("aria-rowindex", "2")
         # From a key press until the browser has laid out the result.
         took = page.evaluate("""() => {
@@ -325,9 +325,10 @@ class Console(Page):
         page.get_by_role("searchbox").fill("team=team-7")
         expect(table).to_have_attribute("aria-rowcount", "126")
         page.get_by_role("button", name="Next").click()
-        expect(rows.first).to_have_attribute("aria-rowindex", "52")
-        page.get_by_role("button", name="Next").click()
-        expect(page.locator("#page")).to_have_text("Page 3 of 3")
+        expect(rows.first).to_have_attribute("aria-rowindex", "27")
+        for _ in range(3):
+            page.get_by_role("button", name="Next").click()
+        expect(page.locator("#page")).to_have_text("Page 5 of 5")
         expect(rows).to_have_count(25)
         expect(page.get_by_role("button", name="Next")).to_have_attribute("aria-disabled", "true")
         self.assertLess(page.evaluate("document.querySelectorAll('*').length"), 2500)

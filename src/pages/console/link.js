@@ -9,13 +9,11 @@ import { changeView, initialView, view } from "./view.js";
 
 /** @import { Column } from "./instances.js" */
 
-/** Between two changes of the URL, in ms: browsers limit how often a page may do that. */
-const WRITE_INTERVAL = 250;
+/** From a change of the view to that of the URL, in ms: browsers limit how often that may change. */
+const WRITE_DELAY = 250;
 
 /** @type {number | undefined} */
 let writeTimer;
-/** When the URL was changed last, in ms since the epoch. */
-let writtenAt = 0;
 
 /** Returns the parameters of the fragment. */
 function parameters() {
@@ -73,12 +71,10 @@ function fragment() {
   return chosen.toString();
 }
 
-/** Writes what is shown to the URL once the browser can be asked for it again. */
+/** Writes the view to the URL soon: at each key press in the search it would take too long. */
 function writeLinkLater() {
   clearTimeout(writeTimer);
-  const wait = writtenAt + WRITE_INTERVAL - Date.now();
-  if (wait > 0) writeTimer = setTimeout(writeLink, wait);
-  else writeLink();
+  writeTimer = setTimeout(writeLink, WRITE_DELAY);
 }
 
 /** Writes what is shown to the URL, in place of the present entry of the history. */
@@ -87,7 +83,6 @@ function writeLink() {
   if (!session) return;
   const hash = fragment();
   if (hash === location.hash.slice(1)) return;
-  writtenAt = Date.now();
   history.replaceState(null, "", `#${hash}`);
 }
 

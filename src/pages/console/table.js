@@ -18,7 +18,7 @@ import { changeView, matchingRows, shownColumns, sortedRows, view } from "./view
 /** @import { DrawnRow } from "./row.js" */
 
 /** The most rows drawn at once: few enough to be drawn at each key press in the search. */
-const ROWS_PER_PAGE = 50;
+const ROWS_PER_PAGE = 25;
 
 /** Before asking for the permissions of the visible rows, in ms: not at each key press. */
 const PERMISSIONS_DELAY = 120;
