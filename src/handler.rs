@@ -20,7 +20,7 @@ use crate::http::route::{BodyUse, Dialect, Handler, Input, Route, RouteMatch, Un
 use crate::http::status::error_reply;
 use crate::http::unknown;
 use crate::metrics::{self, Metrics};
-use crate::model::{AccountId, rfc3339_milliseconds};
+use crate::model::rfc3339_milliseconds;
 use crate::operations::{Completed, Context, Outcome};
 use crate::request_log::RequestLog;
 use lambda_http::http::Method;
@@ -183,7 +183,6 @@ async fn dispatch(
         s3: &app.s3,
         caller: &caller,
         source_ip: log.source_ip.and_then(|text| text.parse().ok()),
-        account: request.lambda_context_ref().and_then(|context| AccountId::of_arn(&context.invoked_function_arn)),
         region_parameter: call.region_parameter().unwrap_or(dialect.region_parameter),
         client_token: client_token.as_deref().unwrap_or(log.request_id),
         has_idempotency_key: log.client_token.as_deref().is_some_and(|token| token != log.request_id),

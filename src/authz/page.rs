@@ -42,7 +42,7 @@ impl Policies {
         let mut resources = Vec::with_capacity(instances.len());
         let mut entities = Vec::with_capacity(instances.len() + 1);
         for described in instances {
-            let entity = instance(types, described, asked)?;
+            let entity = instance(types, described, asked.region)?;
             resources.push(entity.uid());
             entities.push(entity);
         }
@@ -125,7 +125,6 @@ mod tests {
                 source_ip: Some(pick(&mut random, &["203.0.113.10", "198.51.100.1"]).parse().unwrap()),
                 action: pick(&mut random, &["DescribeInstances", "DescribeInstances", "RebootInstances"]),
                 detail: Detail::None,
-                account: None,
                 region: &region,
                 resource: Resource::Region,
             };
@@ -160,7 +159,6 @@ mod tests {
             source_ip: None,
             action: "DescribeInstances",
             detail: Detail::None,
-            account: None,
             region: &region,
             resource: Resource::Region,
         };

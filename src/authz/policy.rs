@@ -3,7 +3,7 @@
 
 use super::check;
 use crate::auth::Caller;
-use crate::model::{AccountId, Attribute, Instance, Launch, Placement, Region, Shutdown};
+use crate::model::{Attribute, Instance, Launch, Placement, Region, Shutdown};
 use cedar_policy::{
     ActionConstraint, Authorizer, Context, Decision, Effect, Entities, Entity, EntityId, EntityTypeName, EntityUid,
     Policy, PolicySet, PrincipalConstraint, Request, RestrictedExpression, Schema,
@@ -71,8 +71,6 @@ pub struct AuthzRequest<'a> {
     pub action: &'static str,
     /// How the action is done.
     pub detail: Detail<'a>,
-    /// The account of the resource, if Lambda says which it is.
-    pub account: Option<&'a AccountId>,
     /// The region of the resource.
     pub region: &'a Region,
     /// The resource.
@@ -200,15 +198,13 @@ fn cedar_request(
 ) -> Result<(Request, Entities), Box<dyn Error>> {
     let principal = principal(types, asked.caller)?;
     let region_uid = uid(&types.region, asked.region.as_str());
+    let region = || ("region", text(asked.region.as_str()));
     let resource = match asked.resource {
-        Resource::Region => Entity::new(region_uid, place(asked).into(), HashSet::new())?,
-        Resource::Bucket(name) => {
-            let [account, _] = place(asked);
-            Entity::new(uid(&types.bucket, name), HashMap::from([account]), HashSet::new())?
-        }
-        Resource::Instance(described) => instance(types, described, asked)?,
+        Resource::Region => Entity::new(region_uid, attribute_map([region()]), HashSet::new())?,
+        Resource::Bucket(name) => Entity::new(uid(&types.bucket, name), HashMap::new(), HashSet::new())?,
+        Resource::Instance(described) => instance(types, described, asked.region)?,
         Resource::Launch(launch) => {
-            let attributes = launch_attributes(launch, asked);
+            let attributes = launch_attributes(launch, region());
             let tags = launch.tags.iter().map(|tag| (tag.key.clone(), text(&tag.value)));
             Entity::new_with_tags(uid(&types.launch, "launch"), attributes, [region_uid], tags)?
         }
@@ -217,12 +213,6 @@ fn cedar_request(
     let request = Request::new(principal.uid(), types.action(asked.action), resource.uid(), context, schema)?;
     let entities = Entities::from_entities([principal, resource], schema)?;
     Ok((request, entities))
-}
-
-/// Where the resource is: its account and its region.
-fn place(asked: &AuthzRequest<'_>) -> [(String, RestrictedExpression); 2] {
-    let account = asked.account.map_or("", AccountId::as_str);
-    [("account", account), ("region", asked.region.as_str())].map(|(name, value)| (name.to_owned(), text(value)))
 }
 
 /// The caller as an entity.
@@ -234,24 +224,24 @@ pub(super) fn principal(types: &Types, caller: &Caller) -> Result<Entity, Box<dy
 }
 
 /// An instance as an entity.
-pub(super) fn instance(types: &Types, instance: &Instance, asked: &AuthzRequest<'_>) -> Result<Entity, Box<dyn Error>> {
+pub(super) fn instance(types: &Types, instance: &Instance, region: &Region) -> Result<Entity, Box<dyn Error>> {
     let mut attributes = attribute_map([
+        ("region", text(region.as_str())),
         ("instanceType", text(instance.instance_type.as_deref().unwrap_or_default())),
         ("state", text(instance.state.name.as_deref().unwrap_or_default())),
         ("keyName", text(instance.key_name.as_deref().unwrap_or_default())),
     ]);
-    attributes.extend(place(asked));
     if let Some(tag) = instance.tags.iter().find(|tag| tag.key == OWNER_TAG) {
         attributes.insert("owner".to_owned(), text(&tag.value));
     }
     let tags = instance.tags.iter().map(|tag| (tag.key.clone(), text(&tag.value)));
-    let parents = [uid(&types.region, asked.region.as_str())];
+    let parents = [uid(&types.region, region.as_str())];
     Ok(Entity::new_with_tags(uid(&types.instance, &instance.instance_id), attributes, parents, tags)?)
 }
 
 /// The attributes of a launch. Every field of it is one of them: no field is left out by `..`, so
 /// that a new one does not compile until it is here.
-fn launch_attributes(launch: &Launch, asked: &AuthzRequest<'_>) -> HashMap<String, RestrictedExpression> {
+fn launch_attributes(launch: &Launch, region: (&str, RestrictedExpression)) -> HashMap<String, RestrictedExpression> {
     let Launch {
         template,
         image_id,
@@ -275,6 +265,7 @@ fn launch_attributes(launch: &Launch, asked: &AuthzRequest<'_>) -> HashMap<Strin
     } = launch;
     let groups = security_group_ids.iter().map(|id| id.as_str()).chain(security_groups.iter().map(String::as_str));
     let mut attributes = attribute_map([
+        region,
         ("imageId", text(image_id.as_str())),
         ("instanceType", text(instance_type.as_str())),
         ("count", RestrictedExpression::new_long((*max_count).into())),
@@ -293,7 +284,6 @@ fn launch_attributes(launch: &Launch, asked: &AuthzRequest<'_>) -> HashMap<Strin
         ("shutdownBehavior", shutdown_behavior.map(|behavior| text(behavior.as_str()))),
         ("ebsOptimized", ebs_optimized.map(RestrictedExpression::new_bool)),
     ];
-    attributes.extend(place(asked));
     attributes.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
     attributes
 }

@@ -38,7 +38,7 @@ use crate::aws::s3::S3;
 use crate::aws::sdk::AwsOutput;
 use crate::config::Config;
 use crate::error::{Error, Kind};
-use crate::model::{AccountId, Action, InstanceId, InstanceRef, Region, Selection, Tag, Targets};
+use crate::model::{Action, InstanceId, InstanceRef, Region, Selection, Tag, Targets};
 use audit::Audit;
 use serde::Serialize;
 use serde_with::skip_serializing_none;
@@ -99,8 +99,6 @@ pub struct Context<'a> {
     pub caller: &'a Caller,
     /// The caller's IP address, as API Gateway says.
     pub source_ip: Option<IpAddr>,
-    /// The function's own account, if Lambda says which it is.
-    pub account: Option<AccountId>,
     /// The name of the parameter for the region, as the caller knows it.
     pub region_parameter: &'static str,
     /// The client token of a launch: EC2 launches once under it.
@@ -123,8 +121,7 @@ impl<'a> Context<'a> {
     /// The authorizer of an action in a region.
     pub fn authorizer(&'a self, action: Action, region: &'a Region) -> Authorizer<'a> {
         let (limits, policies) = (&self.config.limits, self.policies);
-        let (caller, source_ip, account) = (self.caller, self.source_ip, self.account.as_ref());
-        Authorizer { limits, policies, caller, source_ip, action, account, region }
+        Authorizer { limits, policies, caller: self.caller, source_ip: self.source_ip, action, region }
     }
 
     /// Updates the decision.

@@ -132,7 +132,6 @@ impl Function {
         context.request_id = REQUEST_ID.to_owned();
         context.env_config =
             Arc::new(lambda_runtime::Config { function_name: SERVICE.to_owned(), ..lambda_runtime::Config::default() });
-        context.invoked_function_arn = format!("arn:aws:lambda:us-east-1:{ACCOUNT}:function:{SERVICE}");
         context.xray_trace_id = self.trace.clone();
         context.deadline = u64::try_from(deadline.as_millis()).unwrap();
         let sent = event.clone();
@@ -201,9 +200,6 @@ impl Function {
         group.group_id.unwrap()
     }
 }
-
-/// The function's account.
-pub const ACCOUNT: &str = "123456789012";
 
 /// A client of moto's EC2.
 pub fn moto_client(region: &str) -> aws_sdk_ec2::Client {

@@ -14,7 +14,7 @@ pub use answer::Answer;
 pub use ec2_control_api::metrics::{DIMENSIONS, METRICS, NAMESPACE};
 pub use ec2_control_api::openapi::VERSION as OPENAPI_VERSION;
 pub use event::HttpApiEvent;
-pub use function::{ACCOUNT, Function, moto_client, policy_file};
+pub use function::{Function, moto_client, policy_file};
 pub use moto::{IMAGE, own_region};
 pub use routes::{Route, routes};
 use sha2::{Digest as _, Sha256};
