@@ -13,6 +13,7 @@ use crate::http::compress::compress;
 use crate::http::cors::{add_cors_headers, options_reply};
 use crate::http::gateway::{Gateway, paths};
 use crate::http::idempotency::client_token;
+use crate::http::invoked::{own_account, time_left};
 use crate::http::params::Params;
 use crate::http::reply::{Reply, header_value};
 use crate::http::respond::add_common_headers;
@@ -29,12 +30,6 @@ use lambda_http::{Body, Request, RequestExt, Response};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
-
-/// The part of an invocation's time that is kept to write the response and the log line.
-const RESPONSE_BUDGET: Duration = Duration::from_secs(1);
-
-/// The time for a request if the invocation has no deadline.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// Handles a request. It never fails: every problem becomes a response in the dialect of the path.
 pub async fn handle(app: &App, request: Request) -> Response<Body> {
@@ -174,7 +169,9 @@ async fn dispatch(
     if call.is_idempotent_by_key() {
         log.client_token = Some(client_token(headers, &caller, log.request_id)?);
     }
-    let deadline = request.lambda_context_ref().map(lambda_http::Context::deadline);
+    let context = request.lambda_context_ref();
+    let deadline = context.map(lambda_http::Context::deadline);
+    let account = own_account(context, gateway);
     let client_token = log.client_token.clone();
     let cx = Context {
         config,
@@ -183,6 +180,7 @@ async fn dispatch(
         s3: &app.s3,
         caller: &caller,
         source_ip: log.source_ip.and_then(|text| text.parse().ok()),
+        account: account.as_ref(),
         region_parameter: call.region_parameter().unwrap_or(dialect.region_parameter),
         client_token: client_token.as_deref().unwrap_or(log.request_id),
         has_idempotency_key: log.client_token.as_deref().is_some_and(|token| token != log.request_id),
@@ -223,25 +221,4 @@ fn read_params(request: &Request, dialect: &Dialect, route: &Route) -> Params {
         (BodyUse::Parameters, UnknownUse::Refuse) => body.parse(),
     };
     Params::read(request.query_string_parameters_ref(), body)
-}
-
-/// The time that is left for AWS to answer. cargo-lambda's emulator has deadlines in the year 1970.
-fn time_left(deadline: Option<SystemTime>, now: SystemTime) -> Duration {
-    let left = deadline.and_then(|deadline| deadline.duration_since(now).ok());
-    left.map_or(DEFAULT_TIMEOUT, |left| left.saturating_sub(RESPONSE_BUDGET))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_time_left_keeps_a_budget_for_the_response_and_ignores_a_deadline_in_the_past() {
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
-        let at = |seconds| Some(now + Duration::from_secs(seconds));
-        assert_eq!(time_left(at(28), now), Duration::from_secs(27));
-        assert_eq!(time_left(at(0), now), Duration::ZERO);
-        assert_eq!(time_left(Some(SystemTime::UNIX_EPOCH + Duration::from_secs(600)), now), DEFAULT_TIMEOUT);
-        assert_eq!(time_left(None, now), DEFAULT_TIMEOUT);
-    }
 }

@@ -296,8 +296,15 @@ pub fn policy(data: &[u8]) {
     for (action, resource) in [("DescribeInstances", Resource::Region), ("PutObject", Resource::Bucket("demo-\u{0}\""))]
     {
         let source_ip = Some(std::net::Ipv6Addr::LOCALHOST.into());
-        let question =
-            AuthzRequest { caller: &caller, source_ip, action, detail: Detail::None, region: &region, resource };
+        let question = AuthzRequest {
+            caller: &caller,
+            source_ip,
+            action,
+            detail: Detail::None,
+            account: None,
+            region: &region,
+            resource,
+        };
         let verdict = policies.decide(&question);
         assert!(
             !verdict.permitted || (!verdict.determining_policies.is_empty() && verdict.problem.is_none()),

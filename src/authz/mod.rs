@@ -15,7 +15,7 @@ pub use policy::{AuthzRequest, AuthzResponse, Detail, OWNER_TAG, Policies, Resou
 use crate::auth::Caller;
 use crate::error::{Error, Kind};
 use crate::model::{
-    Action, Attribute, Effect, Instance, InstanceId, InstanceProfileName, InstanceType, Launch, Region,
+    AccountId, Action, Attribute, Effect, Instance, InstanceId, InstanceProfileName, InstanceType, Launch, Region,
 };
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -44,6 +44,8 @@ pub struct Authorizer<'a> {
     pub source_ip: Option<IpAddr>,
     /// The action.
     pub action: Action,
+    /// The account of the resources; `None`: the function's own, whose number is not known.
+    pub account: Option<&'a AccountId>,
     /// The region.
     pub region: &'a Region,
 }
@@ -212,8 +214,8 @@ impl Authorizer<'_> {
     }
 
     fn request<'a>(&'a self, resource: Resource<'a>, detail: Detail<'a>) -> AuthzRequest<'a> {
-        let Self { caller, source_ip, action, region, .. } = *self;
-        AuthzRequest { caller, source_ip, action: action.name, detail, region, resource }
+        let Self { caller, source_ip, action, account, region, .. } = *self;
+        AuthzRequest { caller, source_ip, action: action.name, detail, account, region, resource }
     }
 }
 

@@ -21,6 +21,7 @@ impl Policies {
     /// The instances do not go together: two have the same ID, or a policy names an instance, whose
     /// attributes it could then read while it decides on another one.
     fn permit_page(&self, asked: &AuthzRequest<'_>, instances: &[&Instance]) -> Result<Vec<bool>, Box<dyn Error>> {
+        self.known_account(asked)?;
         let types = &self.types;
         let mut policies = PolicySet::new();
         for policy in self.in_scope(asked.caller, asked.action) {
@@ -42,7 +43,7 @@ impl Policies {
         let mut resources = Vec::with_capacity(instances.len());
         let mut entities = Vec::with_capacity(instances.len() + 1);
         for described in instances {
-            let entity = instance(types, described, asked.region)?;
+            let entity = instance(types, described, asked)?;
             resources.push(entity.uid());
             entities.push(entity);
         }
@@ -63,10 +64,10 @@ mod tests {
     use super::*;
     use crate::auth::{Authentication, Caller};
     use crate::authz::{Detail, OWNER_TAG};
-    use crate::model::{Region, State, Tag};
+    use crate::model::{AccountId, Region, State, Tag};
 
     /// Sets of policies: with scopes, attributes, tags, context, errors, and names of instances.
-    const SETS: [&str; 9] = [
+    const SETS: [&str; 10] = [
         "",
         "permit (principal, action, resource);",
         r#"permit (principal in Group::"blue", action == Action::"DescribeInstances", resource is Instance) when { resource.state == "running" };
@@ -80,6 +81,7 @@ mod tests {
         r#"permit (principal, action, resource) when { context.sourceIp.isInRange(ip("203.0.113.0/24")) };
            forbid (principal, action, resource is Instance) when { resource.keyName like "k*1" };"#,
         r#"permit (principal, action, resource in Region::"eu-west-1");"#,
+        r#"permit (principal, action, resource is Instance) when { resource.account == "123456789012" };"#,
         r#"permit (principal, action, resource) unless { Instance::"i-1".state == "running" };"#,
         r#"permit (principal, action, resource == Instance::"i-2");
            forbid (principal, action, resource is Instance in Region::"us-east-1");"#,
@@ -110,6 +112,7 @@ mod tests {
     fn a_page_is_decided_on_as_each_of_its_instances() {
         let mut random = fastrand::Rng::with_seed(23);
         let region = Region::parse("eu-west-1").unwrap();
+        let account = AccountId::parse("123456789012").unwrap();
         let sets = SETS.map(|set| (set, Policies::parse(set).unwrap()));
         let mut permitted = 0;
         for round in 0..200 {
@@ -125,6 +128,7 @@ mod tests {
                 source_ip: Some(pick(&mut random, &["203.0.113.10", "198.51.100.1"]).parse().unwrap()),
                 action: pick(&mut random, &["DescribeInstances", "DescribeInstances", "RebootInstances"]),
                 detail: Detail::None,
+                account: Some(&account),
                 region: &region,
                 resource: Resource::Region,
             };
@@ -159,6 +163,7 @@ mod tests {
             source_ip: None,
             action: "DescribeInstances",
             detail: Detail::None,
+            account: None,
             region: &region,
             resource: Resource::Region,
         };

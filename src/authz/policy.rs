@@ -3,7 +3,7 @@
 
 use super::check;
 use crate::auth::Caller;
-use crate::model::{Attribute, Instance, Launch, Placement, Region, Shutdown};
+use crate::model::{AccountId, Attribute, Instance, Launch, Placement, Region, Shutdown};
 use cedar_policy::{
     ActionConstraint, Authorizer, Context, Decision, Effect, Entities, Entity, EntityId, EntityTypeName, EntityUid,
     Policy, PolicySet, PrincipalConstraint, Request, RestrictedExpression, Schema,
@@ -25,6 +25,8 @@ pub struct Policies {
     pub(super) types: Types,
     /// Whether a policy uses the context. Making Cedar's IP address takes as long as a decision.
     uses_context: bool,
+    /// Whether a policy uses the account. Those can't decide if its number is not known.
+    uses_account: bool,
 }
 
 /// The names of the schema's types, parsed once: parsing one takes longer than a decision.
@@ -71,6 +73,8 @@ pub struct AuthzRequest<'a> {
     pub action: &'static str,
     /// How the action is done.
     pub detail: Detail<'a>,
+    /// The account of the resource; `None`: not known.
+    pub account: Option<&'a AccountId>,
     /// The region of the resource.
     pub region: &'a Region,
     /// The resource.
@@ -122,7 +126,13 @@ impl Policies {
     pub fn parse(text: &str) -> Result<Self, String> {
         let policies = check::policy_set(text, schema()?)?;
         let types = Types::new().map_err(|error| error.to_string())?;
-        Ok(Self { policies, authorizer: Authorizer::new(), types, uses_context: text.contains("context") })
+        Ok(Self {
+            policies,
+            authorizer: Authorizer::new(),
+            types,
+            uses_context: text.contains("context"),
+            uses_account: text.contains("account"),
+        })
     }
 
     /// Whether some policy could permit the caller this action, on whatever resource: one that
@@ -159,9 +169,19 @@ impl Policies {
         if self.uses_context { context(asked) } else { Ok(Context::empty()) }
     }
 
+    /// Refuses to decide by an account that is not known: a policy that forbids an account would
+    /// not apply.
+    pub(super) fn known_account(&self, asked: &AuthzRequest<'_>) -> Result<(), Box<dyn Error>> {
+        match asked.account {
+            None if self.uses_account => Err("policies use the account, and the function's own is not known".into()),
+            _ => Ok(()),
+        }
+    }
+
     /// Decides on a request.
     pub fn decide(&self, asked: &AuthzRequest<'_>) -> AuthzResponse {
-        let built = self.context(asked).and_then(|context| cedar_request(&self.types, asked, context, None));
+        let context = self.known_account(asked).and_then(|()| self.context(asked));
+        let built = context.and_then(|context| cedar_request(&self.types, asked, context, None));
         let (request, entities) = match built {
             Ok(built) => built,
             Err(problem) => {
@@ -199,12 +219,13 @@ fn cedar_request(
     let principal = principal(types, asked.caller)?;
     let region_uid = uid(&types.region, asked.region.as_str());
     let region = || ("region", text(asked.region.as_str()));
+    let account = || ("account", account(asked));
     let resource = match asked.resource {
-        Resource::Region => Entity::new(region_uid, attribute_map([region()]), HashSet::new())?,
-        Resource::Bucket(name) => Entity::new(uid(&types.bucket, name), HashMap::new(), HashSet::new())?,
-        Resource::Instance(described) => instance(types, described, asked.region)?,
+        Resource::Region => Entity::new(region_uid, attribute_map([region(), account()]), HashSet::new())?,
+        Resource::Bucket(name) => Entity::new(uid(&types.bucket, name), attribute_map([account()]), HashSet::new())?,
+        Resource::Instance(described) => instance(types, described, asked)?,
         Resource::Launch(launch) => {
-            let attributes = launch_attributes(launch, region());
+            let attributes = launch_attributes(launch, [region(), account()]);
             let tags = launch.tags.iter().map(|tag| (tag.key.clone(), text(&tag.value)));
             Entity::new_with_tags(uid(&types.launch, "launch"), attributes, [region_uid], tags)?
         }
@@ -224,9 +245,11 @@ pub(super) fn principal(types: &Types, caller: &Caller) -> Result<Entity, Box<dy
 }
 
 /// An instance as an entity.
-pub(super) fn instance(types: &Types, instance: &Instance, region: &Region) -> Result<Entity, Box<dyn Error>> {
+pub(super) fn instance(types: &Types, instance: &Instance, asked: &AuthzRequest<'_>) -> Result<Entity, Box<dyn Error>> {
+    let region = asked.region;
     let mut attributes = attribute_map([
         ("region", text(region.as_str())),
+        ("account", account(asked)),
         ("instanceType", text(instance.instance_type.as_deref().unwrap_or_default())),
         ("state", text(instance.state.name.as_deref().unwrap_or_default())),
         ("keyName", text(instance.key_name.as_deref().unwrap_or_default())),
@@ -241,7 +264,10 @@ pub(super) fn instance(types: &Types, instance: &Instance, region: &Region) -> R
 
 /// The attributes of a launch. Every field of it is one of them: no field is left out by `..`, so
 /// that a new one does not compile until it is here.
-fn launch_attributes(launch: &Launch, region: (&str, RestrictedExpression)) -> HashMap<String, RestrictedExpression> {
+fn launch_attributes(
+    launch: &Launch,
+    place: [(&str, RestrictedExpression); 2],
+) -> HashMap<String, RestrictedExpression> {
     let Launch {
         template,
         image_id,
@@ -264,8 +290,8 @@ fn launch_attributes(launch: &Launch, region: (&str, RestrictedExpression)) -> H
         tags: _,
     } = launch;
     let groups = security_group_ids.iter().map(|id| id.as_str()).chain(security_groups.iter().map(String::as_str));
-    let mut attributes = attribute_map([
-        region,
+    let mut attributes = attribute_map(place);
+    attributes.extend(attribute_map([
         ("imageId", text(image_id.as_str())),
         ("instanceType", text(instance_type.as_str())),
         ("count", RestrictedExpression::new_long((*max_count).into())),
@@ -274,7 +300,7 @@ fn launch_attributes(launch: &Launch, region: (&str, RestrictedExpression)) -> H
         ("hasUserData", RestrictedExpression::new_bool(user_data.is_some())),
         ("httpTokens", text(http_tokens.as_str())),
         ("spot", text(spot.as_str())),
-    ]);
+    ]));
     let optional = [
         ("launchTemplate", template.as_ref().map(|template| text(template.id.as_str()))),
         ("subnetId", subnet_id.as_ref().map(|id| text(id.as_str()))),
@@ -286,6 +312,11 @@ fn launch_attributes(launch: &Launch, region: (&str, RestrictedExpression)) -> H
     ];
     attributes.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
     attributes
+}
+
+/// The account of the resource. It is empty only where no policy uses it.
+fn account(asked: &AuthzRequest<'_>) -> RestrictedExpression {
+    text(asked.account.map_or("", AccountId::as_str))
 }
 
 fn context(asked: &AuthzRequest<'_>) -> Result<Context, Box<dyn Error>> {

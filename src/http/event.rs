@@ -11,6 +11,7 @@
 
 use super::gateway::{Gateway, Payload, without_base_path};
 use super::lenient::{object, object_from, or_default, texts};
+use crate::model::AccountId;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use lambda_http::aws_lambda_events::query_map::QueryMap;
 use lambda_http::http::header::{COOKIE, HeaderMap, HeaderName, HeaderValue};
@@ -86,6 +87,8 @@ struct ApiEvent<'a> {
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Context {
+    #[serde(deserialize_with = "or_default")]
+    account_id: Option<String>,
     #[serde(deserialize_with = "or_default")]
     api_id: Option<String>,
     #[serde(deserialize_with = "or_default")]
@@ -165,8 +168,9 @@ impl ApiEvent<'_> {
             Payload::V2 => (context.http.source_ip, context.authorizer.iam.user_arn, context.authorizer.jwt.claims),
             Payload::V1 => (context.identity.source_ip, context.identity.user_arn, Map::new()),
         };
-        let gateway =
-            Gateway { payload, stage: context.stage, domain_name: context.domain_name, source_ip, user_arn, claims };
+        let account = context.account_id.as_deref().and_then(AccountId::parse);
+        let (stage, domain_name) = (context.stage, context.domain_name);
+        let gateway = Gateway { payload, account, stage, domain_name, source_ip, user_arn, claims };
         let mut request = Request::new(body).with_raw_http_path(path).with_query_string_parameters(query);
         *request.method_mut() = method;
         *request.headers_mut() = headers;

@@ -1,6 +1,7 @@
 //! What API Gateway says of a request beside the request itself.
 
 use super::lenient::scalar;
+use crate::model::AccountId;
 use serde_json::{Map, Value};
 
 /// What API Gateway says of a request beside the request itself. No caller can write it.
@@ -8,6 +9,8 @@ use serde_json::{Map, Value};
 pub struct Gateway {
     /// The format of the event.
     pub payload: Payload,
+    /// The account of the API, as far as the event has it.
+    pub account: Option<AccountId>,
     /// The stage.
     pub stage: Option<String>,
     /// The host that the request was sent to.

@@ -10,6 +10,7 @@ pub mod cors;
 pub mod event;
 pub mod gateway;
 pub mod idempotency;
+pub mod invoked;
 pub mod lenient;
 pub mod members;
 pub mod multipart;

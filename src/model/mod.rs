@@ -1,6 +1,7 @@
 //! What the function works with, in AWS's own terms: types that are valid by construction. Nothing
 //! here does I/O, and nothing here knows HTTP, the SDK or a dialect.
 
+mod account;
 mod action;
 mod bucket;
 mod change;
@@ -18,6 +19,7 @@ mod region;
 mod selection;
 mod text;
 
+pub use account::AccountId;
 pub use action::{Action, Effect};
 pub use bucket::{
     Bucket, BucketInfo, CHECKSUM_HEADERS, Object, ObjectHeaders, ObjectInfo, ObjectKey, ObjectPage, ObjectQuery,

@@ -38,7 +38,7 @@ use crate::aws::s3::S3;
 use crate::aws::sdk::AwsOutput;
 use crate::config::Config;
 use crate::error::{Error, Kind};
-use crate::model::{Action, InstanceId, InstanceRef, Region, Selection, Tag, Targets};
+use crate::model::{AccountId, Action, InstanceId, InstanceRef, Region, Selection, Tag, Targets};
 use audit::Audit;
 use serde::Serialize;
 use serde_with::skip_serializing_none;
@@ -99,6 +99,8 @@ pub struct Context<'a> {
     pub caller: &'a Caller,
     /// The caller's IP address, as API Gateway says.
     pub source_ip: Option<IpAddr>,
+    /// The account of the resources; `None`: the function's own, whose number is not known.
+    pub account: Option<&'a AccountId>,
     /// The name of the parameter for the region, as the caller knows it.
     pub region_parameter: &'static str,
     /// The client token of a launch: EC2 launches once under it.
@@ -120,8 +122,8 @@ pub struct Context<'a> {
 impl<'a> Context<'a> {
     /// The authorizer of an action in a region.
     pub fn authorizer(&'a self, action: Action, region: &'a Region) -> Authorizer<'a> {
-        let (limits, policies) = (&self.config.limits, self.policies);
-        Authorizer { limits, policies, caller: self.caller, source_ip: self.source_ip, action, region }
+        let Self { policies, caller, source_ip, account, .. } = *self;
+        Authorizer { limits: &self.config.limits, policies, caller, source_ip, action, account, region }
     }
 
     /// Updates the decision.

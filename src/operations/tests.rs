@@ -64,6 +64,7 @@ impl Bench {
             s3: &self.clients.1,
             caller: &self.caller,
             source_ip: None,
+            account: None,
             region_parameter: "region",
             client_token: "token-1",
             has_idempotency_key: false,

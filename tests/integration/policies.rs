@@ -358,3 +358,26 @@ async fn each_change_logs_one_audit_line() {
         })
     );
 }
+
+#[tokio::test]
+async fn account_in_policies_is_that_of_the_function() {
+    let policies = r#"@id("here") permit (principal, action, resource) when { resource.account == "123456789012" };"#;
+    let mut function =
+        governed(policies, [describe([running(A), running(B)]), describe([running(A)]), stopped(A)]).await;
+    assert_eq!(function.list("eu-west-1").await.json().as_array().unwrap().len(), 2);
+    assert_eq!(function.log_line()["decided_by"], json!(["here"]));
+    assert_eq!(function.stop(A).await.status, 200);
+    function.log_lines();
+    function.wire.requests();
+    // An emulator passes no ARN: the account is that of the event, if it has one.
+    function.arn = "function-arn".to_owned();
+    let refused = "The policy of this deployment does not permit DescribeInstances of eu-west-1";
+    let unknown = json!("policies use the account, and the function's own is not known");
+    for (account, cause) in [(json!("111122223333"), Value::Null), (Value::Null, unknown)] {
+        let event = HttpApiEvent::new("GET", "/ec2/list?region_name=eu-west-1").key();
+        let answer = function.send(event.set("/requestContext/accountId", account)).await;
+        answer.refuses(403, "Forbidden", refused);
+        assert_eq!(function.log_line()["cause"], cause);
+        function.assert_no_calls();
+    }
+}

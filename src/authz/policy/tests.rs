@@ -79,10 +79,14 @@ fn detail(action: &str) -> Detail<'static> {
 }
 
 fn ask(policies: &str, action: &'static str, resource: Resource<'_>) -> AuthzResponse {
+    ask_in(AccountId::parse("123456789012").as_ref(), policies, action, resource)
+}
+
+fn ask_in(account: Option<&AccountId>, policies: &str, action: &'static str, resource: Resource<'_>) -> AuthzResponse {
     let (caller, region) = (caller(), Region::parse("eu-west-1").unwrap());
     let source_ip = Some("::ffff:203.0.113.10".parse().unwrap());
     let detail = detail(action);
-    let request = AuthzRequest { caller: &caller, source_ip, action, detail, region: &region, resource };
+    let request = AuthzRequest { caller: &caller, source_ip, action, detail, account, region: &region, resource };
     Policies::parse(policies).unwrap().decide(&request)
 }
 
@@ -90,6 +94,7 @@ fn ask(policies: &str, action: &'static str, resource: Resource<'_>) -> AuthzRes
 fn every_request_fits_the_schema() {
     let (schema, types) = (schema().unwrap(), Types::new().unwrap());
     let (caller, region, instance, launch) = (caller(), Region::parse("eu-west-1").unwrap(), instance(), launch());
+    let account = AccountId::parse("123456789012").unwrap();
     for (action, resources) in ACTIONS {
         for resource in resources.split(' ') {
             let resource = match resource {
@@ -100,7 +105,8 @@ fn every_request_fits_the_schema() {
             };
             let detail = detail(action);
             for source_ip in [None, Some("2001:db8::1".parse().unwrap())] {
-                let asked = AuthzRequest { caller: &caller, source_ip, action, detail, region: &region, resource };
+                let (caller, region, account) = (&caller, &region, Some(&account));
+                let asked = AuthzRequest { caller, source_ip, action, detail, account, region, resource };
                 if let Err(problem) =
                     context(&asked).and_then(|context| cedar_request(&types, &asked, context, Some(&schema)))
                 {
@@ -123,7 +129,8 @@ fn every_field_of_a_launch_is_in_the_schema() {
         ebs_optimized: Some(true),
         ..launch()
     };
-    let built: BTreeSet<_> = launch_attributes(&launch, ("region", text("eu-west-1"))).into_keys().collect();
+    let place = [("region", text("eu-west-1")), ("account", text("123456789012"))];
+    let built: BTreeSet<_> = launch_attributes(&launch, place).into_keys().collect();
     let schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
     let declared = &schema[""]["entityTypes"]["Launch"]["shape"]["attributes"];
     let declared: BTreeSet<_> = declared.as_object().unwrap().keys().cloned().collect();
@@ -201,4 +208,30 @@ fn determining_policies_are_named_by_their_ids() {
     assert_eq!(decided("StartInstances"), ["policy1", "yes"]);
     assert_eq!(decided("StopInstances"), ["no"]);
     assert_eq!(ask("", "StopInstances", Resource::Instance(&instance())).determining_policies, [""; 0]);
+}
+
+#[test]
+fn every_resource_has_its_account() {
+    let (instance, launch) = (instance(), launch());
+    let in_account = r#"permit (principal, action, resource) when { resource.account == "123456789012" };"#;
+    let not_in_another = r#"permit (principal, action, resource);
+        forbid (principal, action, resource) when { resource.account == "111122223333" };"#;
+    let (own, other) = (AccountId::parse("123456789012"), AccountId::parse("111122223333"));
+    for (action, resource) in [
+        ("DescribeInstances", Resource::Region),
+        ("StopInstances", Resource::Instance(&instance)),
+        ("RunInstances", Resource::Launch(&launch)),
+        ("GetObject", Resource::Bucket("demo-1")),
+    ] {
+        for policies in [in_account, not_in_another] {
+            let permitted = |account: Option<&AccountId>| ask_in(account, policies, action, resource).permitted;
+            assert!(permitted(own.as_ref()), "{action}: {policies}");
+            assert!(!permitted(other.as_ref()), "{action}: {policies}");
+            assert!(!permitted(None), "{action}: {policies}");
+        }
+        // No other policy needs to know it.
+        assert!(ask_in(None, "permit (principal, action, resource);", action, resource).permitted, "{action}");
+    }
+    let problem = ask_in(None, in_account, "StopInstances", Resource::Instance(&instance)).problem;
+    assert_eq!(problem.unwrap(), "policies use the account, and the function's own is not known");
 }

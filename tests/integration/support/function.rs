@@ -46,6 +46,8 @@ fn sdk_config(config: &Config, provider: impl ProvideCredentials + 'static) -> S
 pub struct Function {
     pub app: App,
     pub wire: Wire,
+    /// The ARN by which Lambda is invoked.
+    pub arn: String,
     /// The trace header that Lambda passes with each invocation.
     pub trace: Option<String>,
     logged: Arc<Mutex<Vec<String>>>,
@@ -112,7 +114,8 @@ impl Function {
             cold_start: ColdStart::new(Duration::from_millis(7)),
             log: Box::new(move |line| log.lock().unwrap().push(line.to_owned())),
         };
-        Self { app, wire, trace: None, logged }
+        let arn = format!("arn:aws:lambda:us-east-1:123456789012:function:{SERVICE}");
+        Self { app, wire, arn, trace: None, logged }
     }
 
     /// Calls EC2 with credentials of this provider from now on.
@@ -132,6 +135,7 @@ impl Function {
         context.request_id = REQUEST_ID.to_owned();
         context.env_config =
             Arc::new(lambda_runtime::Config { function_name: SERVICE.to_owned(), ..lambda_runtime::Config::default() });
+        context.invoked_function_arn.clone_from(&self.arn);
         context.xray_trace_id = self.trace.clone();
         context.deadline = u64::try_from(deadline.as_millis()).unwrap();
         let sent = event.clone();
