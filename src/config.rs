@@ -6,8 +6,8 @@
 use crate::auth::{ApiKeys, Authentication, Callers, parse_groups};
 use crate::authz::{InstanceProfiles, InstanceTypes, Limits, ModifiableAttributes, Policies, ProtectedTag};
 use crate::model::{
-    FromText as _, HttpTokens, ImageId, InstanceType, Origin, Region, SecurityGroupRef, ShutdownBehavior, Zone,
-    is_invisible, list_items, list_words,
+    Accounts, FromText as _, HttpTokens, ImageId, InstanceType, Origin, Region, SecurityGroupRef, ShutdownBehavior,
+    Zone, is_invisible, list_items, list_words,
 };
 use std::fmt;
 use std::net::SocketAddr;
@@ -66,6 +66,10 @@ variables! {
         "Comma-separated keys of tags that no caller sets, in any case of their letters: tags on which policies, billing or other programs rely.";
     POLICY_FILE = "POLICY_FILE", "",
         "A file of Cedar policies. Unset: every authenticated caller may do what the role may do.";
+    ACCOUNTS = "ACCOUNTS", "",
+        "Comma-separated `name=role-arn`: the other accounts that callers may name by `account`, each with the role that the function assumes there. Or the path of a file with one of them a line, such as `/opt/accounts.txt`. Unset: none.";
+    ACCOUNTS_EXTERNAL_ID = "ACCOUNTS_EXTERNAL_ID", "",
+        "The external ID that the function gives to STS when it assumes a role of `ACCOUNTS`. Unset: none.";
     UNKNOWN_PARAMETERS = "UNKNOWN_PARAMETERS", "refuse",
         "`refuse`, or `warn`: parameters that a route does not take are dropped with a `Warning`, but not from a change if they resemble one that it takes.";
     DEFAULT_IMAGE = "DEFAULT_IMAGE", UBUNTU,
@@ -103,6 +107,10 @@ pub struct Config {
     pub limits: Limits,
     /// The policy file, if policies are configured.
     pub policy_file: Option<PathBuf>,
+    /// The other accounts, each with the role that is assumed there.
+    pub accounts: Accounts,
+    /// The external ID for those roles.
+    pub accounts_external_id: Option<String>,
     /// What becomes of parameters that a route does not take.
     pub unknown_parameters: UnknownParameters,
     /// The regions that callers may name.
@@ -166,6 +174,8 @@ pub struct Endpoints {
     pub ec2: Option<String>,
     /// The URL of an emulator of S3.
     pub s3: Option<String>,
+    /// The URL of an emulator of STS.
+    pub sts: Option<String>,
     /// Whether to use AWS's FIPS 140 endpoints
     /// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-endpoints.html>).
     pub fips: bool,
@@ -298,6 +308,7 @@ impl Config {
         let endpoints = Endpoints {
             ec2: endpoint("AWS_ENDPOINT_URL_EC2")?,
             s3: endpoint("AWS_ENDPOINT_URL_S3")?,
+            sts: endpoint("AWS_ENDPOINT_URL_STS")?,
             fips: flag("AWS_USE_FIPS_ENDPOINT")?,
             dual_stack: flag("AWS_USE_DUALSTACK_ENDPOINT")?,
         };
@@ -358,9 +369,22 @@ impl Config {
                 .map_err(|error| problem(MODIFIABLE_ATTRIBUTES)(&error))?,
         };
 
+        let accounts = match text(ACCOUNTS) {
+            path if path.starts_with('/') => read_lines(&path).map_err(|error| problem(ACCOUNTS)(&error))?,
+            list => list,
+        };
+        let accounts = Accounts::parse(&accounts, regions.default.partition());
+
         Ok(Self {
             callers,
             limits,
+            accounts: accounts.map_err(|error| problem(ACCOUNTS)(&error))?,
+            accounts_external_id: match set(ACCOUNTS_EXTERNAL_ID.name) {
+                Some(id) if !is_external_id(&id) => {
+                    return Err(problem(ACCOUNTS_EXTERNAL_ID)("is not an external ID as STS takes it"));
+                }
+                id => id,
+            },
             policy_file: set(POLICY_FILE.name).map(PathBuf::from),
             unknown_parameters: match text(UNKNOWN_PARAMETERS).as_str() {
                 "refuse" => UnknownParameters::Refuse,
@@ -434,6 +458,20 @@ fn is_bucket_prefix(text: &str) -> bool {
         && text.bytes().all(valid)
         && text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && text.ends_with('-')
+}
+
+/// The lines of a file as one list, without empty lines and lines that begin with `#`.
+fn read_lines(path: &str) -> Result<String, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    Ok(lines.collect::<Vec<_>>().join(","))
+}
+
+/// Whether STS takes it
+/// (<https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>).
+fn is_external_id(text: &str) -> bool {
+    let valid = |b: u8| b.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&b);
+    (2..=1224).contains(&text.len()) && text.bytes().all(valid)
 }
 
 /// Whether this is the base path of a custom domain: `/` and segments.

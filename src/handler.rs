@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::authz::Decision;
 use crate::aws::call_stats::CallStats;
 use crate::aws::xray::Trace;
-use crate::dialects::common::{DRY_RUN, WAIT};
+use crate::dialects::common::{ACCOUNT, DRY_RUN, WAIT};
 use crate::dialects::ec2;
 use crate::error::{Error, Kind};
 use crate::http::authenticate::{authenticate, configured_keys};
@@ -22,6 +22,7 @@ use crate::http::status::error_reply;
 use crate::http::unknown;
 use crate::metrics::{self, Metrics};
 use crate::model::rfc3339_milliseconds;
+use crate::operations::account::TargetAccount;
 use crate::operations::{Completed, Context, Outcome};
 use crate::request_log::RequestLog;
 use lambda_http::http::Method;
@@ -156,6 +157,10 @@ async fn dispatch(
         log.warnings.extend(check(&params)?);
     }
     let input = Input { config, api, route, now, path, params, headers, body };
+    let context = request.lambda_context_ref();
+    let named = input.if_declared(ACCOUNT)?;
+    let account = TargetAccount::find(config, own_account(context, gateway), named.as_ref())?;
+    let other = account.other.map(|other| app.accounts.ec2(other, &caller));
     let call = decode(&input)?;
     if path_first {
         log.warnings.extend(check(&input.params)?);
@@ -165,22 +170,21 @@ async fn dispatch(
     let wait = input.if_declared(WAIT)?.unwrap_or(0);
     log.action = Some(call.action());
     log.target = call.target();
+    log.target.account = named.and(account.id.as_ref()).map(ToString::to_string);
     log.dry_run = dry_run && call.action().writes();
     if call.is_idempotent_by_key() {
-        log.client_token = Some(client_token(headers, &caller, log.request_id)?);
+        log.client_token = Some(client_token(headers, &caller, account.other.map(|other| &other.id), log.request_id)?);
     }
-    let context = request.lambda_context_ref();
     let deadline = context.map(lambda_http::Context::deadline);
-    let account = own_account(context, gateway);
     let client_token = log.client_token.clone();
     let cx = Context {
         config,
         policies: app.policies.as_ref(),
-        ec2: &app.ec2,
+        ec2: other.as_deref().unwrap_or(&app.ec2),
         s3: &app.s3,
         caller: &caller,
         source_ip: log.source_ip.and_then(|text| text.parse().ok()),
-        account: account.as_ref(),
+        account,
         region_parameter: call.region_parameter().unwrap_or(dialect.region_parameter),
         client_token: client_token.as_deref().unwrap_or(log.request_id),
         has_idempotency_key: log.client_token.as_deref().is_some_and(|token| token != log.request_id),

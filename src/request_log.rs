@@ -260,6 +260,7 @@ mod tests {
     fn log(text: &str, count: usize) -> RequestLog<'_> {
         let (some, many) = (Some(text.to_owned()), vec![text.to_owned(); count]);
         let target = Target {
+            account: some.clone(),
             region: some.clone(),
             instance_names: many.clone(),
             instance_tags: many.clone(),

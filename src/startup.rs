@@ -1,6 +1,7 @@
 //! The composition root: makes the function of its environment, and serves invocations.
 
 use crate::app::App;
+use crate::aws::accounts::Accounts;
 use crate::aws::ec2::Ec2;
 use crate::aws::s3::S3;
 use crate::aws::sdk;
@@ -31,9 +32,10 @@ pub async fn from_env() -> Result<App, ConfigError> {
     let sdk = sdk::config(&config);
     warm_up::run(&config, &sdk).await;
     let ec2 = Ec2::new(sdk.clone(), config.endpoints.ec2.clone());
+    let accounts = Accounts::new(sdk.clone(), &config);
     let s3 = S3::new(sdk, config.endpoints.s3.clone());
     let cold_start = ColdStart::new(started.elapsed());
-    Ok(App { config, policies, ec2, s3, api: routes::api(), clock: OffsetDateTime::now_utc, cold_start, log })
+    Ok(App { config, policies, ec2, accounts, s3, api: routes::api(), clock: OffsetDateTime::now_utc, cold_start, log })
 }
 
 /// Serves invocations until Lambda stops the sandbox.

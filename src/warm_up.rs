@@ -8,6 +8,7 @@
 //! response is made up (`aws/warm_up_client.rs`).
 
 use crate::app::App;
+use crate::aws::accounts::Accounts;
 use crate::aws::ec2::Ec2;
 use crate::aws::s3::S3;
 use crate::aws::sdk::SdkConfig;
@@ -51,6 +52,7 @@ pub async fn run(config: &Config, sdk: &SdkConfig) {
     let (Ok(own), Ok(event)) = (own, serde_json::from_value(event)) else { return };
 
     let app = App {
+        accounts: Accounts::new(sdk.clone(), &own),
         config: own,
         policies: None,
         ec2: Ec2::new(sdk.clone(), config.endpoints.ec2.clone()),

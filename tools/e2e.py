@@ -36,6 +36,7 @@ SAM = ROOT / ".venv/bin/sam"
 # Beside the build for deployment, which is for another processor.
 TEMPLATE = ROOT / ".aws-sam/local/template.yaml"
 BUILT = TEMPLATE.parent / "Ec2ControlApi"
+ACCOUNTS = "sandbox=arn:aws:iam::111122223333:role/ec2-control-api-account"  # moto serves every account
 KEY = "local-only-key"
 REGION = "us-east-1"
 IMAGE = "ami-1e749f67"  # one that moto knows
@@ -196,6 +197,7 @@ def variables(moto_url):
         "API_KEYS": f"demo={hashlib.sha256(KEY.encode()).hexdigest()}",
         "DEFAULT_IMAGE": IMAGE,
         "BUCKET_PREFIX": "demo-",
+        "ACCOUNTS": ACCOUNTS,
         "AWS_ENDPOINT_URL": moto_url,
     }
 

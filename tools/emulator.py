@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Emulates EC2 and S3 in memory, for `make run`: moto, with the resources that events/ names.
+"""Emulates EC2, S3 and STS in memory, for `make run`: moto, with the resources that events/ names.
 
 Listens on loopback. Containers on Linux cannot reach that: with --bridge, a second listener on
 Docker's bridge accepts connections from the containers of the bridge, and no others.
@@ -25,12 +25,12 @@ os.environ.update(
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.ec2.models import amis, ec2_backends, instances, security_groups
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
-from run_local import GROUP, HOST, IMAGE, INSTANCE, REGION
+from run_local import GROUP, HOST, IMAGE, INSTANCE, REGION, SANDBOX
 from werkzeug.exceptions import NotFound
 from werkzeug.serving import make_server
 
 # No others: moto's Lambda would run code. `moto_api` resets the data between tests of the console.
-SERVICES = ("ec2", "s3", "moto_api")
+SERVICES = ("ec2", "s3", "sts", "moto_api")
 # `demo` is in the sample events, the others are defaults of /v1/launch.
 KEY_PAIRS = ("demo", "scalacity_dev1")
 GROUPS = {"demo": GROUP, "SSH": "sg-0123456789abcdef1"}
@@ -50,6 +50,17 @@ def add_launch_resources():
     for name, identifier in GROUPS.items():
         with patch.object(security_groups, "random_security_group_id", return_value=identifier):
             backend.create_security_group(name, "for local use")
+
+
+def add_instance_of_other_account():
+    """Gives the second account a running instance."""
+    backend = ec2_backends[SANDBOX][REGION]
+    backend.create_key_pair("demo", "rsa", tags={})
+    group = backend.create_security_group("demo", "for local use")
+    backend.run_instances(
+        IMAGE, 1, None, security_group_names=[], security_group_ids=[group.id], instance_type="t3.micro",
+        key_name="demo", tags={"instance": {"Name": "sandbox-web"}}, region_name=REGION, is_instance_type_default=False,
+    )  # fmt: skip
 
 
 def name_first_instance():
@@ -80,6 +91,7 @@ def main():
     options = parser.parse_args()
     add_image()
     add_launch_resources()
+    add_instance_of_other_account()
     name_first_instance()
     serve(HOST, options.port)
     if options.bridge:

@@ -3,7 +3,7 @@
 
 `make run` starts this with the Python of .venv, which has moto and cargo-lambda. The parts:
 
-    curl -> cargo-lambda (the HTTP API) -> the function -> emulator.py (moto: EC2 and S3, in memory)
+    curl -> cargo-lambda (the HTTP API) -> the function -> emulator.py (moto, in memory)
 
 Ctrl-C stops all of them. The function inherits its configuration from the shell:
 `DEFAULT_INSTANCE_TYPE=t3.nano make run`.
@@ -32,6 +32,9 @@ REGION = "us-east-1"
 KEY = "local-only-key"
 # The IDs of the sample events, which the emulator knows.
 INSTANCE, GROUP, IMAGE = "i-0123456789abcdef0", "sg-0123456789abcdef0", "ami-0123456789abcdef0"
+
+# The second account of the emulator, which has an instance.
+SANDBOX = "111122223333"
 
 
 class Stopped(Exception):
@@ -162,6 +165,7 @@ def only_local_settings(port, moto, **settings):
         DEFAULT_REGION=REGION,
         DEFAULT_IMAGE=IMAGE,
         ALLOWED_REGIONS="*",
+        ACCOUNTS=f"sandbox=arn:aws:iam::{SANDBOX}:role/ec2-control-api-account",
         BUCKET_PREFIX="demo-",
     )
     os.environ.update(settings)
@@ -191,13 +195,14 @@ The function answers at {url}
   API key          {KEY} (header x-api-key)
   key pair         demo
   security group   demo ({group})
-  EC2 and S3       {moto} (an emulator: all data is lost when it stops)
+  EC2, S3 and STS  {moto} (an emulator: all data is lost when it stops)
 {f"  for containers   http://host.docker.internal:{moto.rpartition(':')[2]}{chr(10)}" if bridge else ""}
 Launch an instance, list and stop it. Paste into another terminal:
 
 ID=$({curl} -d region_name={REGION} -d KeyName=demo -d SecurityGroupId={group} {url}/ec2/create | tee /dev/stderr | \
 grep -o '"i-[0-9a-f]*"' | tr -d '"')
 {curl} '{url}/ec2/list?region_name={REGION}'
+{curl} '{url}/ec2/list?region_name={REGION}&account=sandbox'
 {curl} -d region_name={REGION} -d instance_id=$ID {url}/ec2/stop
 
 Ctrl-C stops everything. The log of the function follows, a line of JSON for each request:

@@ -9,6 +9,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use ec2_control_api::app::App;
 use ec2_control_api::authz::Policies;
+use ec2_control_api::aws::accounts::Accounts;
 use ec2_control_api::aws::ec2::Ec2;
 use ec2_control_api::aws::s3::S3;
 use ec2_control_api::config::{Config, Endpoints};
@@ -130,8 +131,10 @@ impl Bench {
             .build();
         let logged = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&logged);
+        let config = config(variables);
         let app = App {
-            config: config(variables),
+            accounts: Accounts::new(sdk.clone(), &config),
+            config,
             policies,
             ec2: Ec2::new(sdk.clone(), None),
             s3: S3::new(sdk, None),

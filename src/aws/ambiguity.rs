@@ -54,12 +54,14 @@ impl Intercept for AmbiguousOutcome {
 /// answer in time, or refuses the connection. The type of that error is not public here.
 pub(crate) const NO_CONNECTION: &str = "client error (Connect)";
 
-/// Whether there was no connection, or the server's certificate was refused. Nothing was sent then.
+/// Whether there were no credentials or no connection, or the server's certificate was refused.
+/// Nothing was sent then.
 fn never_sent(error: &(dyn std::error::Error + 'static)) -> bool {
     let refused = |level: &(dyn std::error::Error + 'static)| {
         let error = level.downcast_ref::<std::io::Error>();
         error.is_some_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
     };
-    error_chain(error).any(|level| refused(level) || level.to_string() == NO_CONNECTION)
+    // Our own error: there were no credentials to sign the request with.
+    error_chain(error).any(|level| refused(level) || level.is::<Error>() || level.to_string() == NO_CONNECTION)
         || tls::certificate_refused(error)
 }

@@ -79,6 +79,9 @@ fn read(data: sdk::ResponseLaunchTemplateData) -> ReadResult<LaunchTemplateData>
     refuse("InstanceRequirements: give InstanceType instead", data.instance_requirements)?;
     refuse("ElasticGpuSpecifications", non_empty(data.elastic_gpu_specifications))?;
     refuse("ElasticInferenceAccelerators", non_empty(data.elastic_inference_accelerators))?;
+    let volumes = data.block_device_mappings.unwrap_or_default();
+    let snapshot = volumes.into_iter().find_map(|volume| volume.ebs?.snapshot_id);
+    refuse("BlockDeviceMappings with a SnapshotId: the disk of another machine", snapshot)?;
     let reservation = data.capacity_reservation_specification;
     refuse("a CapacityReservationTarget", reservation.and_then(|options| options.capacity_reservation_target))?;
     refuse("LicenseSpecifications", non_empty(data.license_specifications))?;
@@ -254,8 +257,14 @@ mod tests {
         let spot = sdk::LaunchTemplateInstanceMarketOptions::builder().market_type(sdk::MarketType::Spot);
         let tag = sdk::Tag::builder().key("a").value("b").build();
         let of = |kind| sdk::LaunchTemplateTagSpecification::builder().resource_type(kind).tags(tag.clone()).build();
+        let ebs = sdk::LaunchTemplateEbsBlockDevice::builder().snapshot_id("snap-1").build();
+        let volume = sdk::LaunchTemplateBlockDeviceMapping::builder().device_name("/dev/sdb").ebs(ebs).build();
         for (data, problem) in [
             (data().kernel_id("aki-1"), "it has KernelId"),
+            (
+                data().block_device_mappings(volume),
+                "it has BlockDeviceMappings with a SnapshotId: the disk of another machine",
+            ),
             (data().placement(host), "it has Placement.HostId"),
             (data().placement(dedicated), "it has Placement.Tenancy"),
             (data().image_id("resolve:ssm:/own/image"), "its ImageId is not one that a request may have"),

@@ -1,5 +1,6 @@
 //! Calls to AWS. Only this folder names the `aws_*` crates: our types in, one call, our types out.
 
+pub mod accounts;
 pub mod ambiguity;
 pub mod call_stats;
 mod connections;
@@ -9,6 +10,7 @@ pub mod errors;
 mod header_relay;
 pub mod instance_details;
 mod launch_template;
+mod lru;
 mod page_interceptor;
 mod page_reader;
 #[cfg(test)]

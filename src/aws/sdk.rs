@@ -4,7 +4,7 @@
 use super::errors;
 use super::tls;
 use crate::config::Config;
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, error_chain};
 use crate::model::Region;
 use aws_config::BehaviorVersion;
 pub use aws_config::SdkConfig;
@@ -86,6 +86,10 @@ where
     E: ProvideErrorMetadata + std::error::Error + 'static,
     SdkError<E>: RequestId,
 {
+    // The credentials of another account's role, which are fetched when a call is signed.
+    if let Some(error) = error_chain(error).find_map(<dyn std::error::Error>::downcast_ref::<Error>) {
+        return error.clone();
+    }
     let translated = match error {
         SdkError::ServiceError(response) => {
             let status = response.raw().status().as_u16();

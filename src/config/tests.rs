@@ -222,6 +222,7 @@ fn list_variables() -> impl Iterator<Item = (&'static str, String, String)> {
         let (one, other) = match variable.name {
             "API_KEYS" => return ("API_KEYS", key("some key"), key("another key")),
             "CALLER_GROUPS" => ("alice=blue", "bob=red"),
+            "ACCOUNTS" => ("blue=arn:aws:iam::111122223333:role/x", "red=arn:aws:iam::444455556666:role/x"),
             "ALLOWED_REGIONS" => ("us-east-1", "eu-west-1"),
             "ALLOWED_INSTANCE_TYPES" => ("t3.*", "t4g.micro"),
             "MODIFIABLE_ATTRIBUTES" => ("kernel", "ebsOptimized"),
@@ -270,5 +271,31 @@ fn every_variable_has_a_name_of_its_own_and_a_summary() {
     for (i, variable) in VARIABLES.iter().enumerate() {
         assert!(variable.summary.ends_with('.'), "{}", variable.name);
         assert!(VARIABLES[..i].iter().all(|other| other.name != variable.name), "{}", variable.name);
+    }
+}
+
+#[test]
+fn accounts_come_from_the_variable_or_from_a_file() {
+    const LIST: &str = "blue=arn:aws:iam::111122223333:role/x,red=arn:aws:iam::444455556666:role/x";
+    let names = |config: Config| config.accounts.iter().map(|account| account.name.to_string()).collect::<Vec<_>>();
+    assert_eq!(names(read(&[("ACCOUNTS", LIST)]).unwrap()), ["blue", "red"]);
+    let path = std::env::temp_dir().join(format!("ec2-control-api-accounts-{}.txt", std::process::id()));
+    std::fs::write(&path, format!("# two accounts\n\n  {}\r\n", LIST.replace(',', "\n"))).unwrap();
+    assert_eq!(names(read(&[("ACCOUNTS", path.to_str().unwrap())]).unwrap()), ["blue", "red"]);
+    std::fs::remove_file(&path).unwrap();
+    let gone = read(&[("ACCOUNTS", path.to_str().unwrap())]).unwrap_err();
+    assert_eq!(gone.variable, "ACCOUNTS");
+
+    for (variables, variable, problem) in [
+        ([("ACCOUNTS", "blue=x"), ("", "")], "ACCOUNTS", "entry 1 does not end with the ARN of a role"),
+        ([("ACCOUNTS", LIST), ("DEFAULT_REGION", "cn-north-1")], "ACCOUNTS", "entry 1 is a role of another partition"),
+        (
+            [("ACCOUNTS", LIST), ("ACCOUNTS_EXTERNAL_ID", "a b")],
+            "ACCOUNTS_EXTERNAL_ID",
+            "is not an external ID as STS takes it",
+        ),
+    ] {
+        let error = read(&variables).unwrap_err();
+        assert_eq!((error.variable, &*error.problem), (variable, problem));
     }
 }

@@ -7,7 +7,7 @@ use crate::http::route::{Input, Response};
 use crate::http::rows::Rows;
 use crate::http::spelling;
 use crate::model::{
-    Action, FromText, Hibernation, Instance, MAX_TAG_VALUE_LEN, Region, SecurityGroup, SecurityGroupId,
+    AccountRef, Action, FromText, Hibernation, Instance, MAX_TAG_VALUE_LEN, Region, SecurityGroup, SecurityGroupId,
     SecurityGroupRef, Shutdown, State, Tag, is_invisible,
 };
 use crate::operations::DryRun;
@@ -26,6 +26,13 @@ use time::{OffsetDateTime, UtcOffset};
 pub const DRY_RUN: Param<bool> =
     Param::optional(spelling::DRY_RUN, "true to learn whether it would be carried out, without doing it.")
         .aliases(&["DryRun"]);
+
+/// Every route of instances and regions declares it, except those of `/instance`. The handler reads
+/// it.
+pub const ACCOUNT: Param<AccountRef> = Param::optional(
+    "account",
+    "Another account of this deployment, by its name or its 12 digits; the function's own if not given.",
+);
 
 /// Every route that starts, stops, terminates or launches declares it. The handler reads it.
 pub const WAIT: Param<u32> = Param::optional(

@@ -5,7 +5,7 @@
 
 use super::boto3::{Boto3Permissions, Boto3Reservation, ERROR_BODY, SAMPLE_ID, encode_error, sample_boto3_instance};
 use super::columns::{DOCUMENTED_MEMBERS, MEMBERS, documented_members, list_schema, table};
-use super::common::{self, LIST_HEADERS, encode_dry_run, encode_list, sample_instance, sample_time};
+use super::common::{self, ACCOUNT, LIST_HEADERS, encode_dry_run, encode_list, sample_instance, sample_time};
 use super::ec2_changes::{REBOOT, START, STOP, TERMINATE};
 use super::ec2_create::CREATE;
 use super::ec2_params::{
@@ -60,6 +60,7 @@ const ROUTES: &[Route] = &[
         summary: "Lists the instances of a region, or of all (`region_name=all`): nine members each, or those of `fields`.",
         parameters: &[
             REGION_NAME_OR_ALL.info,
+            ACCOUNT.info,
             STATE.info,
             TAG.info,
             INSTANCE_ID_FILTER.info,
@@ -84,6 +85,7 @@ const ROUTES: &[Route] = &[
         summary: "Lists the instances of a region as boto's get_all_reservations does.",
         parameters: &[
             REGION_NAME.info,
+            ACCOUNT.info,
             STATE.info,
             TAG.info,
             INSTANCE_ID_FILTER.info,
@@ -112,7 +114,7 @@ const ROUTES: &[Route] = &[
         path: "/ec2/permissions",
         name: "permissions",
         summary: "Says which changes of state the deployment permits the caller, for each instance.",
-        parameters: &[REGION_NAME.info, INSTANCE_IDS.info],
+        parameters: &[REGION_NAME.info, ACCOUNT.info, INSTANCE_IDS.info],
         body: BodyUse::Parameters,
         responses: &[Response::json::<Vec<Boto3Permissions<'_>>>(
             200,
@@ -133,7 +135,7 @@ const ROUTES: &[Route] = &[
         path: "/ec2/console-output",
         name: "console-output",
         summary: "Shows the console output of an instance: the latest on Nitro, else that of its last start or stop.",
-        parameters: &[REGION_NAME.info, ONE_INSTANCE_ID.info],
+        parameters: &[REGION_NAME.info, ACCOUNT.info, ONE_INSTANCE_ID.info],
         body: BodyUse::Parameters,
         responses: &[Response::json::<Boto3ConsoleOutput<'_>>(200, "The console output.", || {
             json!(Boto3ConsoleOutput {

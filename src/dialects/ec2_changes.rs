@@ -3,7 +3,7 @@
 use super::boto3::{
     Boto3Change, Boto3DryRun, Boto3Failure, Boto3Id, SAMPLE_ID, one_or_array, sample_failure, sample_state_change,
 };
-use super::common::{self, DRY_RUN, DRY_RUN_OK, FORCE, HIBERNATE, SKIP_OS_SHUTDOWN, WAIT, one_tag};
+use super::common::{self, ACCOUNT, DRY_RUN, DRY_RUN_OK, FORCE, HIBERNATE, SKIP_OS_SHUTDOWN, WAIT, one_tag};
 use super::ec2_params::{EXPECT, EXPECT_TO_TERMINATE, INSTANCE_ID, INSTANCE_TAG, PARTIAL, REGION_NAME};
 use crate::error::{Error, Kind};
 use crate::http::call::{Decoded, call};
@@ -30,6 +30,7 @@ pub(super) const START: Route = Route {
     summary: "Starts instances.",
     parameters: &[
         REGION_NAME.info,
+        ACCOUNT.info,
         INSTANCE_ID.info,
         INSTANCE_TAG.info,
         EXPECT.info,
@@ -49,6 +50,7 @@ pub(super) const STOP: Route = Route {
     summary: "Stops instances.",
     parameters: &[
         REGION_NAME.info,
+        ACCOUNT.info,
         INSTANCE_ID.info,
         INSTANCE_TAG.info,
         EXPECT.info,
@@ -69,7 +71,15 @@ pub(super) const REBOOT: Route = Route {
     path: "/ec2/reboot",
     name: "reboot",
     summary: "Reboots instances.",
-    parameters: &[REGION_NAME.info, INSTANCE_ID.info, INSTANCE_TAG.info, EXPECT.info, PARTIAL.info, DRY_RUN.info],
+    parameters: &[
+        REGION_NAME.info,
+        ACCOUNT.info,
+        INSTANCE_ID.info,
+        INSTANCE_TAG.info,
+        EXPECT.info,
+        PARTIAL.info,
+        DRY_RUN.info,
+    ],
     body: BodyUse::Parameters,
     responses: &[
         Response::json::<Boto3Id<'_>>(200, "The instance is rebooting.", || json!(SAMPLE_ID)),
@@ -91,6 +101,7 @@ pub(super) const TERMINATE: Route = Route {
     summary: "Terminates instances.",
     parameters: &[
         REGION_NAME.info,
+        ACCOUNT.info,
         INSTANCE_ID.info,
         INSTANCE_TAG.info,
         EXPECT_TO_TERMINATE.info,

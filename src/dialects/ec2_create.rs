@@ -1,7 +1,9 @@
 //! The route of `/ec2` that launches instances.
 
 use super::boto3::{Boto3Instance, one_or_array, sample_boto3_instance};
-use super::common::{self, DRY_RUN, DRY_RUN_LAUNCH_OK, LAUNCH_TAG, MAX_GROUPS, MAX_INSTANCES, WAIT, split_groups};
+use super::common::{
+    self, ACCOUNT, DRY_RUN, DRY_RUN_LAUNCH_OK, LAUNCH_TAG, MAX_GROUPS, MAX_INSTANCES, WAIT, split_groups,
+};
 use super::ec2_params::REGION_NAME;
 use crate::error::Error;
 use crate::http::call::{Decoded, call};
@@ -24,6 +26,7 @@ pub(super) const CREATE: Route = Route {
     summary: "Launches instances: Ubuntu on a t3.micro unless told otherwise.",
     parameters: &[
         REGION_NAME.info,
+        ACCOUNT.info,
         KEY_NAME.info,
         SECURITY_GROUP_ID.info,
         LAUNCH_TEMPLATE.info,

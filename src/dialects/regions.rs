@@ -2,7 +2,7 @@
 //! are those of `/ec2`.
 
 use super::boto3::{ERROR_BODY, encode_error};
-use super::common::encode_dry_run;
+use super::common::{ACCOUNT, encode_dry_run};
 use crate::http::call::call;
 use crate::http::reply::Reply;
 use crate::http::route::{BodyUse, Dialect, Handler, Response, Route, UnknownUse};
@@ -26,7 +26,7 @@ pub const DIALECT: Dialect = Dialect {
         path: "/regions",
         name: "list",
         summary: "Lists the regions that the deployment allows, with how many instances of each state they have.",
-        parameters: &[],
+        parameters: &[ACCOUNT.info],
         body: BodyUse::Parameters,
         responses: &[Response::json::<Vec<Row<'_>>>(200, "The regions.", example)],
         handler: Handler::Authenticated {

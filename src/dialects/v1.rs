@@ -4,8 +4,8 @@
 //! action.
 
 use super::common::{
-    self, DRY_RUN, FORCE, HIBERNATE, LAUNCH_TAG, MAX_GROUPS, MAX_INSTANCES, SKIP_OS_SHUTDOWN, WAIT, dry_run_message,
-    sample_instance, split_groups,
+    self, ACCOUNT, DRY_RUN, FORCE, HIBERNATE, LAUNCH_TAG, MAX_GROUPS, MAX_INSTANCES, SKIP_OS_SHUTDOWN, WAIT,
+    dry_run_message, sample_instance, split_groups,
 };
 use super::v1_attributes::{ATTRIBUTE, VALUE, attribute};
 use crate::error::{Error, Kind};
@@ -67,6 +67,7 @@ const ROUTES: &[Route] = &[
             SHUTDOWN_BEHAVIOR.info,
             EBS_OPTIMIZED.info,
             REGION.info,
+            ACCOUNT.info,
             LAUNCH_TAG.info,
             WAIT.info,
             DRY_RUN.info,
@@ -83,7 +84,7 @@ const ROUTES: &[Route] = &[
         path: "/v1/{id}/start",
         name: "start",
         summary: "Starts an instance.",
-        parameters: &[REGION.info, WAIT.info, DRY_RUN.info],
+        parameters: &[REGION.info, ACCOUNT.info, WAIT.info, DRY_RUN.info],
         body: BodyUse::Parameters,
         responses: CHANGED,
         handler: Handler::Authenticated { actions: &[StartInstances::ACTION], decode: start },
@@ -93,7 +94,7 @@ const ROUTES: &[Route] = &[
         path: "/v1/{id}/reboot",
         name: "reboot",
         summary: "Reboots an instance.",
-        parameters: &[REGION.info, DRY_RUN.info],
+        parameters: &[REGION.info, ACCOUNT.info, DRY_RUN.info],
         body: BodyUse::Parameters,
         responses: CHANGED,
         handler: Handler::Authenticated { actions: &[RebootInstances::ACTION], decode: reboot },
@@ -103,7 +104,15 @@ const ROUTES: &[Route] = &[
         path: "/v1/{id}/stop",
         name: "stop",
         summary: "Stops an instance.",
-        parameters: &[REGION.info, FORCE.info, HIBERNATE.info, SKIP_OS_SHUTDOWN.info, WAIT.info, DRY_RUN.info],
+        parameters: &[
+            REGION.info,
+            ACCOUNT.info,
+            FORCE.info,
+            HIBERNATE.info,
+            SKIP_OS_SHUTDOWN.info,
+            WAIT.info,
+            DRY_RUN.info,
+        ],
         body: BodyUse::Parameters,
         responses: CHANGED,
         handler: Handler::Authenticated { actions: &[StopInstances::ACTION], decode: stop },
@@ -113,7 +122,7 @@ const ROUTES: &[Route] = &[
         path: "/v1/{id}/terminate",
         name: "terminate",
         summary: "Terminates an instance.",
-        parameters: &[REGION.info, FORCE.info, SKIP_OS_SHUTDOWN.info, WAIT.info, DRY_RUN.info],
+        parameters: &[REGION.info, ACCOUNT.info, FORCE.info, SKIP_OS_SHUTDOWN.info, WAIT.info, DRY_RUN.info],
         body: BodyUse::Parameters,
         responses: CHANGED,
         handler: Handler::Authenticated { actions: &[TerminateInstances::ACTION], decode: terminate },
@@ -123,7 +132,7 @@ const ROUTES: &[Route] = &[
         path: "/v1/{id}/attributes",
         name: "attributes",
         summary: "Shows an instance's 13 fields, or those of `filter`.",
-        parameters: &[REGION.info, FILTER.info],
+        parameters: &[REGION.info, ACCOUNT.info, FILTER.info],
         body: BodyUse::Parameters,
         responses: &[Response::json::<Fields>(200, "The fields.", || sample_fields(&documented_fields()))],
         handler: Handler::Authenticated { actions: &[DescribeInstance::ACTION], decode: attributes },
@@ -133,7 +142,7 @@ const ROUTES: &[Route] = &[
         path: "/v1/{id}/attributes/{field}",
         name: "attribute",
         summary: "Shows one field of an instance.",
-        parameters: &[REGION.info],
+        parameters: &[REGION.info, ACCOUNT.info],
         body: BodyUse::Parameters,
         responses: &[Response::json::<Fields>(200, "The field.", || {
             let field: Vec<_> = FIELDS.iter().filter(|field| field.name == "state").collect();
@@ -146,7 +155,7 @@ const ROUTES: &[Route] = &[
         path: "/v1/{id}/modify",
         name: "modify",
         summary: "Gives an attribute of an instance a new value.",
-        parameters: &[REGION.info, ATTRIBUTE.info, VALUE.info, DRY_RUN.info],
+        parameters: &[REGION.info, ACCOUNT.info, ATTRIBUTE.info, VALUE.info, DRY_RUN.info],
         body: BodyUse::Parameters,
         responses: CHANGED,
         handler: Handler::Authenticated { actions: &[ModifyInstanceAttribute::ACTION], decode: modify },

@@ -19,7 +19,7 @@ mod region;
 mod selection;
 mod text;
 
-pub use account::AccountId;
+pub use account::{Account, AccountId, AccountName, AccountRef, Accounts};
 pub use action::{Action, Effect};
 pub use bucket::{
     Bucket, BucketInfo, CHECKSUM_HEADERS, Object, ObjectHeaders, ObjectInfo, ObjectKey, ObjectPage, ObjectQuery,

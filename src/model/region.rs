@@ -113,6 +113,22 @@ pub enum Partition {
     EuSovereign,
 }
 
+impl Partition {
+    /// Its name in ARNs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Aws => "aws",
+            Self::China => "aws-cn",
+            Self::UsGov => "aws-us-gov",
+            Self::Iso => "aws-iso",
+            Self::IsoB => "aws-iso-b",
+            Self::IsoE => "aws-iso-e",
+            Self::IsoF => "aws-iso-f",
+            Self::EuSovereign => "aws-eusc",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,6 +5,7 @@
 //! its output. [`execute`] adds the common rest: the deadline, and the words of an error after a
 //! dry run or after a change whose response was lost.
 
+pub mod account;
 pub mod audit;
 pub mod buckets;
 mod change_state;
@@ -38,7 +39,8 @@ use crate::aws::s3::S3;
 use crate::aws::sdk::AwsOutput;
 use crate::config::Config;
 use crate::error::{Error, Kind};
-use crate::model::{AccountId, Action, InstanceId, InstanceRef, Region, Selection, Tag, Targets};
+use crate::model::{Action, InstanceId, InstanceRef, Region, Selection, Tag, Targets};
+use account::TargetAccount;
 use audit::Audit;
 use serde::Serialize;
 use serde_with::skip_serializing_none;
@@ -91,7 +93,7 @@ pub struct Context<'a> {
     pub config: &'a Config,
     /// The policies, if there are any.
     pub policies: Option<&'a Policies>,
-    /// EC2.
+    /// EC2 in that account.
     pub ec2: &'a Ec2,
     /// S3.
     pub s3: &'a S3,
@@ -99,8 +101,8 @@ pub struct Context<'a> {
     pub caller: &'a Caller,
     /// The caller's IP address, as API Gateway says.
     pub source_ip: Option<IpAddr>,
-    /// The account of the resources; `None`: the function's own, whose number is not known.
-    pub account: Option<&'a AccountId>,
+    /// The account of the resources.
+    pub account: TargetAccount<'a>,
     /// The name of the parameter for the region, as the caller knows it.
     pub region_parameter: &'static str,
     /// The client token of a launch: EC2 launches once under it.
@@ -122,7 +124,8 @@ pub struct Context<'a> {
 impl<'a> Context<'a> {
     /// The authorizer of an action in a region.
     pub fn authorizer(&'a self, action: Action, region: &'a Region) -> Authorizer<'a> {
-        let Self { policies, caller, source_ip, account, .. } = *self;
+        let Self { policies, caller, source_ip, .. } = *self;
+        let account = self.account.id.as_ref();
         Authorizer { limits: &self.config.limits, policies, caller, source_ip, action, account, region }
     }
 
@@ -217,7 +220,7 @@ pub async fn execute<O: Operation>(operation: &O, cx: &Context<'_>) -> Result<Ou
         Err(error) => Err(explain_region(error, operation.target().region, cx).await),
         outcome => outcome,
     };
-    let mut outcome = match outcome {
+    let mut outcome = match outcome.map_err(|error| cx.account.explain(error)) {
         Err(error) if cx.dry_run => return Err(explain_dry_run_failure(error)),
         Err(error) if error.outcome_unknown && O::ACTION.writes() => {
             let hint = operation.recovery_hint(cx).map(|hint| format!(". {hint}")).unwrap_or_default();
@@ -295,6 +298,8 @@ pub const ALL_REGIONS: &str = "all";
 #[derive(Debug, Default, Serialize)]
 #[expect(missing_docs, reason = "the names are AWS's")]
 pub struct Target {
+    /// The account, if the request names one.
+    pub account: Option<String>,
     pub region: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub instance_names: Vec<String>,

@@ -1,6 +1,7 @@
 //! Unit tests of operations over replayed responses. They take as long as the pauses of the code:
 //! tokio's paused clock needs a feature of tokio that would make Cargo build the SDK twice.
 
+use super::account::TargetAccount;
 use super::describe::DescribeInstance;
 use super::launch::RunInstances;
 use super::partial::change_each;
@@ -64,7 +65,7 @@ impl Bench {
             s3: &self.clients.1,
             caller: &self.caller,
             source_ip: None,
-            account: None,
+            account: TargetAccount::default(),
             region_parameter: "region",
             client_token: "token-1",
             has_idempotency_key: false,

@@ -1,6 +1,6 @@
 //! The sample events of `events/`, sent to the function as the story of `tests/story.json`.
 
-use crate::support::{Answer, Function, IMAGE, KEY, OPENAPI_VERSION, REQUEST_ID, file, root};
+use crate::support::{Answer, Function, IMAGE, KEY, OPENAPI_VERSION, REQUEST_ID, Wire, file, root};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use regex_lite::Regex;
 use serde::Deserialize;
@@ -144,7 +144,8 @@ impl Values {
 
 #[tokio::test]
 async fn sample_events_are_one_story() {
-    let function = Function::with_moto().await;
+    let accounts = [("ACCOUNTS", "sandbox=arn:aws:iam::111122223333:role/ec2-control-api-account")];
+    let function = Function::new(Wire::to_moto().await, &accounts).await;
     let story = story();
     // The region of every event; no other test uses it in moto.
     let group = function.prepare("us-east-1").await;

@@ -11,6 +11,7 @@
 )]
 #![expect(unreachable_pub, reason = "nothing outside a test binary can reach it anyway")]
 
+mod accounts;
 mod ambiguity;
 mod by_tag;
 mod canonical;

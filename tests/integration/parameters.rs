@@ -64,7 +64,7 @@ async fn unknown_parameter_is_refused_and_the_nearest_one_named() {
         answer.refuses(400, "UnknownParameter", &nearest(name, near));
         assert_eq!(answer.headers.get("warning"), None);
     }
-    function.get("/regions?x=1").await.refuses(400, "UnknownParameter", &unknown("x", "this route takes none"));
+    function.get("/regions?x=1").await.refuses(400, "UnknownParameter", &nearest("x", "account"));
     let answer = function.put("/v1/i-abba916a/terminate?forced=true").await;
     answer.is(400, &json!(format!("Required arguments not provided: {}", nearest("forced", "force"))));
     assert_eq!(answer.headers["x-error-code"], "UnknownParameter");

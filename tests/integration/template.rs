@@ -16,7 +16,16 @@ struct Deployment {
 
 impl Deployment {
     fn new(given: &[(&str, &str)]) -> Self {
-        let text = file("template.yaml");
+        Self::of("template.yaml", given)
+    }
+
+    /// The role of another account.
+    fn account(given: &[(&str, &str)]) -> Self {
+        Self::of("deploy/account-role.yaml", given)
+    }
+
+    fn of(path: &str, given: &[(&str, &str)]) -> Self {
+        let text = file(path);
         let template = json_of(&Yaml::load_from_str(&text).unwrap()[0]);
         let declared = template["Parameters"].as_object().unwrap();
         for (name, _) in given {
@@ -378,4 +387,108 @@ fn dashboard_has_the_console_of_the_partition() {
         let url = deployment.value(&deployment.template["Outputs"]["DashboardUrl"]["Value"]);
         assert_eq!(url["Fn::Sub"][1]["Console"], host, "{url}");
     }
+}
+
+/// The statements of a role on EC2 and on the roles of instances, by their names. A policy that is
+/// text is one statement.
+fn statements(resources: &BTreeMap<String, Value>, role: &str) -> BTreeMap<String, Value> {
+    let own = resources[role]["Properties"]["Policies"].as_array().unwrap().iter();
+    let attached = resources.values().filter(|resource| {
+        resource["Type"] == "AWS::IAM::Policy" && resource["Properties"]["Roles"] == json!([{"Ref": role}])
+    });
+    let policies = own.chain(attached.map(|resource| &resource["Properties"]));
+    let statements = policies.flat_map(|policy| match &policy["PolicyDocument"]["Statement"] {
+        Value::Array(statements) => {
+            statements.iter().map(|one| (one["Sid"].as_str().unwrap().to_owned(), one.clone())).collect()
+        }
+        _ => vec![(policy["PolicyName"].as_str().unwrap().to_owned(), policy["PolicyDocument"].clone())],
+    });
+    let of_the_function = ["logs:", "xray:", "s3:", "sts:"];
+    statements
+        .filter(|(_, statement)| !of_the_function.iter().any(|service| statement.to_string().contains(service)))
+        .collect()
+}
+
+#[test]
+fn role_of_another_account_may_what_the_role_of_the_function_may() {
+    const TRUST: [(&str, &str); 2] =
+        [("FunctionRoleArn", "arn:aws:iam::123456789012:role/api"), ("ExternalId", "example")];
+    let mut compared = BTreeSet::new();
+    for given in [
+        vec![],
+        vec![("AllowedRegions", "us-east-1,eu-west-1"), ("LaunchHttpTokens", "optional")],
+        vec![("ModifiableAttributes", "kernel,groupSet"), ("ManagedTagKey", "managed"), ("ManagedTagValue", "yes")],
+        vec![("ModifiableAttributes", "*"), ("InstanceProfileRoles", "arn:aws:iam::111122223333:role/web")],
+    ] {
+        let function = statements(&Deployment::new(&given).resources(), "ExecutionRole");
+        let there: Vec<_> = given.iter().copied().chain(TRUST).collect();
+        let account = statements(&Deployment::account(&there).resources(), "AccountRole");
+        assert_eq!(function, account, "{given:?}");
+        compared.extend(function.into_keys());
+    }
+    for sid in [
+        "Describe",
+        "LaunchInstances",
+        "ChangeSecurityGroupsOfInstances",
+        "PassRolesToInstances",
+        "only-managed-instances",
+        "OnlyLaunchesWithTokens",
+    ] {
+        assert!(compared.contains(sid), "{compared:?}");
+    }
+    // The parameters of rights are the same, with the same defaults and patterns.
+    let (own, other) = (Deployment::new(&[]).template, Deployment::account(&[]).template);
+    for (name, declared) in other["Parameters"].as_object().unwrap() {
+        if !["FunctionRoleArn", "RoleName", "ExternalId", "OrganizationId"].contains(&name.as_str()) {
+            assert_eq!(*declared, own["Parameters"][name], "{name}");
+        }
+    }
+    assert_eq!(other["Parameters"]["RoleName"]["Default"], own["Parameters"]["AccountRole"]["Default"]);
+}
+
+#[test]
+fn role_of_another_account_trusts_the_function_alone() {
+    let function = ("FunctionRoleArn", "arn:aws:iam::123456789012:role/api");
+    let (id, organization) = (("ExternalId", "example"), ("OrganizationId", "o-exampleorgid"));
+    for (given, condition) in [
+        (vec![function, id], json!({"sts:ExternalId": "example"})),
+        (vec![function, organization], json!({"aws:PrincipalOrgID": "o-exampleorgid"})),
+        (
+            vec![function, id, organization],
+            json!({"sts:ExternalId": "example", "aws:PrincipalOrgID": "o-exampleorgid"}),
+        ),
+    ] {
+        let deployment = Deployment::account(&given);
+        assert_eq!(deployment.refusals(), [""; 0]);
+        let trust = &deployment.resources()["AccountRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"];
+        assert_eq!(
+            *trust,
+            json!([{
+                "Sid": "OnlyTheFunction", "Effect": "Allow", "Principal": {"AWS": function.1},
+                "Action": "sts:AssumeRole", "Condition": {"StringEquals": condition},
+            }])
+        );
+    }
+    assert_eq!(Deployment::account(&[function]).refusals(), ["Give ExternalId or OrganizationId"]);
+}
+
+#[test]
+fn role_may_assume_the_configured_roles_only() {
+    assert!(!Deployment::new(&[]).resources().contains_key("AccountRights"));
+    let accounts = "blue=arn:aws:iam::111122223333:role/ec2-control-api-account";
+    let deployment = Deployment::new(&[("Accounts", accounts), ("AccountsExternalId", "example")]);
+    let resources = deployment.resources();
+    let rights = &resources["AccountRights"]["Properties"];
+    assert_eq!(rights["Roles"], json!([{"Ref": "ExecutionRole"}]));
+    let statement = &rights["PolicyDocument"]["Statement"];
+    assert_eq!((&statement[0]["Action"], &statement[1]), (&json!("sts:AssumeRole"), &Value::Null));
+    let resource = json!({"Fn::Sub": "arn:${AWS::Partition}:iam::*:role/${AccountRole}"});
+    assert_eq!(statement[0]["Resource"], resource);
+    let variables = &resources["Ec2ControlApi"]["Properties"]["Environment"]["Variables"];
+    assert_eq!((&variables["ACCOUNTS"], &variables["ACCOUNTS_EXTERNAL_ID"]), (&json!(accounts), &json!("example")));
+    let role =
+        regex_lite::Regex::new(deployment.template["Parameters"]["AccountRole"]["AllowedPattern"].as_str().unwrap());
+    let role = role.unwrap();
+    assert!(role.is_match("ec2-control-api-account") && role.is_match("path/name"));
+    assert!(!role.is_match("*") && !role.is_match("a*") && !role.is_match("a?") && !role.is_match("/a"));
 }

@@ -6,6 +6,7 @@ use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use ec2_control_api::app::App;
+use ec2_control_api::aws::accounts::Accounts;
 use ec2_control_api::aws::ec2::Ec2;
 use ec2_control_api::aws::s3::S3;
 use ec2_control_api::aws::sdk;
@@ -107,6 +108,7 @@ impl Function {
         let app = App {
             policies: config.read_policies().unwrap(),
             ec2: Ec2::new(sdk.clone(), config.endpoints.ec2.clone()),
+            accounts: Accounts::new(sdk.clone(), &config),
             s3: S3::new(sdk, config.endpoints.s3.clone()),
             config,
             clock: || OffsetDateTime::from_unix_timestamp_nanos(1_455_645_849_006_739_000).unwrap(),

@@ -271,6 +271,22 @@ pub fn unauthorized() -> Response {
     refusal("UnauthorizedOperation", "No.").status(403)
 }
 
+/// The answer to AssumeRole: credentials that end at this time.
+pub fn assumed(access_key: &str, end: &str) -> Response {
+    let credentials = element("AccessKeyId", access_key)
+        + &element("SecretAccessKey", "-")
+        + &element("SessionToken", format!("token of {access_key}"))
+        + &element("Expiration", end);
+    let result = element("AssumeRoleResult", element("Credentials", credentials));
+    response(200, element("AssumeRoleResponse", result))
+}
+
+/// An error of STS.
+pub fn sts_refusal(status: u16, code: &str, message: &str) -> Response {
+    let error = element("Type", "Sender") + &element("Code", code) + &element("Message", message);
+    response(status, element("ErrorResponse", element("Error", error) + &element("RequestId", AWS_REQUEST_ID)))
+}
+
 /// An error of S3.
 pub fn s3_refusal(status: u16, code: &str, message: &str) -> Response {
     response(status, element("Error", element("Code", code) + &element("Message", message)))
