@@ -125,7 +125,7 @@ class RunLocal(unittest.TestCase):
     def test_printed_commands_work_and_ctrl_c_stops_everything(self):
         with Local() as local:
             lines = [line for line in local.until(READY).splitlines() if line.startswith(("ID=$(curl ", "curl "))]
-            self.assertEqual(len(lines), 3, local.output)
+            self.assertEqual(len(lines), 4, local.output)
 
             bash = subprocess.run(
                 ["bash", "-euo", "pipefail", "-c", "\n".join(lines)], text=True, timeout=60,
@@ -133,9 +133,11 @@ class RunLocal(unittest.TestCase):
             )  # fmt: skip
             self.assertEqual(bash.returncode, 0, (bash.stderr, bash.stdout, local.output))
             launched = json.loads(bash.stderr)  # the first line prints its response there
-            listed, stopped = (json.loads(line) for line in bash.stdout.splitlines())
+            listed, elsewhere, stopped = (json.loads(line) for line in bash.stdout.splitlines())
             identifier = launched["InstanceId"]
             self.assertEqual([instance["id"] for instance in listed], [identifier])
+            self.assertEqual(len(elsewhere), 1)
+            self.assertNotEqual(elsewhere[0]["id"], identifier)
             self.assertEqual(stopped["InstanceId"], identifier)
             self.assertIn(stopped["CurrentState"]["Name"], ("stopping", "stopped"))
 

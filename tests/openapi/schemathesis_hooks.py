@@ -58,6 +58,7 @@ def sometimes(value, share):
 
 
 REGION = r"[a-z]{2,4}(-[a-z]{1,12}){1,2}-[0-9]{1,2}"
+ACCOUNT = r"[0-9]{12}|[A-Za-z][A-Za-z0-9_.-]{0,63}"
 ANY = r"[^\x00-\x1f\x7f-\x9f,]{1,255}"
 
 # Random names lead to nothing, and moto fails at some of them. Most names of valid form are
@@ -74,6 +75,9 @@ RESOURCES = [  # parameters, form, percentage, replacement
     (("ImageId", "ami"), "ami-.*|resolve:ssm:.+", 90, lambda: os.environ["DEFAULT_IMAGE"]),
     (("InstanceType", "instance_type"), r"[a-z0-9-]+\.[a-z0-9-]+", 90, lambda: "t3.micro"),
     (("bucket",), "[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", 90, lambda: "demo-bucket"),
+    # A deployment has few accounts: none, or the other one of the emulator.
+    (("account",), ACCOUNT, 80, lambda: ""),
+    (("account",), ACCOUNT, 100, lambda: "sandbox"),
     (("next_token",), ANY, 100, lambda: ""),  # moto fails at unknown tokens
 ]
 # Long waits and large launches only take time.
