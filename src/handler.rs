@@ -137,7 +137,7 @@ async fn dispatch(
     let (config, api, now) = (&app.config, &app.api, (app.clock)());
     let (decode, caller) = match route.handler {
         Handler::Public(respond) | Handler::Page(respond) => {
-            return respond(&Input { config, api, route, now, path, params, headers, body });
+            return respond(&Input { config, api, route, now, account: None, path, params, headers, body });
         }
         Handler::Authenticated { decode, .. } => {
             let may_hold_key = request.method() == Method::POST || request.method() == Method::PUT;
@@ -156,10 +156,11 @@ async fn dispatch(
     if !path_first {
         log.warnings.extend(check(&params)?);
     }
-    let input = Input { config, api, route, now, path, params, headers, body };
+    let mut input = Input { config, api, route, now, account: None, path, params, headers, body };
     let context = request.lambda_context_ref();
     let named = input.if_declared(ACCOUNT)?;
     let account = TargetAccount::find(config, own_account(context, gateway), named.as_ref())?;
+    input.account.clone_from(&account.id);
     let other = account.other.map(|other| app.accounts.ec2(other, &caller));
     let call = decode(&input)?;
     if path_first {
@@ -195,6 +196,9 @@ async fn dispatch(
         audit: Mutex::default(),
     };
     let outcome = call.run(&cx).await;
+    if let (Err(error), Some(other)) = (&outcome, cx.account.other) {
+        app.accounts.forget_refused(other, &caller, error);
+    }
     log.audit = cx.audit.into_inner().unwrap_or_else(PoisonError::into_inner);
     log.set_decision(cx.decision.into_inner().unwrap_or_else(PoisonError::into_inner));
     match outcome? {

@@ -7,6 +7,7 @@
 
 use super::call_stats::CallInterceptor;
 use super::ec2::Ec2;
+use super::errors::refuses_credentials;
 use super::lru::Lru;
 use super::sdk::{malformed_response, to_error};
 use crate::auth::Caller;
@@ -62,6 +63,13 @@ struct SessionKey {
     caller: String,
 }
 
+impl SessionKey {
+    fn new(account: &Account, caller: &Caller) -> Self {
+        let (authentication, caller) = (caller.authentication.as_str(), caller.name.clone());
+        Self { account: account.id.clone(), authentication, caller }
+    }
+}
+
 impl Accounts {
     /// `sdk` has the credentials of the execution role.
     pub fn new(sdk: SdkConfig, config: &Config) -> Self {
@@ -78,8 +86,7 @@ impl Accounts {
 
     /// EC2 in the account, with the credentials of its role for this caller.
     pub fn ec2(&self, account: &Account, caller: &Caller) -> Arc<Ec2> {
-        let (authentication, caller) = (caller.authentication.as_str(), caller.name.clone());
-        let key = SessionKey { account: account.id.clone(), authentication, caller };
+        let key = SessionKey::new(account, caller);
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         clients.get(key.clone(), || {
             let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
@@ -89,6 +96,16 @@ impl Accounts {
             let sdk = sdk.identity_cache(IdentityCache::no_cache()).build();
             Arc::new(Ec2::new(sdk, self.ec2_endpoint.clone()))
         })
+    }
+
+    /// Forgets the credentials for this caller if the error says that AWS does not accept them: the
+    /// role may have been made anew. The next request assumes it again.
+    pub fn forget_refused(&self, account: &Account, caller: &Caller, error: &Error) {
+        if error.by_aws && refuses_credentials(&error.code) {
+            let key = SessionKey::new(account, caller);
+            self.clients.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+            self.sessions.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        }
     }
 
     fn session(&self, account: &Account, caller: &str) -> RoleCredentials {

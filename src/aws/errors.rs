@@ -167,6 +167,11 @@ const CODES: &[(&str, Meaning)] = &[
     ("XAmzContentSHA256Mismatch",                   Failed),
 ];
 
+/// Whether the code says that AWS does not accept the credentials of a call.
+pub fn refuses_credentials(code: &str) -> bool {
+    meaning(code, 403) == Credentials
+}
+
 /// The kind of an error code of AWS, as far as the code alone says it.
 pub fn kind(code: &str, http_status: u16) -> Kind {
     meaning(code, http_status).kind()

@@ -28,6 +28,11 @@ impl<K: PartialEq, V: Clone> Lru<K, V> {
         self.entries.push(entry);
         value
     }
+
+    /// Forgets the value of the key.
+    pub(crate) fn remove(&mut self, key: &K) {
+        self.entries.retain(|(known, _)| known != key);
+    }
 }
 
 #[cfg(test)]
@@ -47,5 +52,7 @@ mod tests {
             assert!(lru.entries.len() <= 2);
         }
         assert_eq!(made, ["a", "b", "c", "b"]);
+        lru.remove(&"a");
+        assert_eq!(lru.entries, [("b", "b")]);
     }
 }

@@ -162,14 +162,14 @@ fn list(input: &Input<'_>) -> Decoded {
             Err(Error::invalid(REGION_NAME.info.name, "must be a region that this deployment allows"))
         }
         RegionOrAll::One(region) => {
-            let sink = table(chosen, documented_members().collect(), csv);
+            let sink = table(chosen, documented_members().collect(), csv, input.account.as_ref());
             let (instances, query) = query(input)?;
             call(ListInstances { region, instances, query, sink }, encode_list(csv))
         }
         RegionOrAll::All => {
             // Rows of several regions are of little use without their region.
             let region = MEMBERS.iter().filter(|member| member.name == "region");
-            let sink = table(chosen, region.chain(documented_members()).collect(), csv);
+            let sink = table(chosen, region.chain(documented_members()).collect(), csv, input.account.as_ref());
             let (instances, query) = query(input)?;
             let id = |instance| match instance {
                 InstanceRef::Id(id) => Ok(id),

@@ -341,7 +341,7 @@ fn single_attribute(input: &Input<'_>) -> Decoded {
 fn describe(input: &Input<'_>, instance: InstanceRef, fields: Vec<&'static Column<Instance>>) -> Decoded {
     let region = region(input)?;
     call(DescribeInstance { region: region.clone(), instance }, move |instance| {
-        Reply::json(200, &Row { columns: &fields, item: &instance, region: &region })
+        Reply::json(200, &Row { columns: &fields, item: &instance, region: &region, account: None })
     })
 }
 
@@ -368,7 +368,7 @@ fn encode_dry_run(dry_run: &DryRun) -> Reply {
 fn sample_fields(fields: &[&'static Column<Instance>]) -> Value {
     // No field depends on the region.
     match Region::parse(Region::EXAMPLE) {
-        Some(region) => json!(Row { columns: fields, item: &sample_instance(), region: &region }),
+        Some(region) => json!(Row { columns: fields, item: &sample_instance(), region: &region, account: None }),
         None => json!({}),
     }
 }

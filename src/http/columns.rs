@@ -37,6 +37,8 @@ pub enum Accessor<T: 'static> {
     Groups(fn(&T) -> &[SecurityGroup]),
     /// Tags. In CSV: `key=value`, separated by semicolons.
     Tags(fn(&T) -> &[Tag]),
+    /// The account of the list.
+    Account,
 }
 
 /// The names of columns.
@@ -71,6 +73,7 @@ struct Cell<'a, T: 'static> {
     accessor: &'a Accessor<T>,
     item: &'a T,
     region: &'a Region,
+    account: Option<&'a str>,
 }
 
 impl<T> Serialize for Cell<'_, T> {
@@ -82,6 +85,7 @@ impl<T> Serialize for Cell<'_, T> {
             Accessor::Texts(read) => read(self.item).serialize(serializer),
             Accessor::Groups(read) => serializer.collect_seq(read(self.item).iter().map(SecurityGroupCell::from)),
             Accessor::Tags(read) => serializer.collect_map(sorted_tags(read(self.item))),
+            Accessor::Account => self.account.serialize(serializer),
         }
     }
 }
@@ -92,6 +96,7 @@ impl<'a, T> Cell<'a, T> {
         match self.accessor {
             Accessor::Text(read) => read(self.item, self.region).map_or(Cow::Borrowed(""), escape_formula),
             Accessor::Time(read) => Cow::Owned(read(self.item).unwrap_or_default()),
+            Accessor::Account => Cow::Borrowed(self.account.unwrap_or_default()),
             Accessor::Number(read) => {
                 read(self.item).map_or(Cow::Borrowed(""), |number| Cow::Owned(number.to_string()))
             }
@@ -147,7 +152,7 @@ fn escape_formula(text: &str) -> Cow<'_, str> {
 pub fn column_schemas<T>(columns: &[Column<T>], generator: &mut SchemaGenerator) -> Map<String, Value> {
     let member = |column: &Column<T>| {
         let mut schema = match column.accessor {
-            Accessor::Text(_) => json_schema!({"type": ["string", "null"]}),
+            Accessor::Text(_) | Accessor::Account => json_schema!({"type": ["string", "null"]}),
             Accessor::Time(_) => json_schema!({"type": ["string", "null"], "format": "date-time"}),
             Accessor::Number(_) => json_schema!({"type": ["integer", "null"]}),
             Accessor::Texts(_) => json_schema!({"type": "array", "items": {"type": "string"}}),
@@ -178,7 +183,7 @@ pub fn rows_schema<T>(
 pub fn example_rows<T>(columns: &'static [Column<T>], item: &T) -> Value {
     let columns: Vec<_> = columns.iter().collect();
     match Region::parse(Region::EXAMPLE) {
-        Some(region) => json!([Row { columns: &columns, item, region: &region }]),
+        Some(region) => json!([Row { columns: &columns, item, region: &region, account: None }]),
         None => json!([]),
     }
 }
@@ -191,13 +196,16 @@ pub struct Row<'a, T: 'static> {
     pub item: &'a T,
     /// The item's region.
     pub region: &'a Region,
+    /// The item's account, for [`Accessor::Account`].
+    pub account: Option<&'a str>,
 }
 
 impl<T> Serialize for Row<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.columns.len()))?;
         for column in self.columns {
-            let cell = Cell { accessor: &column.accessor, item: self.item, region: self.region };
+            let Self { item, region, account, .. } = *self;
+            let cell = Cell { accessor: &column.accessor, item, region, account };
             map.serialize_entry(column.name, &cell)?;
         }
         map.end()
@@ -209,12 +217,19 @@ impl<T> Serialize for Row<'_, T> {
 pub struct Table<T: 'static> {
     columns: Vec<&'static Column<T>>,
     csv: bool,
+    account: Option<String>,
 }
 
 impl<T> Table<T> {
     /// A table of these columns, in CSV or JSON.
     pub fn new(columns: impl IntoIterator<Item = &'static Column<T>>, csv: bool) -> Self {
-        Self { columns: columns.into_iter().collect(), csv }
+        Self { columns: columns.into_iter().collect(), csv, account: None }
+    }
+
+    /// The same for items of this account.
+    #[must_use]
+    pub fn in_account(self, account: Option<String>) -> Self {
+        Self { account, ..self }
     }
 
     /// The rows of pages of `P`. `items_of` returns the items of the table that an item of a page
@@ -228,7 +243,8 @@ impl<T> Table<T> {
                     let mut items = page.iter().flat_map(items_of);
                     items.try_for_each(|item| {
                         let cell = |column: &&'static Column<T>| {
-                            Cell { accessor: &column.accessor, item, region }.text().into_owned()
+                            let account = self.account.as_deref();
+                            Cell { accessor: &column.accessor, item, region, account }.text().into_owned()
                         };
                         lines.write_record(self.columns.iter().map(cell))
                     })
@@ -238,7 +254,8 @@ impl<T> Table<T> {
         } else {
             Rows::json(move |page, region, rows| {
                 for item in page.iter().flat_map(items_of) {
-                    rows.push(&Row { columns: &self.columns, item, region });
+                    let account = self.account.as_deref();
+                    rows.push(&Row { columns: &self.columns, item, region, account });
                 }
             })
         }

@@ -9,7 +9,7 @@ use super::schema::SchemaFn;
 use super::static_file::StaticFile;
 use crate::config::Config;
 use crate::error::Error;
-use crate::model::{Action, FromText};
+use crate::model::{AccountId, Action, FromText};
 use crate::operations::DryRun;
 use lambda_http::http::header::HeaderName;
 use lambda_http::http::{HeaderMap, Method};
@@ -211,6 +211,8 @@ pub struct Input<'a> {
     pub route: &'static Route,
     /// The time of the request.
     pub now: OffsetDateTime,
+    /// The account of the request; `None`: it is not known.
+    pub account: Option<AccountId>,
     /// The path's named segments, decoded.
     pub path: Vec<(&'static str, String)>,
     /// The parameters.

@@ -46,6 +46,7 @@ impl<'a> TargetAccount<'a> {
     pub fn explain(&self, error: Error) -> Error {
         let Some(account) = self.other.filter(|_| error.by_aws) else { return error };
         let message = error.message.replace("this function's execution role", "the account's role");
+        let message = message.replace("this function's credentials", "the credentials of the account's role");
         Error { message: format!("account {}: {message}", account.name), ..error }
     }
 }

@@ -231,6 +231,7 @@ pub async fn execute<O: Operation>(operation: &O, cx: &Context<'_>) -> Result<Ou
     };
     if let Outcome::Done(completed) = &mut outcome {
         Box::pin(operation.follow_up(cx, completed)).await;
+        completed.incomplete = completed.incomplete.take().map(|error| cx.account.explain(error));
     }
     Ok(outcome)
 }

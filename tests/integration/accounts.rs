@@ -311,6 +311,59 @@ async fn refusal_of_ec2_names_the_account_and_its_role() {
     function.post(&path).await.refuses(429, "RequestLimitExceeded", "account blue: Request limit exceeded.");
 }
 
+#[tokio::test]
+async fn credentials_that_ec2_does_not_accept_are_not_kept() {
+    let refused = |code| refusal(code, "The credentials are refused").status(401);
+    for code in ["AuthFailure", "ExpiredToken", "RequestExpired"] {
+        let responses = [assumed("ASIAONE", LATER), refused(code), assumed("ASIATWO", LATER), one(), one()];
+        let function = with_accounts(responses).await;
+        let answer = function.get(&format!("{LIST}&account=blue")).await;
+        assert_eq!(answer.status, 502, "{answer:?}");
+        let message = answer.json()["Message"].as_str().unwrap().to_owned();
+        let expected =
+            "account blue: AWS did not accept the credentials of the account's role for ec2:DescribeInstances";
+        assert!(message.starts_with(expected), "{message}");
+        for _ in 0..2 {
+            assert_eq!(function.get(&format!("{LIST}&account=blue")).await.status, 200);
+        }
+        let actions: Vec<_> = calls(&function).into_iter().map(|(action, key)| format!("{action} {key}")).collect();
+        assert_eq!(
+            actions,
+            [
+                "AssumeRole AKIDTEST",
+                "DescribeInstances ASIAONE",
+                "AssumeRole AKIDTEST",
+                "DescribeInstances ASIATWO",
+                "DescribeInstances ASIATWO"
+            ]
+        );
+    }
+}
+
+#[tokio::test]
+async fn region_of_another_account_that_fails_is_a_warning_with_the_account() {
+    let responses = [assumed("ASIADEMO", LATER), regions(&["eu-west-1"]), unauthorized()];
+    let function = with_accounts(responses).await;
+    let answer = function.get("/regions?account=blue").await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(answer.headers["warning"].contains("account blue: eu-west-1: AWS refused"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn lists_have_the_account_as_a_field() {
+    let function = with_accounts([one(), assumed("ASIADEMO", LATER), one(), one()]).await;
+    let path = format!("{LIST}&fields=id,account");
+    function.get(&path).await.is(200, &json!([{"id": A, "account": OWN}]));
+    function.get(&format!("{path}&account=blue")).await.is(200, &json!([{"id": A, "account": BLUE}]));
+    let event = HttpApiEvent::new("GET", &format!("{path}&account=blue")).key().header("accept", "text/csv");
+    assert_eq!(function.send(event).await.body, format!("id,account\r\n{A},{BLUE}\r\n"));
+    // An emulator may not tell.
+    let mut function = Function::canned([one()]).await;
+    function.arn.clear();
+    let event = HttpApiEvent::new("GET", &path).key().set("/requestContext/accountId", Value::Null);
+    function.send(event).await.is(200, &json!([{"id": A, "account": null}]));
+}
+
 /// The only instance of an answer.
 fn only_id(answer: &Answer) -> String {
     let rows = answer.json();
