@@ -16,6 +16,10 @@ mod message;
 mod origin;
 mod query;
 mod region;
+mod schedule;
+mod schedule_cron;
+mod schedule_dates;
+mod schedule_expression;
 mod selection;
 mod text;
 
@@ -40,5 +44,11 @@ pub use message::{AwsMessage, redact};
 pub use origin::Origin;
 pub use query::{Filter, InstanceQuery, MAX_FILTER_VALUES, Page};
 pub use region::{Partition, Region, Zone};
+pub use schedule::{
+    MAX_DESCRIPTION_LEN, ScheduleFields, ScheduleName, ScheduledAction, Timetable, check_stored_text,
+    split_scheduled_name,
+};
+pub use schedule_dates::{DateInterval, Lifetime, MAX_SKIP_INTERVALS, SkippedDates, TimeZoneName, parse_duration};
+pub use schedule_expression::{Days, Expression};
 pub use selection::{MAX_TAGGED, Selection, Tagged, Targets};
 pub use text::{FromText, is_invisible, isoformat, rfc3339_milliseconds};
