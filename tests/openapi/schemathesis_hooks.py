@@ -215,6 +215,7 @@ RULES = {
     "region must be that of placement",
     "can't be given where region_name is all",
     "value must be ",  # which depends on `attribute`
+    "value has a control character",  # `value` may be text, a boolean or a list
     "value is required",
     "instance_id or tag:KEY is required",
     "instance_id and tag:KEY can't be given together",
