@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 /// <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>
 ///
 /// # Errors
-/// The header is not one key of 1 to 64 ASCII characters.
+/// The header is not one key of 1 to 64 ASCII characters, without quotes inside.
 pub fn client_token(
     headers: &HeaderMap,
     caller: &Caller,
@@ -25,9 +25,9 @@ pub fn client_token(
     let Some(key) = keys.next() else { return Ok(request_id.to_owned()) };
     // The draft has a quoted string; most clients leave the quotes out.
     let bare = key.strip_prefix(b"\"").and_then(|key| key.strip_suffix(b"\"")).unwrap_or(key);
-    let valid = (1..=64).contains(&bare.len()) && bare.iter().all(|b| matches!(b, b' '..=b'~'));
+    let valid = (1..=64).contains(&bare.len()) && bare.iter().all(|b| matches!(b, b' '..=b'~') && *b != b'"');
     if !valid || keys.any(|other| other != key) {
-        return Err(Error::invalid(HEADER, "must be one key of 1 to 64 ASCII characters"));
+        return Err(Error::invalid(HEADER, "must be one key of 1 to 64 ASCII characters, without quotes inside"));
     }
     let mut digest = Sha256::new();
     let account = other_account.map(|account| account.as_str().as_bytes());

@@ -60,8 +60,8 @@ async fn different_launch_with_the_same_idempotency_key_is_422() {
 #[tokio::test]
 async fn malformed_idempotency_key_is_refused() {
     let function = Function::without_aws(&[]).await;
-    let message = "Idempotency-Key must be one key of 1 to 64 ASCII characters";
-    for key in ["", "\"\"", &"k".repeat(65), "schlüssel", "a\tb"] {
+    let message = "Idempotency-Key must be one key of 1 to 64 ASCII characters, without quotes inside";
+    for key in ["", "\"\"", &"k".repeat(65), "schlüssel", "a\tb", "a\"b", "\"a"] {
         function.invoke(&launch(Some(key))).await.refuses(400, "InvalidParameterValue", message);
     }
     function.assert_no_calls();
