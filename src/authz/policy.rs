@@ -303,6 +303,7 @@ fn launch_attributes(
     ]));
     let optional = [
         ("launchTemplate", template.as_ref().map(|template| text(template.id.as_str()))),
+        ("launchTemplateVersion", template.as_ref().map(|template| RestrictedExpression::new_long(template.version))),
         ("subnetId", subnet_id.as_ref().map(|id| text(id.as_str()))),
         ("instanceProfile", instance_profile.as_ref().map(|name| text(name.as_str()))),
         ("zone", zone.as_ref().map(|zone| text(zone.as_str()))),

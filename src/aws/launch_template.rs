@@ -126,7 +126,11 @@ fn user_data(text: &str) -> Option<UserData> {
 /// Whether the instances are spot instances. EC2 has further purchasing options, and persistent
 /// requests, which launch again.
 fn is_spot(options: sdk::LaunchTemplateInstanceMarketOptions) -> ReadResult<bool> {
-    let Some(market) = options.market_type else { return Ok(false) };
+    let market = match (options.market_type, &options.spot_options) {
+        (Some(market), _) => market,
+        (None, None) => return Ok(false),
+        (None, Some(_)) => return Err("its InstanceMarketOptions have no MarketType".to_owned()),
+    };
     if market != sdk::MarketType::Spot {
         return Err(format!("its InstanceMarketOptions have MarketType {market}"));
     }
@@ -255,6 +259,8 @@ mod tests {
         let persistent =
             sdk::LaunchTemplateSpotMarketOptions::builder().spot_instance_type(sdk::SpotInstanceType::Persistent);
         let spot = sdk::LaunchTemplateInstanceMarketOptions::builder().market_type(sdk::MarketType::Spot);
+        let no_market =
+            sdk::LaunchTemplateInstanceMarketOptions::builder().spot_options(persistent.clone().build()).build();
         let tag = sdk::Tag::builder().key("a").value("b").build();
         let of = |kind| sdk::LaunchTemplateTagSpecification::builder().resource_type(kind).tags(tag.clone()).build();
         let ebs = sdk::LaunchTemplateEbsBlockDevice::builder().snapshot_id("snap-1").build();
@@ -268,6 +274,7 @@ mod tests {
             (data().placement(host), "it has Placement.HostId"),
             (data().placement(dedicated), "it has Placement.Tenancy"),
             (data().image_id("resolve:ssm:/own/image"), "its ImageId is not one that a request may have"),
+            (data().instance_market_options(no_market), "its InstanceMarketOptions have no MarketType"),
             (data().user_data("no base64"), "its UserData is not one that a request may have"),
             (data().security_groups("web"), "it has SecurityGroups: give SecurityGroupIds instead"),
             (

@@ -78,7 +78,10 @@ impl Operation for RunInstances {
         if template.is_some() {
             limits(&launches)?;
         }
-        if cx.policies.is_some() {
+        // Names would be joined with the IDs of the template.
+        let replaces_ids = !self.request.security_groups.is_empty()
+            && template.as_ref().is_some_and(|template| !template.data.security_group_ids.is_empty());
+        if cx.policies.is_some() || replaces_ids {
             use_group_ids(cx, &self.region, &mut launches).await?;
         }
         // Each of them is permitted before the first is tried.

@@ -108,6 +108,21 @@ async fn request_comes_before_the_template_and_the_template_before_the_defaults(
 }
 
 #[tokio::test]
+async fn names_of_groups_replace_the_ids_of_a_template() {
+    let responses = [
+        launch_template(ID, 1, DATA),
+        default_vpc(),
+        security_groups([("sg-0000000d", "own")]),
+        launched([instance(A)]),
+    ];
+    let function = Function::with_variables(&[PROFILES], responses).await;
+    assert_eq!(function.post(&format!("{CREATE}&LaunchTemplate=web&security_groups=own")).await.status, 200);
+    let form = function.wire.requests()[3].form();
+    let groups: Vec<_> = form.iter().filter(|line| line.starts_with("SecurityGroup")).collect();
+    assert_eq!(groups, ["SecurityGroupId.1=sg-0000000d"]);
+}
+
+#[tokio::test]
 async fn limits_hold_for_the_members_of_a_template() {
     for (variables, error, message) in [
         (vec![], "InstanceProfileNotAllowed", "This deployment allows no instance profiles"),
@@ -139,6 +154,7 @@ async fn policies_decide_on_the_members_of_a_template() {
         "resource has placementGroup && resource.placementGroup == \"near\"",
         "resource.hasTag(\"team\") && resource.getTag(\"team\") == \"blue\"",
         "resource has launchTemplate && resource.launchTemplate == \"lt-0123456789abcdef0\"",
+        "resource has launchTemplateVersion && resource.launchTemplateVersion == 1",
     ] {
         let policies = format!("{PERMIT_ALL} forbid(principal, action, resource is Launch) when {{ {condition} }};");
         let function = Function::with_policies(&policies, &[PROFILES], [launch_template(ID, 1, DATA)]).await;
