@@ -99,9 +99,10 @@ impl Accounts {
     }
 
     /// Forgets the credentials for this caller if the error says that AWS does not accept them: the
-    /// role may have been made anew. The next request assumes it again.
+    /// role may have been made anew. The next request assumes it again. An error of the caller may
+    /// have the same code; it forgets nothing.
     pub fn forget_refused(&self, account: &Account, caller: &Caller, error: &Error) {
-        if error.by_aws && refuses_credentials(&error.code) {
+        if error.by_aws && error.kind == Kind::Upstream && refuses_credentials(&error.code) {
             let key = SessionKey::new(account, caller);
             self.clients.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
             self.sessions.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
@@ -205,7 +206,7 @@ fn not_assumed(error: Error) -> Error {
 
 /// The name of a caller's session: 2 to 64 characters of those that STS takes
 /// (<https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>). A name that has to be
-/// changed, or that looks as if it had been, ends in a digest of the caller's name: no two callers
+/// changed, or that looks as if it had been, ends in a digest of the caller's name: no two names
 /// have the same.
 fn session_name(caller: &str) -> String {
     const DIGEST_LEN: usize = 16;

@@ -47,7 +47,9 @@ pub fn check(
         }
         let nearest = nearest(name, route.parameters);
         let resembles = nearest.is_some_and(|(distance, _)| distance <= MAX_DISTANCE);
-        if mode == UnknownParameters::Warn && !is_dry_run && !(changes && resembles) {
+        // Without its account, a change would happen in another one.
+        let alters_change = changes && (resembles || fold(name) == "account");
+        if mode == UnknownParameters::Warn && !is_dry_run && !alters_change {
             if !dropped.contains(&name) {
                 dropped.push(name);
             }

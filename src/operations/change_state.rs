@@ -60,6 +60,7 @@ pub(super) fn partial_outcome<T>(
         return Ok(Outcome::DryRun(DryRun { action, checked_by_aws: true, aws_request_id: request_id }));
     }
     for error in results.iter_mut().filter_map(|result| result.change.as_mut().err()) {
+        *error = cx.account.explain(error.clone());
         if error.outcome_unknown {
             error.message += ": what was asked for may have happened or not";
         }

@@ -5,7 +5,7 @@ use crate::support::xml::{
     unauthorized,
 };
 use crate::support::{
-    A, Answer, Function, HttpApiEvent, RecordedRequest, Response, Route, Wire, policy_file, routes, sha256,
+    A, Answer, B, Function, HttpApiEvent, RecordedRequest, Response, Route, Wire, policy_file, routes, sha256,
 };
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime};
@@ -338,6 +338,33 @@ async fn credentials_that_ec2_does_not_accept_are_not_kept() {
             ]
         );
     }
+}
+
+#[tokio::test]
+async fn error_of_an_image_keeps_the_credentials() {
+    let image = refusal("AuthFailure", "Not authorized for images: [ami-0000000a]").status(403);
+    let function = with_accounts([assumed("ASIADEMO", LATER), image, one()]).await;
+    let create = "/ec2/create?region_name=eu-west-1&image_id=ami-0000000a&account=blue";
+    assert_eq!(function.post(create).await.status, 400);
+    assert_eq!(function.get(&format!("{LIST}&account=blue")).await.status, 200);
+    let actions: Vec<_> = calls(&function).into_iter().map(|(action, _)| action).collect();
+    assert_eq!(actions, ["AssumeRole", "RunInstances", "DescribeInstances"]);
+}
+
+#[tokio::test]
+async fn instance_that_the_accounts_role_may_not_change_says_so_where_others_are_changed() {
+    let refused = unauthorized();
+    let responses = [assumed("ASIADEMO", LATER), refused.clone(), refused, stopped(B)];
+    let function = with_accounts(responses).await;
+    let path = format!("/ec2/stop?region_name=eu-west-1&instance_id={A},{B}&partial=true&account=blue");
+    let answer = function.post(&path).await;
+    let error = &answer.json()[0]["Error"];
+    let message = "account blue: AWS refused ec2:StopInstances to the account's role (UnauthorizedOperation)";
+    assert_eq!(
+        (answer.status, error),
+        (207, &json!({"Code": "UnauthorizedOperation", "Message": message})),
+        "{answer:?}"
+    );
 }
 
 #[tokio::test]

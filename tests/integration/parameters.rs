@@ -268,6 +268,10 @@ async fn dry_run_in_any_spelling_is_one_or_is_refused() {
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         assert_eq!(function.post_json("/ec2/terminate", &body).await.status, 400, "{body}");
     }
+    // The function's own account is not the one that is meant.
+    let s3 = Function::without_aws(&[("UNKNOWN_PARAMETERS", "warn"), S3]).await;
+    let answer = s3.put("/s3/demo-x?account=sandbox").await;
+    assert_eq!((answer.status, answer.json()["Error"].clone()), (400, json!("UnknownParameter")), "{answer:?}");
     // A read has no dry run.
     let answer = function.get("/ec2/list?region_name=us-east-1&dry_run=true").await;
     assert_eq!((answer.status, answer.json()["Error"].clone()), (400, json!("UnknownParameter")));
