@@ -29,6 +29,11 @@ impl<K: PartialEq, V: Clone> Lru<K, V> {
         value
     }
 
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Forgets the value of the key.
     pub(crate) fn remove(&mut self, key: &K) {
         self.entries.retain(|(known, _)| known != key);

@@ -2,6 +2,7 @@
 //! uses EC2's names.
 
 use super::errors;
+use super::lru::Lru;
 use super::tls;
 use crate::config::Config;
 use crate::error::{Error, Kind, error_chain};
@@ -15,7 +16,6 @@ use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::operation::RequestId;
 use aws_sdk_ec2::primitives::DateTime;
 use aws_smithy_http_client::tls::TrustStore as SystemRoots;
-use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -51,11 +51,11 @@ pub fn config(config: &Config) -> SdkConfig {
 const MAX_CLIENTS: usize = 64;
 
 /// One client for each region, with its connections: made at the first use of the region.
-pub(crate) struct Clients<C>(Mutex<HashMap<Region, C>>);
+pub(crate) struct Clients<C>(Mutex<Lru<Region, C>>);
 
-impl<C> Default for Clients<C> {
+impl<C: Clone> Default for Clients<C> {
     fn default() -> Self {
-        Self(Mutex::default())
+        Self(Mutex::new(Lru::new(MAX_CLIENTS)))
     }
 }
 
@@ -63,11 +63,7 @@ impl<C: Clone> Clients<C> {
     /// The client of the region. `make` makes it.
     pub(crate) fn get(&self, region: &Region, make: impl FnOnce(SdkRegion) -> C) -> C {
         let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if clients.len() >= MAX_CLIENTS && !clients.contains_key(region) {
-            clients.clear();
-        }
-        let make = || make(SdkRegion::new(region.as_str().to_owned()));
-        clients.entry(region.clone()).or_insert_with(make).clone()
+        clients.get(region.clone(), || make(SdkRegion::new(region.as_str().to_owned())))
     }
 }
 
