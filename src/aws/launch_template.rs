@@ -11,7 +11,6 @@ use crate::model::{
 };
 use aws_sdk_ec2::operation::RequestId;
 use aws_sdk_ec2::types as sdk;
-use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 impl Ec2 {
     /// Reads one version of a launch template.
@@ -120,7 +119,7 @@ fn non_empty<T>(list: Option<Vec<T>>) -> Option<Vec<T>> {
 }
 
 fn user_data(text: &str) -> Option<UserData> {
-    UserData::new(&BASE64_STANDARD.decode(text.replace(['\r', '\n'], "")).ok()?)
+    UserData::new(&UserData::decode_base64(text)?)
 }
 
 /// Whether the instances are spot instances. EC2 has further purchasing options, and persistent

@@ -8,7 +8,6 @@ use crate::http::route::Input;
 use crate::model::{
     Attribute, DeleteOnTermination, FromText, InstanceType, SecurityGroupId, ShutdownBehavior, UserData, resource_id,
 };
-use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 /// The attribute.
 pub(super) const ATTRIBUTE: Param<AttributeName> =
@@ -81,7 +80,7 @@ fn user_data(input: &Input<'_>) -> Result<UserData, Error> {
     }
 }
 
-/// User data in base64, as boto and EC2 have it. The program `base64` may have broken the lines.
+/// User data in base64, as boto and EC2 have it.
 struct Base64UserData(UserData);
 
 impl ParamValue for Base64UserData {
@@ -90,8 +89,8 @@ impl ParamValue for Base64UserData {
     fn read(params: &Params, info: &ParamInfo) -> Result<Option<Self>, Error> {
         let Some(text) = params.raw(info)? else { return Ok(None) };
         let invalid = |problem: String| Error::invalid(info.name, problem);
-        let decoded = BASE64_STANDARD.decode(text.replace(['\r', '\n'], ""));
-        let bytes = decoded.map_err(|_| invalid("must be base64 for userData".to_owned()))?;
+        let not_base64 = || invalid("must be base64 for userData".to_owned());
+        let bytes = UserData::decode_base64(text).ok_or_else(not_base64)?;
         let user_data = UserData::new(&bytes);
         let too_large = || invalid(format!("has more than {} bytes", UserData::MAX_BYTES));
         user_data.map(|user_data| Some(Self(user_data))).ok_or_else(too_large)

@@ -2,6 +2,7 @@
 
 use super::region::Zone;
 use super::text::FromText;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 /// Where instances are launched.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -65,6 +66,11 @@ impl UserData {
     /// User data of these bytes; `None` if there are too many.
     pub fn new(bytes: &[u8]) -> Option<Self> {
         (bytes.len() <= Self::MAX_BYTES).then(|| Self(bytes.to_vec()))
+    }
+
+    /// The bytes of user data in base64, whose lines may be broken; `None` if it is not base64.
+    pub fn decode_base64(text: &str) -> Option<Vec<u8>> {
+        BASE64_STANDARD.decode(text.replace(['\r', '\n'], "")).ok()
     }
 
     /// The bytes.
