@@ -8,7 +8,7 @@ use super::state_call::{InstanceResult, StateCall, ids_in_message};
 use super::{Context, within};
 use crate::error::{Error, Kind};
 use crate::model::InstanceId;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -29,9 +29,7 @@ pub(super) async fn change_each<C: StateCall>(
     let deadline = cx.deadline.checked_sub(REPORT_BUDGET).unwrap_or(cx.deadline);
     // Instances that were not tried yet.
     let mut pending = permitted(&found);
-    let result = |(instance, id): Found| InstanceResult { instance, change: id.and_then(|_| Err(no_time_left())) };
-    let results = found.into_iter().map(result).collect();
-    let mut each = Each { cx, call, deadline, results, refused: false, request_id: None };
+    let mut each = Each { cx, call, deadline, changes: HashMap::new(), refused: false, request_id: None };
     while !pending.is_empty() {
         let group = std::mem::take(&mut pending);
         let Err(error) = each.send(&group).await else { break };
@@ -40,7 +38,10 @@ pub(super) async fn change_each<C: StateCall>(
             break;
         }
     }
-    (each.results, each.request_id)
+    let Each { mut changes, request_id, .. } = each;
+    let mut change_of = |id: InstanceId| changes.remove(id.as_str()).unwrap_or_else(|| Err(no_time_left()));
+    let result = |(instance, id): Found| InstanceResult { instance, change: id.and_then(&mut change_of) };
+    (found.into_iter().map(result).collect(), request_id)
 }
 
 /// The error of an instance that no call has reached.
@@ -52,8 +53,8 @@ struct Each<'a, C: StateCall> {
     cx: &'a Context<'a>,
     call: &'a C,
     deadline: Instant,
-    /// What became of each instance so far.
-    results: Vec<InstanceResult<C::Item>>,
+    /// What became of each instance so far, by its ID.
+    changes: HashMap<String, Change<C::Item>>,
     /// Whether EC2 has refused a call that may have changed some of its instances.
     refused: bool,
     request_id: Option<String>,
@@ -77,16 +78,8 @@ impl<C: StateCall> Each<'_, C> {
             Err(error) if self.cx.dry_run && error.code == "DryRunOperation" => group.iter().map(|_| None).collect(),
             Err(error) => return Err(error),
         };
-        for (id, item) in group.iter().zip(items) {
-            self.record(id, Ok(item));
-        }
+        self.changes.extend(group.iter().map(ToString::to_string).zip(items.into_iter().map(Ok)));
         Ok(())
-    }
-
-    fn record(&mut self, id: &InstanceId, change: Change<C::Item>) {
-        if let Some(result) = self.results.iter_mut().find(|result| result.instance == id.as_str()) {
-            result.change = change;
-        }
     }
 
     /// Finds an instance that makes EC2 refuse the group, and records the error. Instances whose
@@ -130,7 +123,7 @@ impl<C: StateCall> Each<'_, C> {
     fn fail(&mut self, ids: &[InstanceId], error: &Error) {
         for id in ids {
             let outcome_unknown = error.outcome_unknown || (self.refused && !is_about_instances(error));
-            self.record(id, Err(Error { outcome_unknown, ..error.clone() }));
+            self.changes.insert(id.to_string(), Err(Error { outcome_unknown, ..error.clone() }));
         }
     }
 

@@ -132,11 +132,8 @@ impl StopInstances {
             let found = unable.iter().map(|id| (id.to_string(), Ok(id.clone()))).collect();
             let (stopped, last_request_id) = change_each(cx, &self.stop(false), found).await;
             request_id = last_request_id.or(request_id);
-            for stopped in stopped {
-                if let Some(place) = results.iter_mut().find(|result| result.instance == stopped.instance) {
-                    *place = stopped;
-                }
-            }
+            let places = results.iter_mut().filter(|result| is_unable(&&**result));
+            places.zip(stopped).for_each(|(place, stopped)| *place = stopped);
         }
         let mut outcome = partial_outcome(Self::ACTION, cx, results, request_id)?;
         if let (Outcome::Done(completed), false) = (&mut outcome, unable.is_empty()) {
