@@ -7,8 +7,8 @@ use crate::auth::Caller;
 use crate::authz::OWNER_TAG;
 use crate::error::{Error, Kind};
 use crate::model::{
-    Action, Effect, Instance, InstanceId, LaunchRequest, LaunchTemplate, Launches, MAX_TAG_VALUE_LEN, Region,
-    SecurityGroupId, Spot, SubnetId, Tag,
+    Action, Effect, Instance, InstanceId, InstanceType, LaunchRequest, LaunchTemplate, LaunchTemplateRef, Launches,
+    MAX_TAG_VALUE_LEN, Region, SecurityGroupId, Spot, SubnetId, Tag,
 };
 use std::collections::HashMap;
 
@@ -48,16 +48,16 @@ impl Operation for RunInstances {
 
     fn target(&self) -> Target {
         let request = &self.request;
-        let launches = request.launches(None);
-        let mut instance_types: Vec<_> = launches.iter().map(|launch| launch.instance_type.as_str()).collect();
-        instance_types.dedup();
-        // Without a value of the request's own, the template decides.
-        let is_own = |is_given: bool| is_given || request.template.is_none();
-        let image_id = is_own(request.image_id.is_some()).then(|| launches.first.image_id.to_string());
+        // A template comes before the defaults, and is not read yet.
+        let (default_image, default_type) = match &request.template {
+            Some(_) => (None, None),
+            None => (Some(&request.default_image), Some(request.default_instance_type.to_string())),
+        };
+        let types: Vec<_> = request.instance_types.iter().map(InstanceType::as_str).collect();
         Target {
             launch_template: request.template.as_ref().map(ToString::to_string),
-            image_id,
-            instance_type: is_own(!request.instance_types.is_empty()).then(|| instance_types.join(",")),
+            image_id: request.image_id.as_ref().or(default_image).map(ToString::to_string),
+            instance_type: if types.is_empty() { default_type } else { Some(types.join(",")) },
             max_count: Some(request.max_count),
             ..Target::region(&self.region)
         }
@@ -65,19 +65,19 @@ impl Operation for RunInstances {
 
     async fn run(&self, cx: &Context<'_>) -> Result<Outcome<Self::Output>, Error> {
         let authorizer = cx.authorizer(Self::ACTION, &self.region);
-        let limits = |launches: &Launches| {
-            launches.iter().try_for_each(|launch| cx.decide(|decision| authorizer.launch_limits(launch, decision)))
+        let possible = || cx.decide(|decision| authorizer.possible("a launch like this", decision));
+        let template = match &self.request.template {
+            Some(reference) => {
+                possible()?;
+                Some(self.read_template(cx, reference).await?)
+            }
+            None => None,
         };
-        // Before a template is read, what the request itself says.
-        if self.request.template.is_none() {
-            limits(&self.request.launches(None))?;
-        }
-        cx.decide(|decision| authorizer.possible("a launch like this", decision))?;
-        let template = self.template(cx).await?;
         let mut launches = self.request.launches(template.as_ref());
-        if template.is_some() {
-            limits(&launches)?;
+        for launch in launches.iter() {
+            cx.decide(|decision| authorizer.launch_limits(launch, decision))?;
         }
+        possible()?;
         // Names would be joined with the IDs of the template.
         let replaces_ids = !self.request.security_groups.is_empty()
             && template.as_ref().is_some_and(|template| !template.data.security_group_ids.is_empty());
@@ -114,12 +114,11 @@ impl Operation for RunInstances {
 }
 
 impl RunInstances {
-    /// Reads the launch template, if there is one.
+    /// Reads the launch template.
     ///
     /// # Errors
     /// It does not exist, or is not taken.
-    async fn template(&self, cx: &Context<'_>) -> Result<Option<LaunchTemplate>, Error> {
-        let Some(reference) = &self.request.template else { return Ok(None) };
+    async fn read_template(&self, cx: &Context<'_>, reference: &LaunchTemplateRef) -> Result<LaunchTemplate, Error> {
         let read = Box::pin(cx.ec2.describe_launch_template(&self.region, reference));
         let template = cx.before_change(read).await?.value;
         cx.record(|audit| audit.launch_template = Some(format!("{}:{}", template.id, template.version)));
@@ -131,7 +130,7 @@ impl RunInstances {
             let problem = format!("{reference} is not taken: it sets the tag {key}, as only this function does");
             return Err(Error::invalid("LaunchTemplate", problem));
         }
-        Ok(Some(template))
+        Ok(template)
     }
 }
 
