@@ -80,7 +80,7 @@ impl Authorizer<'_> {
     /// [`Kind::Forbidden`].
     pub fn launch_limits(&self, launch: &Launch, decision: &mut Decision) -> Result<(), Error> {
         self.instance_type(&launch.instance_type, decision)?;
-        if let Some(profile) = &launch.instance_profile {
+        if let Some(profile) = &launch.options.instance_profile {
             self.instance_profile(profile, decision)?;
         }
         if let Some(max) = self.limits.max_instances_per_launch
@@ -89,7 +89,7 @@ impl Authorizer<'_> {
             let message = format!("This deployment launches at most {max} instances at once, not {}", launch.max_count);
             return Err(over_limit(decision, "MAX_INSTANCES_PER_LAUNCH", "TooManyInstances", message));
         }
-        for tag in &launch.tags {
+        for tag in &launch.options.tags {
             if let Some(variable) = self.limits.reserves(&tag.key) {
                 let message = format!("This deployment lets no caller set the tag {}", tag.key);
                 return Err(over_limit(decision, variable, "ReservedTag", message));

@@ -3,7 +3,7 @@
 
 use super::check;
 use crate::auth::Caller;
-use crate::model::{AccountId, Attribute, Instance, Launch, Placement, Region, Shutdown};
+use crate::model::{AccountId, Attribute, Instance, Launch, LaunchOptions, Placement, Region, Shutdown};
 use cedar_policy::{
     ActionConstraint, Authorizer, Context, Decision, Effect, Entities, Entity, EntityId, EntityTypeName, EntityUid,
     Policy, PolicySet, PrincipalConstraint, Request, RestrictedExpression, Schema,
@@ -226,7 +226,7 @@ fn cedar_request(
         Resource::Instance(described) => instance(types, described, asked)?,
         Resource::Launch(launch) => {
             let attributes = launch_attributes(launch, [region(), account()]);
-            let tags = launch.tags.iter().map(|tag| (tag.key.clone(), text(&tag.value)));
+            let tags = launch.options.tags.iter().map(|tag| (tag.key.clone(), text(&tag.value)));
             Entity::new_with_tags(uid(&types.launch, "launch"), attributes, [region_uid], tags)?
         }
     };
@@ -275,20 +275,23 @@ fn launch_attributes(
         // `count` is what the launch may come to.
         min_count: _,
         max_count,
+        subnet_id,
+        spot,
+        http_tokens,
+        options,
+    } = launch;
+    let LaunchOptions {
         key_name,
         security_group_ids,
         security_groups,
-        subnet_id,
-        spot,
         instance_profile,
         user_data,
         placement: Placement { zone, group_name },
         shutdown_behavior,
         ebs_optimized,
-        http_tokens,
         // They are entity tags.
         tags: _,
-    } = launch;
+    } = options;
     let groups = security_group_ids.iter().map(|id| id.as_str()).chain(security_groups.iter().map(String::as_str));
     let mut attributes = attribute_map(place);
     attributes.extend(attribute_map([

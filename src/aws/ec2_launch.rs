@@ -88,13 +88,14 @@ impl Ec2 {
         if has_alternatives {
             config = config.retry_classifier(NoRetryWithoutCapacity);
         }
+        let options = &launch.options;
         let from = launch.template.as_ref().map(|template| &template.data);
         let own_placement =
-            from.is_none_or(|from| from.placement != launch.placement).then(|| launch.placement.clone());
+            from.is_none_or(|from| from.options.placement != options.placement).then(|| options.placement.clone());
         let Placement { zone, group_name } = own_placement.unwrap_or_default();
         let zone = zone.map(|zone| zone.as_str().to_owned());
-        let has_own_profile = from.is_none_or(|from| from.instance_profile != launch.instance_profile);
-        let profile = launch.instance_profile.as_ref().filter(|_| has_own_profile);
+        let has_own_profile = from.is_none_or(|from| from.options.instance_profile != options.instance_profile);
+        let profile = options.instance_profile.as_ref().filter(|_| has_own_profile);
         let is_own_market = from.is_none_or(|from| !from.is_spot);
         let placement = (zone.is_some() || group_name.is_some())
             .then(|| sdk::Placement::builder().set_availability_zone(zone).set_group_name(group_name).build());
@@ -107,18 +108,20 @@ impl Ec2 {
             .instance_type(launch.instance_type.as_str().into())
             .min_count(count(launch.min_count))
             .max_count(count(launch.max_count))
-            .set_key_name(launch.key_name.clone())
-            .set_security_group_ids(texts(&launch.security_group_ids))
-            .set_security_groups(texts(&launch.security_groups))
+            .set_key_name(options.key_name.clone())
+            .set_security_group_ids(texts(&options.security_group_ids))
+            .set_security_groups(texts(&options.security_groups))
             .set_subnet_id(launch.subnet_id.clone().map(Into::into))
             .set_instance_market_options((spot && is_own_market).then(spot_market))
             .set_iam_instance_profile(profile.map(instance_profile))
-            .set_user_data(launch.user_data.as_ref().map(|data| BASE64_STANDARD.encode(data.as_bytes())))
+            .set_user_data(options.user_data.as_ref().map(|data| BASE64_STANDARD.encode(data.as_bytes())))
             .set_placement(placement)
-            .set_instance_initiated_shutdown_behavior(launch.shutdown_behavior.map(|behavior| behavior.as_str().into()))
-            .set_ebs_optimized(launch.ebs_optimized)
+            .set_instance_initiated_shutdown_behavior(
+                options.shutdown_behavior.map(|behavior| behavior.as_str().into()),
+            )
+            .set_ebs_optimized(options.ebs_optimized)
             .metadata_options(metadata_options(launch))
-            .set_tag_specifications(tag_specifications(&launch.tags))
+            .set_tag_specifications(tag_specifications(&options.tags))
             .client_token(client_token)
             .set_dry_run(set(dry_run))
             .customize()

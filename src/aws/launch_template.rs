@@ -5,9 +5,9 @@ use super::ec2::{Ec2, Result};
 use super::sdk::{AwsOutput, malformed_response, to_error};
 use crate::error::{Error, Kind};
 use crate::model::{
-    FromText as _, ImageId, InstanceProfileName, InstanceType, LaunchTemplate, LaunchTemplateData, LaunchTemplateId,
-    LaunchTemplateKey, LaunchTemplateRef, MetadataOptions, Placement, Region, SecurityGroupId, ShutdownBehavior, Tag,
-    UserData, Zone,
+    FromText as _, ImageId, InstanceProfileName, InstanceType, LaunchOptions, LaunchTemplate, LaunchTemplateData,
+    LaunchTemplateId, LaunchTemplateKey, LaunchTemplateRef, MetadataOptions, Placement, Region, SecurityGroupId,
+    ShutdownBehavior, Tag, UserData, Zone,
 };
 use aws_sdk_ec2::operation::RequestId;
 use aws_sdk_ec2::types as sdk;
@@ -93,12 +93,10 @@ fn read(data: sdk::ResponseLaunchTemplateData) -> ReadResult<LaunchTemplateData>
     let groups = data.security_group_ids.unwrap_or_default().into_iter();
     let groups = groups.map(|id| SecurityGroupId::parse(&id).ok_or_else(|| "its SecurityGroupIds are none".to_owned()));
     let text = |value: &str| Some(value.to_owned());
-    Ok(LaunchTemplateData {
-        image_id: parse("ImageId", data.image_id, ImageId::from_text)?,
-        instance_type: parse("InstanceType", data.instance_type.map(|name| name.to_string()), InstanceType::parse)?,
+    let options = LaunchOptions {
         key_name: parse("KeyName", data.key_name, text)?,
         security_group_ids: groups.collect::<ReadResult<_>>()?,
-        is_spot: data.instance_market_options.map(is_spot).transpose()?.unwrap_or_default(),
+        security_groups: Vec::new(),
         instance_profile: data.iam_instance_profile.map(instance_profile).transpose()?.flatten(),
         user_data: parse("UserData", data.user_data, user_data)?,
         placement: data.placement.map(placement).transpose()?.unwrap_or_default(),
@@ -108,8 +106,14 @@ fn read(data: sdk::ResponseLaunchTemplateData) -> ReadResult<LaunchTemplateData>
             ShutdownBehavior::parse,
         )?,
         ebs_optimized: data.ebs_optimized,
-        metadata: data.metadata_options.map(metadata).unwrap_or_default(),
         tags: tags(data.tag_specifications.unwrap_or_default())?,
+    };
+    Ok(LaunchTemplateData {
+        image_id: parse("ImageId", data.image_id, ImageId::from_text)?,
+        instance_type: parse("InstanceType", data.instance_type.map(|name| name.to_string()), InstanceType::parse)?,
+        is_spot: data.instance_market_options.map(is_spot).transpose()?.unwrap_or_default(),
+        metadata: data.metadata_options.map(metadata).unwrap_or_default(),
+        options,
     })
 }
 
@@ -298,6 +302,6 @@ mod tests {
         let arn = "arn:aws:iam::123456789012:instance-profile/ci/runner";
         let profile = sdk::LaunchTemplateIamInstanceProfileSpecification::builder().arn(arn).build();
         let data = read(sdk::ResponseLaunchTemplateData::builder().iam_instance_profile(profile).build()).unwrap();
-        assert_eq!(data.instance_profile, InstanceProfileName::parse("runner"));
+        assert_eq!(data.options.instance_profile, InstanceProfileName::parse("runner"));
     }
 }

@@ -12,7 +12,7 @@ use crate::http::param_info::{ParamInfo, ParamKind};
 use crate::http::params::Params;
 use crate::http::route::{BodyUse, Handler, Input, Response, Route};
 use crate::model::{
-    ImageId, InstanceProfileName, InstanceType, LaunchRequest, LaunchTemplateRef, Placement, SecurityGroupId,
+    ImageId, InstanceProfileName, InstanceType, LaunchOptions, LaunchRequest, LaunchTemplateRef, SecurityGroupId,
     SecurityGroupRef, Spot, SubnetId, UserData,
 };
 use crate::operations::Operation as _;
@@ -143,17 +143,17 @@ fn create(input: &Input<'_>) -> Decoded {
         subnet_ids: input.optional(SUBNET_IDS)?.map(|Choices(ids)| ids).unwrap_or_default(),
         min_count,
         max_count,
-        key_name,
-        security_group_ids,
-        security_groups,
         spot: input.optional(SPOT)?,
-        instance_profile: input.optional(INSTANCE_PROFILE)?,
-        user_data: input.optional(USER_DATA)?,
-        placement: Placement::default(),
-        shutdown_behavior: None,
-        ebs_optimized: None,
         http_tokens: input.config.http_tokens,
-        tags: common::launch_tags(input)?,
+        options: LaunchOptions {
+            key_name,
+            security_group_ids,
+            security_groups,
+            instance_profile: input.optional(INSTANCE_PROFILE)?,
+            user_data: input.optional(USER_DATA)?,
+            tags: common::launch_tags(input)?,
+            ..LaunchOptions::default()
+        },
         default_image: input.config.default_image.clone(),
         default_instance_type: input.config.default_instance_type.clone(),
     };

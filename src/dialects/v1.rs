@@ -15,8 +15,8 @@ use crate::http::param::Param;
 use crate::http::reply::Reply;
 use crate::http::route::{BodyUse, Dialect, Handler, Input, Response, Route, UnknownUse};
 use crate::model::{
-    FromText, ImageId, Instance, InstanceRef, InstanceType, LaunchRequest, Placement, Region, SecurityGroupRef,
-    Shutdown, ShutdownBehavior, Targets, UserData, Zone, rfc3339_milliseconds,
+    FromText, ImageId, Instance, InstanceRef, InstanceType, LaunchOptions, LaunchRequest, Placement, Region,
+    SecurityGroupRef, Shutdown, ShutdownBehavior, Targets, UserData, Zone, rfc3339_milliseconds,
 };
 use crate::operations::describe::DescribeInstance;
 use crate::operations::launch::RunInstances;
@@ -302,17 +302,19 @@ fn launch(input: &Input<'_>) -> Decoded {
         subnet_ids: Vec::new(),
         min_count,
         max_count,
-        key_name: input.given(KEY_NAME)?.or(|| defaults.key_name.clone()),
-        security_group_ids,
-        security_groups,
         spot: None,
-        instance_profile: None,
-        user_data,
-        placement: Placement { zone, group_name: input.optional(PLACEMENT_GROUP)? },
-        shutdown_behavior: input.given(SHUTDOWN_BEHAVIOR)?.or(|| defaults.shutdown_behavior),
-        ebs_optimized: input.given(EBS_OPTIMIZED)?.or(|| defaults.ebs_optimized),
         http_tokens: input.config.http_tokens,
-        tags: common::launch_tags(input)?,
+        options: LaunchOptions {
+            key_name: input.given(KEY_NAME)?.or(|| defaults.key_name.clone()),
+            security_group_ids,
+            security_groups,
+            instance_profile: None,
+            user_data,
+            placement: Placement { zone, group_name: input.optional(PLACEMENT_GROUP)? },
+            shutdown_behavior: input.given(SHUTDOWN_BEHAVIOR)?.or(|| defaults.shutdown_behavior),
+            ebs_optimized: input.given(EBS_OPTIMIZED)?.or(|| defaults.ebs_optimized),
+            tags: common::launch_tags(input)?,
+        },
         default_image: input.config.default_image.clone(),
         default_instance_type: input.config.default_instance_type.clone(),
     };

@@ -1,9 +1,8 @@
 //! A launch, as it goes to EC2.
 
-use super::ids::{ImageId, InstanceProfileName, InstanceType, SecurityGroupId, SubnetId};
-use super::instance::Tag;
+use super::ids::{ImageId, InstanceType, SubnetId};
+use super::launch_options::LaunchOptions;
 use super::launch_template::LaunchTemplate;
-use super::launch_values::{Placement, ShutdownBehavior, UserData};
 use super::text::FromText;
 
 /// A launch: the arguments of
@@ -20,30 +19,14 @@ pub struct Launch {
     pub min_count: u32,
     /// EC2 launches as many as it can up to this.
     pub max_count: u32,
-    /// The SSH key pair.
-    pub key_name: Option<String>,
-    /// Security groups by ID.
-    pub security_group_ids: Vec<SecurityGroupId>,
-    /// Security groups of the default VPC by name.
-    pub security_groups: Vec<String>,
     /// The subnet; `None`: the default one of the zone.
     pub subnet_id: Option<SubnetId>,
     /// Whether the instances are spot instances.
     pub spot: Spot,
-    /// The instance profile, by its name: its role is that of the software on the instances.
-    pub instance_profile: Option<InstanceProfileName>,
-    /// What the instance runs at its first boot, before the base64 encoding that EC2 takes.
-    pub user_data: Option<UserData>,
-    /// The zone and the placement group.
-    pub placement: Placement,
-    /// What a shutdown from inside the instance does.
-    pub shutdown_behavior: Option<ShutdownBehavior>,
-    /// Dedicated throughput to EBS.
-    pub ebs_optimized: Option<bool>,
     /// Whether the instance metadata service refuses requests of IMDSv1.
     pub http_tokens: HttpTokens,
-    /// The tags of the instances and their volumes.
-    pub tags: Vec<Tag>,
+    /// The rest.
+    pub options: LaunchOptions,
 }
 
 /// Whether instances are launched on spare capacity, at a lower price, until EC2 takes them back

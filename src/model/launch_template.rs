@@ -1,8 +1,7 @@
 //! Launch templates: how callers name them, and what a launch takes from one.
 
-use super::ids::{ImageId, InstanceProfileName, InstanceType, LaunchTemplateId, SecurityGroupId};
-use super::instance::Tag;
-use super::launch_values::{Placement, ShutdownBehavior, UserData};
+use super::ids::{ImageId, InstanceType, LaunchTemplateId};
+use super::launch_options::LaunchOptions;
 use super::text::FromText;
 use std::fmt;
 
@@ -74,26 +73,12 @@ pub struct LaunchTemplateData {
     pub image_id: Option<ImageId>,
     /// The type.
     pub instance_type: Option<InstanceType>,
-    /// The SSH key pair.
-    pub key_name: Option<String>,
-    /// Security groups by ID.
-    pub security_group_ids: Vec<SecurityGroupId>,
     /// Whether the instances are spot instances.
     pub is_spot: bool,
-    /// The instance profile.
-    pub instance_profile: Option<InstanceProfileName>,
-    /// What the instance runs at its first boot.
-    pub user_data: Option<UserData>,
-    /// The zone and the placement group.
-    pub placement: Placement,
-    /// What a shutdown from inside the instance does.
-    pub shutdown_behavior: Option<ShutdownBehavior>,
-    /// Dedicated throughput to EBS.
-    pub ebs_optimized: Option<bool>,
     /// The instance metadata service, but for its tokens.
     pub metadata: MetadataOptions,
-    /// The tags of the instances.
-    pub tags: Vec<Tag>,
+    /// The rest.
+    pub options: LaunchOptions,
 }
 
 /// How an instance's metadata service answers, in EC2's words.

@@ -8,6 +8,7 @@ mod change;
 mod ids;
 mod instance;
 mod launch;
+mod launch_options;
 mod launch_request;
 mod launch_template;
 mod launch_values;
@@ -36,6 +37,7 @@ pub use ids::{
 };
 pub use instance::{Instance, MAX_TAG_VALUE_LEN, Reservation, SecurityGroup, State, StateReason, Tag, non_empty};
 pub use launch::{HttpTokens, Launch, Spot};
+pub use launch_options::LaunchOptions;
 pub use launch_request::{LaunchRequest, Launches};
 pub use launch_template::{LaunchTemplate, LaunchTemplateData, LaunchTemplateKey, LaunchTemplateRef, MetadataOptions};
 pub use launch_values::{Placement, ShutdownBehavior, UserData};

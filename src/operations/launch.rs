@@ -79,15 +79,15 @@ impl Operation for RunInstances {
         }
         possible()?;
         // Names would be joined with the IDs of the template.
-        let replaces_ids = !self.request.security_groups.is_empty()
-            && template.as_ref().is_some_and(|template| !template.data.security_group_ids.is_empty());
+        let replaces_ids = !self.request.options.security_groups.is_empty()
+            && template.as_ref().is_some_and(|template| !template.data.options.security_group_ids.is_empty());
         if cx.policies.is_some() || replaces_ids {
             use_group_ids(cx, &self.region, &mut launches).await?;
         }
         // Each of them is permitted before the first is tried.
         for launch in launches.iter_mut() {
             cx.decide(|decision| authorizer.launch(launch, decision))?;
-            launch.tags = with_own_tags(&launch.tags, cx.caller, cx.client_token);
+            launch.options.tags = with_own_tags(&launch.options.tags, cx.caller, cx.client_token);
         }
         let attempts = Attempts::new(&launches, cx.client_token);
         if cx.has_idempotency_key && !cx.dry_run && attempts.are_several() {
@@ -125,7 +125,7 @@ impl RunInstances {
         if template.data.is_spot && self.request.spot == Some(Spot::Prefer) {
             return Err(Error::invalid("spot", "can't be prefer where the launch template asks for spot instances"));
         }
-        let own_tag = template.data.tags.iter().find(|tag| tag.key.to_ascii_lowercase().starts_with(OWN_TAGS));
+        let own_tag = template.data.options.tags.iter().find(|tag| tag.key.to_ascii_lowercase().starts_with(OWN_TAGS));
         if let Some(Tag { key, .. }) = own_tag {
             let problem = format!("{reference} is not taken: it sets the tag {key}, as only this function does");
             return Err(Error::invalid("LaunchTemplate", problem));
@@ -145,8 +145,8 @@ const DEFAULT_GROUP: &str = "default";
 async fn use_group_ids(cx: &Context<'_>, region: &Region, launches: &mut Launches) -> Result<(), Error> {
     // They differ in type and subnet only.
     let first = &launches.first;
-    let mut names = first.security_groups.clone();
-    if names.is_empty() && first.security_group_ids.is_empty() {
+    let mut names = first.options.security_groups.clone();
+    if names.is_empty() && first.options.security_group_ids.is_empty() {
         names.push(DEFAULT_GROUP.to_owned());
     }
     if names.is_empty() {
@@ -176,10 +176,10 @@ async fn use_group_ids(cx: &Context<'_>, region: &Region, launches: &mut Launche
                 ids
             }
         };
-        launch.security_groups.clear();
+        launch.options.security_groups.clear();
         for id in ids {
-            if !launch.security_group_ids.contains(&id) {
-                launch.security_group_ids.push(id);
+            if !launch.options.security_group_ids.contains(&id) {
+                launch.options.security_group_ids.push(id);
             }
         }
     }

@@ -175,7 +175,7 @@ fn may_be_of(instance: &Instance, launch: &Launch) -> bool {
     let is_of_image = |id: &str| launch.image_id.is_parameter() || id == launch.image_id.as_str();
     instance.instance_type.as_deref().is_none_or(|name| name == launch.instance_type.as_str())
         && non_empty(&instance.image_id).is_none_or(is_of_image)
-        && non_empty(&instance.key_name).is_none_or(|name| Some(name) == launch.key_name.as_deref())
+        && non_empty(&instance.key_name).is_none_or(|name| Some(name) == launch.options.key_name.as_deref())
 }
 
 /// Looks for the instances of a launch whose response was lost, by its client token.
@@ -198,7 +198,7 @@ async fn find_launched(
     // launch.
     let in_zone = |instance: &Instance| {
         let found = non_empty(&instance.availability_zone);
-        launch.placement.zone.as_ref().is_none_or(|zone| found.is_none_or(|found| found == zone.as_str()))
+        launch.options.placement.zone.as_ref().is_none_or(|zone| found.is_none_or(|found| found == zone.as_str()))
     };
     let mut previous_count = 0;
     for pause in PAUSES_MS.map(Duration::from_millis) {

@@ -20,7 +20,7 @@ use crate::aws::sdk::AwsOutput;
 use crate::config::Config;
 use crate::error::{Error, Kind};
 use crate::model::{
-    HttpTokens, ImageId, InstanceId, InstanceRef, InstanceType, LaunchRequest, Placement, Region, Shutdown,
+    HttpTokens, ImageId, InstanceId, InstanceRef, InstanceType, LaunchOptions, LaunchRequest, Region, Shutdown,
     StateChange, Targets,
 };
 use std::sync::Mutex;
@@ -118,17 +118,9 @@ fn launch(max_count: u32) -> RunInstances {
         subnet_ids: Vec::new(),
         min_count: 1,
         max_count,
-        key_name: None,
-        security_group_ids: Vec::new(),
-        security_groups: Vec::new(),
         spot: None,
-        instance_profile: None,
-        user_data: None,
-        placement: Placement::default(),
-        shutdown_behavior: None,
-        ebs_optimized: None,
         http_tokens: HttpTokens::Required,
-        tags: Vec::new(),
+        options: LaunchOptions::default(),
         default_image: ImageId::parse("ami-abba916a").unwrap(),
         default_instance_type: InstanceType::parse("t3.micro").unwrap(),
     };

@@ -50,18 +50,10 @@ fn launch() -> Launch {
         instance_type: InstanceType::parse("t3.micro").unwrap(),
         min_count: 1,
         max_count: 3,
-        key_name: None,
-        security_group_ids: Vec::new(),
-        security_groups: vec!["web".to_owned()],
         subnet_id: None,
         spot: Spot::Never,
-        instance_profile: None,
-        user_data: None,
-        placement: Placement::default(),
-        shutdown_behavior: None,
-        ebs_optimized: None,
         http_tokens: HttpTokens::Required,
-        tags: tags(),
+        options: LaunchOptions { security_groups: vec!["web".to_owned()], tags: tags(), ..LaunchOptions::default() },
     }
 }
 
@@ -122,11 +114,14 @@ fn every_field_of_a_launch_is_in_the_schema() {
     let id = LaunchTemplateId::parse("lt-abba916a").unwrap();
     let launch = Launch {
         template: Some(LaunchTemplate { id, version: 1, data: LaunchTemplateData::default() }),
-        placement: Placement { zone: Zone::parse("eu-west-1a"), group_name: Some("hpc".to_owned()) },
         subnet_id: SubnetId::parse("subnet-abba916a"),
-        instance_profile: InstanceProfileName::parse("web"),
-        shutdown_behavior: Some(ShutdownBehavior::Stop),
-        ebs_optimized: Some(true),
+        options: LaunchOptions {
+            placement: Placement { zone: Zone::parse("eu-west-1a"), group_name: Some("hpc".to_owned()) },
+            instance_profile: InstanceProfileName::parse("web"),
+            shutdown_behavior: Some(ShutdownBehavior::Stop),
+            ebs_optimized: Some(true),
+            ..launch().options
+        },
         ..launch()
     };
     let place = [("region", text("eu-west-1")), ("account", text("123456789012"))];
