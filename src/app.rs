@@ -4,6 +4,7 @@ use crate::authz::Policies;
 use crate::aws::accounts::Accounts;
 use crate::aws::ec2::Ec2;
 use crate::aws::s3::S3;
+use crate::aws::scheduler::Scheduler;
 use crate::config::Config;
 use crate::http::route::Api;
 use crate::metrics::ColdStart;
@@ -21,6 +22,8 @@ pub struct App {
     pub accounts: Accounts,
     /// S3.
     pub s3: S3,
+    /// EventBridge Scheduler; `None`: the deployment has no schedules.
+    pub scheduler: Option<Scheduler>,
     /// All routes.
     pub api: Api,
     /// Returns the current time.

@@ -3,6 +3,8 @@
 //! An invalid value stops the function there and names the variable. A deployment that starts is
 //! configured.
 
+mod schedules;
+
 use crate::auth::{ApiKeys, Authentication, Callers, parse_groups};
 use crate::authz::{InstanceProfiles, InstanceTypes, Limits, ModifiableAttributes, Policies, ProtectedTag};
 use crate::model::{
@@ -12,6 +14,8 @@ use crate::model::{
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+
+pub use schedules::Schedules;
 
 /// Canonical's public parameter for its current Ubuntu LTS
 /// (<https://documentation.ubuntu.com/aws/aws-how-to/instances/find-ubuntu-images/>). An AMI ID is
@@ -70,6 +74,18 @@ variables! {
         "Comma-separated `name=role-arn`: the other accounts that callers may name by `account`, each with the role that the function assumes there. Or the path of a file with one of them a line, such as `/opt/accounts.txt`. Unset: none.";
     ACCOUNTS_EXTERNAL_ID = "ACCOUNTS_EXTERNAL_ID", "",
         "The external ID that the function gives to STS when it assumes a role of `ACCOUNTS`. Unset: none.";
+    SCHEDULE_GROUP = "SCHEDULE_GROUP", "",
+        "The schedule group of EventBridge Scheduler that has the schedules of this deployment. Unset: `/schedules` is off.";
+    SCHEDULE_ROLE = "SCHEDULE_ROLE", "",
+        "The ARN of the role with which Scheduler calls `SCHEDULE_TARGET`. Required with `SCHEDULE_GROUP`.";
+    SCHEDULE_TARGET = "SCHEDULE_TARGET", "",
+        "The ARN of the function that carries schedules out: this package with `SERVES=schedules`. Its region is that of the schedule group. Required with `SCHEDULE_GROUP`.";
+    SCHEDULE_QUEUE = "SCHEDULE_QUEUE", "",
+        "The ARN of the queue that gets what Scheduler can't hand over. Unset: it is lost.";
+    MAX_SCHEDULES = "MAX_SCHEDULES", "100",
+        "The greatest number of schedules of one caller, the ends of launches among them.";
+    SERVES = "SERVES", "api",
+        "What the function serves: `api`, requests from API Gateway; or `schedules`, events from EventBridge Scheduler and nothing else.";
     UNKNOWN_PARAMETERS = "UNKNOWN_PARAMETERS", "refuse",
         "`refuse`, or `warn`: parameters that a route does not take are dropped with a `Warning`, but not from a change if they resemble one that it takes.";
     DEFAULT_IMAGE = "DEFAULT_IMAGE", UBUNTU,
@@ -111,6 +127,10 @@ pub struct Config {
     pub accounts: Accounts,
     /// The external ID for those roles.
     pub accounts_external_id: Option<String>,
+    /// Where schedules are kept; `None`: the deployment has none.
+    pub schedules: Option<Schedules>,
+    /// What the function serves.
+    pub serves: Serves,
     /// What becomes of parameters that a route does not take.
     pub unknown_parameters: UnknownParameters,
     /// The regions that callers may name.
@@ -176,6 +196,8 @@ pub struct Endpoints {
     pub s3: Option<String>,
     /// The URL of an emulator of STS.
     pub sts: Option<String>,
+    /// The URL of an emulator of EventBridge Scheduler.
+    pub scheduler: Option<String>,
     /// Whether to use AWS's FIPS 140 endpoints
     /// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-endpoints.html>).
     pub fips: bool,
@@ -201,6 +223,15 @@ fn is_host_of_aws(url: &str) -> bool {
     ["amazonaws.com", "amazonaws.com.cn", "amazonaws.eu", "aws", "ic.gov", "sgov.gov", "adc-e.uk"]
         .iter()
         .any(|domain| host.strip_suffix(domain).is_some_and(|name| name.is_empty() || name.ends_with('.')))
+}
+
+/// What the function serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Serves {
+    /// Requests from API Gateway.
+    Api,
+    /// Events from EventBridge Scheduler.
+    Schedules,
 }
 
 /// What becomes of parameters that a route does not take.
@@ -309,6 +340,7 @@ impl Config {
             ec2: endpoint("AWS_ENDPOINT_URL_EC2")?,
             s3: endpoint("AWS_ENDPOINT_URL_S3")?,
             sts: endpoint("AWS_ENDPOINT_URL_STS")?,
+            scheduler: endpoint("AWS_ENDPOINT_URL_SCHEDULER")?,
             fips: flag("AWS_USE_FIPS_ENDPOINT")?,
             dual_stack: flag("AWS_USE_DUALSTACK_ENDPOINT")?,
         };
@@ -375,9 +407,38 @@ impl Config {
         };
         let accounts = Accounts::parse(&accounts, regions.default.partition());
 
+        let arn = |variable: &'static Variable, service| {
+            let value = set(variable.name).ok_or_else(|| problem(variable)("is not set, but SCHEDULE_GROUP is"))?;
+            let invalid = || problem(variable)(&format!("is not an ARN of {service}"));
+            if Schedules::is_arn(&value, service) { Ok(value) } else { Err(invalid()) }
+        };
+        let schedules = match set(SCHEDULE_GROUP.name) {
+            None => None,
+            Some(group) if !Schedules::is_group(&group) => {
+                return Err(problem(SCHEDULE_GROUP)("is not the name of a schedule group"));
+            }
+            Some(group) => {
+                let target = arn(SCHEDULE_TARGET, "lambda")?;
+                let (region, account) = Schedules::place(&target)
+                    .ok_or_else(|| problem(SCHEDULE_TARGET)("is not the ARN of a function in a region"))?;
+                let role = arn(SCHEDULE_ROLE, "iam")?;
+                let queue = set(SCHEDULE_QUEUE.name).map(|_| arn(SCHEDULE_QUEUE, "sqs")).transpose()?;
+                let max = text(MAX_SCHEDULES).parse().map_err(|_| problem(MAX_SCHEDULES)("is not a whole number"))?;
+                Some(Schedules { group, region, account, role, target, queue, max })
+            }
+        };
+        let serves = match text(SERVES).as_str() {
+            "api" => Serves::Api,
+            "schedules" if schedules.is_some() => Serves::Schedules,
+            "schedules" => return Err(problem(SERVES)("is schedules without SCHEDULE_GROUP")),
+            _ => return Err(problem(SERVES)("is neither api nor schedules")),
+        };
+
         Ok(Self {
             callers,
             limits,
+            schedules,
+            serves,
             accounts: accounts.map_err(|error| problem(ACCOUNTS)(&error))?,
             accounts_external_id: match set(ACCOUNTS_EXTERNAL_ID.name) {
                 Some(id) if !is_external_id(&id) => {

@@ -12,7 +12,8 @@ async fn main() -> ExitCode {
         log_failure(&panic_message(panic.payload(), place));
     }));
     let result = match from_env().await {
-        Ok(app) => run(app).await.map_err(|error| format!("Lambda's runtime API failed: {error}")),
+        // On the heap: the future has the function's parts.
+        Ok(app) => Box::pin(run(app)).await.map_err(|error| format!("Lambda's runtime API failed: {error}")),
         Err(error) => Err(format!("startup failed: {error}")),
     };
     match result {

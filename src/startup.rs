@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::aws::accounts::Accounts;
 use crate::aws::ec2::Ec2;
 use crate::aws::s3::S3;
+use crate::aws::scheduler::Scheduler;
 use crate::aws::sdk;
 use crate::config::{Config, ConfigError};
 use crate::invocation::invoke;
@@ -33,9 +34,11 @@ pub async fn from_env() -> Result<App, ConfigError> {
     warm_up::run(&config, &sdk).await;
     let ec2 = Ec2::new(sdk.clone(), config.endpoints.ec2.clone());
     let accounts = Accounts::new(sdk.clone(), &config);
+    let scheduler = Scheduler::new(sdk.clone(), &config);
     let s3 = S3::new(sdk, config.endpoints.s3.clone());
     let cold_start = ColdStart::new(started.elapsed());
-    Ok(App { config, policies, ec2, accounts, s3, api: routes::api(), clock: OffsetDateTime::now_utc, cold_start, log })
+    let (api, clock) = (routes::api(), OffsetDateTime::now_utc);
+    Ok(App { config, policies, ec2, accounts, s3, scheduler, api, clock, cold_start, log })
 }
 
 /// Serves invocations until Lambda stops the sandbox.

@@ -57,6 +57,7 @@ pub async fn run(config: &Config, sdk: &SdkConfig) {
         policies: None,
         ec2: Ec2::new(sdk.clone(), config.endpoints.ec2.clone()),
         s3: S3::new(sdk, None),
+        scheduler: None,
         clock: OffsetDateTime::now_utc,
         api: routes::api(),
         cold_start: ColdStart::default(),

@@ -12,6 +12,7 @@ use ec2_control_api::authz::Policies;
 use ec2_control_api::aws::accounts::Accounts;
 use ec2_control_api::aws::ec2::Ec2;
 use ec2_control_api::aws::s3::S3;
+use ec2_control_api::aws::scheduler::Scheduler;
 use ec2_control_api::config::{Config, Endpoints};
 use ec2_control_api::http::event::Event;
 use ec2_control_api::metrics::ColdStart;
@@ -134,10 +135,11 @@ impl Bench {
         let config = config(variables);
         let app = App {
             accounts: Accounts::new(sdk.clone(), &config),
-            config,
             policies,
             ec2: Ec2::new(sdk.clone(), None),
+            scheduler: Scheduler::new(sdk.clone(), &config),
             s3: S3::new(sdk, None),
+            config,
             clock: || OffsetDateTime::UNIX_EPOCH,
             api: api(),
             cold_start: ColdStart::default(),

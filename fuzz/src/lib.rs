@@ -292,6 +292,7 @@ pub fn policy(data: &[u8]) {
         session: None,
         groups: vec!["ops".to_owned(), String::new()],
         scopes: vec!["\"".to_owned()],
+        schedule: None,
     };
     for (action, resource) in [("DescribeInstances", Resource::Region), ("PutObject", Resource::Bucket("demo-\u{0}\""))]
     {

@@ -5,6 +5,7 @@
 mod keys;
 mod well_known;
 
+pub use crate::model::Authentication;
 use crate::model::list_words;
 pub use keys::ApiKeys;
 
@@ -21,39 +22,21 @@ pub struct Caller {
     pub groups: Vec<String>,
     /// The scopes of the token.
     pub scopes: Vec<String>,
+    /// The schedule that acts for the caller; `None`: the caller has sent the request.
+    pub schedule: Option<String>,
 }
 
 impl Caller {
     /// A caller without session, groups and scopes.
     pub fn new(name: impl Into<String>, authentication: Authentication) -> Self {
-        Self { name: name.into(), authentication, session: None, groups: Vec::new(), scopes: Vec::new() }
-    }
-}
-
-/// Authentication method.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Authentication {
-    /// An API key, checked by this function.
-    Key,
-    /// A SigV4 signature, checked by API Gateway.
-    Iam,
-    /// A JWT, checked by API Gateway.
-    Jwt,
-}
-
-impl Authentication {
-    /// The name of the method in the configuration, the log and policies.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Key => "key",
-            Self::Iam => "iam",
-            Self::Jwt => "jwt",
+        Self {
+            name: name.into(),
+            authentication,
+            session: None,
+            groups: Vec::new(),
+            scopes: Vec::new(),
+            schedule: None,
         }
-    }
-
-    /// Parses the name of a method.
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Key, Self::Iam, Self::Jwt].into_iter().find(|method| method.as_str() == text)
     }
 }
 

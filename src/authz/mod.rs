@@ -16,6 +16,7 @@ use crate::auth::Caller;
 use crate::error::{Error, Kind};
 use crate::model::{
     AccountId, Action, Attribute, Effect, Instance, InstanceId, InstanceProfileName, InstanceType, Launch, Region,
+    Schedule,
 };
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -141,6 +142,22 @@ impl Authorizer<'_> {
     /// [`Kind::Forbidden`].
     pub fn bucket(&self, name: &str, decision: &mut Decision) -> Result<(), Error> {
         self.ask(Resource::Bucket(name), Detail::None, name, decision)
+    }
+
+    /// Authorizes the action on a schedule. Without policies its owner alone may change it.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`].
+    pub fn schedule(&self, schedule: &Schedule, decision: &mut Decision) -> Result<(), Error> {
+        let name = schedule.name.as_str();
+        let owner = &schedule.definition.owner;
+        let is_owner = owner.name == self.caller.name && owner.authentication == self.caller.authentication;
+        if self.policies.is_none() && self.action.effect != Effect::Read && !is_owner {
+            decision.permitted = Some(false);
+            let message = format!("{} of {name} is not permitted: another caller is its owner", self.action);
+            return Err(Error::new(Kind::Forbidden, "Forbidden", message));
+        }
+        self.ask(Resource::Schedule(schedule), Detail::None, name, decision)
     }
 
     /// Authorizes a list of the region's resources.

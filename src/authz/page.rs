@@ -78,7 +78,7 @@ mod tests {
            forbid (principal, action, resource is Instance) when { resource has owner && resource.owner != principal.name };"#,
         r#"permit (principal, action, resource);
            forbid (principal, action, resource is Instance) when { resource.hasTag("team") && (if resource.getTag("team") == "b" then 9223372036854775807 + 1 else 1) > 0 && resource.state == "stopped" };"#,
-        r#"permit (principal, action, resource) when { context.sourceIp.isInRange(ip("203.0.113.0/24")) };
+        r#"permit (principal, action, resource) when { context has sourceIp && context.sourceIp.isInRange(ip("203.0.113.0/24")) };
            forbid (principal, action, resource is Instance) when { resource.keyName like "k*1" };"#,
         r#"permit (principal, action, resource in Region::"eu-west-1");"#,
         r#"permit (principal, action, resource is Instance) when { resource.account == "123456789012" };"#,
@@ -122,6 +122,7 @@ mod tests {
                 session: None,
                 groups: vec![pick(&mut random, &["blue", "red"]).to_owned()],
                 scopes: Vec::new(),
+                schedule: None,
             };
             let asked = AuthzRequest {
                 caller: &caller,
@@ -157,6 +158,7 @@ mod tests {
             session: None,
             groups: Vec::new(),
             scopes: Vec::new(),
+            schedule: None,
         };
         let asked = AuthzRequest {
             caller: &caller,

@@ -3,14 +3,14 @@
 
 use super::check;
 use crate::auth::Caller;
-use crate::model::{AccountId, Attribute, Instance, Launch, LaunchOptions, Placement, Region, Shutdown};
+use crate::model::{AccountId, Attribute, Instance, Launch, LaunchOptions, Placement, Region, Schedule, Shutdown};
 use cedar_policy::{
     ActionConstraint, Authorizer, Context, Decision, Effect, Entities, Entity, EntityId, EntityTypeName, EntityUid,
     Policy, PolicySet, PrincipalConstraint, Request, RestrictedExpression, Schema,
 };
 use std::collections::{HashMap, HashSet};
 use std::error::Error;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 /// The tag with the name of the caller who launched the instance. Every launch sets it.
 pub const OWNER_TAG: &str = "ec2-control-api:caller";
@@ -38,6 +38,7 @@ pub(super) struct Types {
     pub(super) instance: EntityTypeName,
     launch: EntityTypeName,
     bucket: EntityTypeName,
+    schedule: EntityTypeName,
 }
 
 impl Types {
@@ -50,6 +51,7 @@ impl Types {
             instance: "Instance".parse()?,
             launch: "Launch".parse()?,
             bucket: "Bucket".parse()?,
+            schedule: "Schedule".parse()?,
         })
     }
 
@@ -101,6 +103,8 @@ pub enum Resource<'a> {
     Launch(&'a Launch),
     /// A bucket of this name.
     Bucket(&'a str),
+    /// A schedule.
+    Schedule(&'a Schedule),
     /// The request's region: the resource of a list.
     Region,
 }
@@ -224,6 +228,10 @@ fn cedar_request(
         Resource::Region => Entity::new(region_uid, attribute_map([region(), account()]), HashSet::new())?,
         Resource::Bucket(name) => Entity::new(uid(&types.bucket, name), attribute_map([account()]), HashSet::new())?,
         Resource::Instance(described) => instance(types, described, asked)?,
+        Resource::Schedule(schedule) => {
+            let attributes = schedule_attributes(schedule, [region(), account()]);
+            Entity::new(uid(&types.schedule, schedule.name.as_str()), attributes, HashSet::from([region_uid]))?
+        }
         Resource::Launch(launch) => {
             let attributes = launch_attributes(launch, [region(), account()]);
             let tags = launch.options.tags.iter().map(|tag| (tag.key.clone(), text(&tag.value)));
@@ -318,18 +326,35 @@ fn launch_attributes(
     attributes
 }
 
+/// The attributes of a schedule.
+fn schedule_attributes(
+    schedule: &Schedule,
+    place: [(&str, RestrictedExpression); 2],
+) -> HashMap<String, RestrictedExpression> {
+    let definition = &schedule.definition;
+    let actions = definition.actions().map(|action| text(action.as_str()));
+    let mut attributes = attribute_map(place);
+    attributes.extend(attribute_map([
+        ("owner", text(&definition.owner.name)),
+        ("ownerAuthentication", text(definition.owner.authentication.as_str())),
+        ("actions", RestrictedExpression::new_set(actions)),
+    ]));
+    attributes
+}
+
 /// The account of the resource. It is empty only where no policy uses it.
 fn account(asked: &AuthzRequest<'_>) -> RestrictedExpression {
     text(asked.account.map_or("", AccountId::as_str))
 }
 
 fn context(asked: &AuthzRequest<'_>) -> Result<Context, Box<dyn Error>> {
+    let schedule = asked.caller.schedule.as_deref();
+    let authentication = schedule.map_or(asked.caller.authentication.as_str(), |_| "schedule");
+    let mut context = attribute_map([("authentication", text(authentication))]);
     // Cedar does not parse IPv4 addresses in the form of IPv6.
-    let source_ip = asked.source_ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)).to_canonical().to_string();
-    let mut context = attribute_map([
-        ("authentication", text(asked.caller.authentication.as_str())),
-        ("sourceIp", RestrictedExpression::new_ip(source_ip)),
-    ]);
+    let source_ip = asked.source_ip.map(|ip| RestrictedExpression::new_ip(ip.to_canonical().to_string()));
+    context.extend(source_ip.map(|ip| ("sourceIp".to_owned(), ip)));
+    context.extend(schedule.map(|name| ("schedule".to_owned(), text(name))));
     match asked.detail {
         Detail::None => {}
         Detail::Attribute(attribute) => {

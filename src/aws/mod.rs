@@ -18,6 +18,7 @@ pub(crate) mod replay;
 pub mod s3;
 mod s3_errors;
 mod s3_host;
+pub mod scheduler;
 pub mod sdk;
 pub mod tls;
 pub(crate) mod warm_up_client;

@@ -1,9 +1,11 @@
 //! An HTTP client for unit tests: it records the requests, and answers from a list. It waits by
 //! tokio's clock, which a test can pause.
 
+use super::accounts::Accounts;
 use super::ambiguity::NO_CONNECTION;
 use super::ec2::Ec2;
 use super::s3::S3;
+use crate::config::Config;
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -69,8 +71,18 @@ impl Replay {
 
     /// Clients of EC2 and S3 over these answers. Each call is sent once.
     pub(crate) fn clients(&self) -> (Ec2, S3) {
+        let sdk = self.sdk();
+        (Ec2::new(sdk.clone(), None), S3::new(sdk, None))
+    }
+
+    /// Other accounts over these answers.
+    pub(crate) fn accounts(&self, config: &Config) -> Accounts {
+        Accounts::new(self.sdk(), config)
+    }
+
+    fn sdk(&self) -> SdkConfig {
         let replay = self.clone();
-        let sdk = SdkConfig::builder()
+        SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::from_static("us-east-1"))
             .credentials_provider(SharedCredentialsProvider::new(Credentials::new("AKIDTEST", "-", None, None, "-")))
@@ -78,8 +90,7 @@ impl Replay {
             .retry_config(RetryConfig::disabled())
             .timeout_config(TimeoutConfig::disabled())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .build();
-        (Ec2::new(sdk.clone(), None), S3::new(sdk, None))
+            .build()
     }
 }
 

@@ -45,6 +45,42 @@ fn an_emulator_is_configured_by_the_sdks_own_variables() {
     assert_eq!(read(&[("AWS_ENDPOINT_URL", "localhost:5000")]).unwrap_err().variable, "AWS_ENDPOINT_URL_EC2");
 }
 
+const SCHEDULES: [(&str, &str); 3] = [
+    ("SCHEDULE_GROUP", "ec2-control-api"),
+    ("SCHEDULE_ROLE", "arn:aws:iam::123456789012:role/scheduler"),
+    ("SCHEDULE_TARGET", "arn:aws:lambda:eu-west-1:123456789012:function:schedules"),
+];
+
+#[test]
+fn schedules_are_in_the_region_and_account_of_their_target() {
+    assert_eq!((read(&[]).unwrap().schedules, read(&[]).unwrap().serves), (None, Serves::Api));
+    let schedules = read(&SCHEDULES).unwrap().schedules.unwrap();
+    assert_eq!((schedules.region.as_str(), schedules.account.as_str()), ("eu-west-1", "123456789012"));
+    assert_eq!((schedules.group.as_str(), schedules.queue, schedules.max), ("ec2-control-api", None, 100));
+    let config = read(&[&SCHEDULES[..], &[("SERVES", "schedules")]].concat()).unwrap();
+    assert_eq!(config.serves, Serves::Schedules);
+}
+
+#[test]
+fn schedules_that_cannot_work_stop_the_start() {
+    for (variable, value, problem) in [
+        ("SCHEDULE_GROUP", "a/b", "is not the name of a schedule group"),
+        ("SCHEDULE_ROLE", "", "is not set, but SCHEDULE_GROUP is"),
+        ("SCHEDULE_ROLE", "scheduler", "is not an ARN of iam"),
+        ("SCHEDULE_TARGET", "", "is not set, but SCHEDULE_GROUP is"),
+        ("SCHEDULE_TARGET", "arn:aws:sqs:eu-west-1:123456789012:queue", "is not an ARN of lambda"),
+        ("SCHEDULE_TARGET", "arn:aws:lambda::123456789012:function:x", "is not the ARN of a function in a region"),
+        ("SCHEDULE_QUEUE", "https://sqs.eu-west-1.amazonaws.com/123456789012/queue", "is not an ARN of sqs"),
+        ("MAX_SCHEDULES", "many", "is not a whole number"),
+        ("SERVES", "everything", "is neither api nor schedules"),
+    ] {
+        let error = read(&[&SCHEDULES[..], &[(variable, value)]].concat()).unwrap_err();
+        assert_eq!((error.variable, error.problem.as_str()), (variable, problem));
+    }
+    let error = read(&[("SERVES", "schedules")]).unwrap_err();
+    assert_eq!((error.variable, error.problem.as_str()), ("SERVES", "is schedules without SCHEDULE_GROUP"));
+}
+
 fn key(key: &str) -> String {
     format!("demo={}", hex::encode(Sha256::digest(key)))
 }

@@ -3,6 +3,7 @@
 
 mod account;
 mod action;
+mod authentication;
 mod bucket;
 mod change;
 mod ids;
@@ -22,10 +23,12 @@ mod schedule_cron;
 mod schedule_dates;
 mod schedule_expression;
 mod selection;
+mod stored_schedule;
 mod text;
 
 pub use account::{Account, AccountId, AccountName, AccountRef, Accounts};
 pub use action::{Action, Effect};
+pub use authentication::Authentication;
 pub use bucket::{
     Bucket, BucketInfo, CHECKSUM_HEADERS, Object, ObjectHeaders, ObjectInfo, ObjectKey, ObjectPage, ObjectQuery,
     ObjectResponse, PresignedMethod,
@@ -47,10 +50,13 @@ pub use origin::Origin;
 pub use query::{Filter, InstanceQuery, MAX_FILTER_VALUES, Page};
 pub use region::{Partition, Region, Zone};
 pub use schedule::{
-    MAX_DESCRIPTION_LEN, ScheduleFields, ScheduleName, ScheduledAction, Timetable, check_stored_text,
+    ActionTime, MAX_DESCRIPTION_LEN, ScheduleFields, ScheduleName, ScheduledAction, Timetable, check_stored_text,
     split_scheduled_name,
 };
-pub use schedule_dates::{DateInterval, Lifetime, MAX_SKIP_INTERVALS, SkippedDates, TimeZoneName, parse_duration};
+pub use schedule_dates::{
+    DateInterval, Lifetime, MAX_SKIP_INTERVALS, SkippedDates, TimeZoneName, parse_duration, timestamp,
+};
 pub use schedule_expression::{Days, Expression};
 pub use selection::{MAX_TAGGED, Selection, Tagged, Targets};
+pub use stored_schedule::{Definition, MAX_SCHEDULED_INSTANCES, Owner, Schedule, ScheduledInstances};
 pub use text::{FromText, is_invisible, isoformat, rfc3339_milliseconds};

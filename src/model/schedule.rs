@@ -3,8 +3,8 @@
 use super::schedule_dates::{SkippedDates, TimeZoneName, parse_date};
 use super::schedule_expression::{Days, Expression};
 use super::text::{FromText, is_invisible, text_type};
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 
 /// The greatest length of a description in characters.
 pub const MAX_DESCRIPTION_LEN: usize = 256;
@@ -112,11 +112,22 @@ pub struct ScheduleFields<'a> {
     pub skip: &'a [&'a str],
 }
 
+/// When an action happens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActionTime {
+    /// The action.
+    pub action: ScheduledAction,
+    /// The time as the caller gave it: `08:00`, or an expression.
+    pub given: String,
+    /// The expression for Scheduler.
+    pub expression: Expression,
+}
+
 /// When the actions of a schedule happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timetable {
-    /// The actions with their expressions; at least one, each action once.
-    pub actions: Vec<(ScheduledAction, Expression)>,
+    /// The times; at least one, each action once.
+    pub actions: Vec<ActionTime>,
     /// The days as given.
     pub days: Option<Days>,
     /// The zone of all times and dates.
@@ -130,29 +141,42 @@ pub struct Timetable {
 }
 
 impl Timetable {
-    /// Checks the fields, each alone and all together.
+    /// Checks the fields of a new schedule, each alone and all together: they have a future.
     ///
     /// # Errors
     /// The name of the field at fault and the problem in words. The problem completes the sentence
     /// that begins with the name.
     pub fn parse(fields: &ScheduleFields<'_>, now: Timestamp) -> Result<Self, (&'static str, String)> {
+        let timetable = Self::read(fields)?;
+        let passed = |time: &&ActionTime| time.expression.has_passed(&timetable.timezone, now);
+        if let Some(time) = timetable.actions.iter().find(passed) {
+            return Err((time.action.as_str(), "must not be a time that has passed".to_owned()));
+        }
+        if timetable.end_date.is_some_and(|end| end < timetable.timezone.date(now)) {
+            return Err(("end_date", "must not have passed".to_owned()));
+        }
+        Ok(timetable)
+    }
+
+    /// Reads the fields of a schedule, which may be in the past.
+    ///
+    /// # Errors
+    /// As [`Timetable::parse`].
+    pub fn read(fields: &ScheduleFields<'_>) -> Result<Self, (&'static str, String)> {
         let at_fault = |field| move |problem| (field, problem);
         let timezone = fields.timezone.unwrap_or("UTC");
         let timezone =
             TimeZoneName::parse(timezone).ok_or_else(|| ("timezone", format!("must be {}", TimeZoneName::EXPECTED)))?;
         let days = fields.days.map(Days::parse).transpose().map_err(at_fault("days"))?;
 
-        let mut actions: Vec<(ScheduledAction, Expression)> = Vec::new();
+        let mut actions: Vec<ActionTime> = Vec::new();
         for (action, text) in fields.actions {
             let name = action.as_str();
-            if actions.iter().any(|(other, _)| other == action) {
+            if actions.iter().any(|other| other.action == *action) {
                 return Err((name, "must be given once".to_owned()));
             }
             let expression = Expression::parse(text, days.as_ref()).map_err(at_fault(name))?;
-            if expression.has_passed(&timezone, now) {
-                return Err((name, "must not be a time that has passed".to_owned()));
-            }
-            actions.push((*action, expression));
+            actions.push(ActionTime { action: *action, given: (*text).to_owned(), expression });
         }
         if actions.is_empty() {
             return Err(("start", "or stop, reboot or terminate is required".to_owned()));
@@ -161,7 +185,7 @@ impl Timetable {
             return Err(("days", "applies to times such as 08:00 only, and the schedule has none".to_owned()));
         }
 
-        let one_time = actions.iter().any(|(_, expression)| expression.is_one_time());
+        let one_time = actions.iter().any(|time| time.expression.is_one_time());
         let date = |field, text: Option<&str>| match text {
             None => Ok(None),
             Some(_) if one_time => Err((field, "must not be given with at(...)".to_owned())),
@@ -172,14 +196,28 @@ impl Timetable {
         };
         let start_date = date("start_date", fields.start_date)?;
         let end_date = date("end_date", fields.end_date)?;
-        if end_date.is_some_and(|end| end < timezone.date(now)) {
-            return Err(("end_date", "must not have passed".to_owned()));
-        }
         if start_date.zip(end_date).is_some_and(|(start, end)| end < start) {
             return Err(("end_date", "must not be before start_date".to_owned()));
         }
         let skip = SkippedDates::parse(fields.skip.iter().copied()).map_err(at_fault("skip"))?;
         Ok(Self { actions, days, timezone, start_date, end_date, skip })
+    }
+
+    /// The time of an action; `None`: the schedule does not have it.
+    pub fn time(&self, action: ScheduledAction) -> Option<&ActionTime> {
+        self.actions.iter().find(|time| time.action == action)
+    }
+
+    /// The time from which actions happen: the beginning of the first day in the zone.
+    pub fn start(&self) -> Option<Timestamp> {
+        let zoned = self.start_date?.to_zoned(self.timezone.zone().clone()).ok()?;
+        Some(zoned.timestamp())
+    }
+
+    /// The time until which actions happen: the end of the last day in the zone, to the second.
+    pub fn end(&self) -> Option<Timestamp> {
+        let next = self.end_date?.tomorrow().ok()?.to_zoned(self.timezone.zone().clone()).ok()?;
+        next.timestamp().checked_sub(SignedDuration::from_secs(1)).ok()
     }
 
     /// Whether nothing happens at this time, since its day in the zone is skipped.
@@ -209,7 +247,8 @@ mod tests {
     #[test]
     fn ok_office_hours() {
         let timetable = Timetable::parse(&OFFICE_HOURS, now()).unwrap();
-        let expressions: Vec<_> = timetable.actions.iter().map(|(a, e)| format!("{}: {e}", a.as_str())).collect();
+        let expressions: Vec<_> =
+            (timetable.actions.iter()).map(|time| format!("{}: {}", time.action.as_str(), time.expression)).collect();
         assert_eq!(expressions, ["start: cron(0 8 ? * MON-FRI *)", "stop: cron(5 19 ? * MON-FRI *)"]);
         assert_eq!(timetable.days.as_ref().unwrap().as_str(), "MON-FRI");
         assert_eq!(timetable.timezone.as_str(), "Europe/Berlin");
@@ -224,7 +263,9 @@ mod tests {
         let fields = ScheduleFields { actions: &[(Stop, "19:05")], ..ScheduleFields::default() };
         let timetable = Timetable::parse(&fields, now()).unwrap();
         assert_eq!((timetable.timezone.as_str(), timetable.start_date, timetable.end_date), ("UTC", None, None));
-        assert_eq!(timetable.actions, [(Stop, Expression::Cron("5 19 * * ? *".to_owned()))]);
+        let time = timetable.time(Stop).unwrap();
+        assert_eq!((time.given.as_str(), time.expression.to_string().as_str()), ("19:05", "cron(5 19 * * ? *)"));
+        assert_eq!(timetable.time(Start), None);
         assert!(!timetable.skips(now()));
         // Today is not past, neither as the last day nor as the first.
         for (start_date, end_date) in [(None, Some("2026-11-26")), (Some("2020-01-01"), Some("2026-11-26"))] {

@@ -4,6 +4,7 @@ use super::text::FromText;
 use jiff::civil::Date;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp};
+use time::OffsetDateTime;
 
 /// The greatest number of dates and intervals that one schedule skips.
 pub const MAX_SKIP_INTERVALS: usize = 100;
@@ -122,6 +123,11 @@ impl SkippedDates {
     pub fn contains(&self, date: Date) -> bool {
         self.0.iter().any(|interval| interval.contains(date))
     }
+}
+
+/// The time as schedules count it, to the second.
+pub fn timestamp(time: OffsetDateTime) -> Timestamp {
+    Timestamp::from_second(time.unix_timestamp()).unwrap_or(Timestamp::MAX)
 }
 
 /// Parses a number of minutes, hours or days: `90m`, `8h`, `7d`.

@@ -34,8 +34,10 @@ pub mod with_tag;
 
 use crate::auth::Caller;
 use crate::authz::{Authorizer, Decision, Policies};
+use crate::aws::accounts::Accounts;
 use crate::aws::ec2::Ec2;
 use crate::aws::s3::S3;
+use crate::aws::scheduler::Scheduler;
 use crate::aws::sdk::AwsOutput;
 use crate::config::Config;
 use crate::error::{Error, Kind};
@@ -47,6 +49,7 @@ use serde_with::skip_serializing_none;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use time::OffsetDateTime;
 use tokio::time::Instant;
 
 /// An operation: its input, as a caller has asked for it.
@@ -95,8 +98,16 @@ pub struct Context<'a> {
     pub policies: Option<&'a Policies>,
     /// EC2 in that account.
     pub ec2: &'a Ec2,
+    /// EC2 in the function's own account.
+    pub own_ec2: &'a Ec2,
+    /// EC2 in other accounts.
+    pub accounts: &'a Accounts,
     /// S3.
     pub s3: &'a S3,
+    /// EventBridge Scheduler; `None`: the deployment has no schedules.
+    pub scheduler: Option<&'a Scheduler>,
+    /// The time of the request.
+    pub now: OffsetDateTime,
     /// The caller.
     pub caller: &'a Caller,
     /// The caller's IP address, as API Gateway says.

@@ -13,6 +13,7 @@ use super::terminate::TerminateInstances;
 use super::{Completed, Context, Operation, Outcome, execute};
 use crate::auth::{Authentication, Caller};
 use crate::authz::Decision;
+use crate::aws::accounts::Accounts;
 use crate::aws::ec2::Ec2;
 use crate::aws::replay::{Recorded, Replay, ok, refusal};
 use crate::aws::s3::S3;
@@ -25,6 +26,7 @@ use crate::model::{
 };
 use std::sync::Mutex;
 use std::time::Duration;
+use time::OffsetDateTime;
 use tokio::time::Instant;
 
 const A: &str = "i-abba916a";
@@ -36,6 +38,7 @@ struct Bench {
     caller: Caller,
     replay: Replay,
     clients: (Ec2, S3),
+    accounts: Accounts,
 }
 
 impl Bench {
@@ -49,8 +52,10 @@ impl Bench {
             _ => variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()),
         };
         let replay = Replay::new(responses);
+        let config = Config::read(value).unwrap();
         Self {
-            config: Config::read(value).unwrap(),
+            accounts: replay.accounts(&config),
+            config,
             caller: Caller::new("demo", Authentication::Key),
             clients: replay.clients(),
             replay,
@@ -62,7 +67,11 @@ impl Bench {
             config: &self.config,
             policies: None,
             ec2: &self.clients.0,
+            own_ec2: &self.clients.0,
+            accounts: &self.accounts,
             s3: &self.clients.1,
+            scheduler: None,
+            now: OffsetDateTime::UNIX_EPOCH,
             caller: &self.caller,
             source_ip: None,
             account: TargetAccount::default(),

@@ -3,12 +3,14 @@
 use super::*;
 use crate::auth::Authentication;
 use crate::model::{
-    HttpTokens, ImageId, InstanceProfileName, InstanceType, LaunchTemplate, LaunchTemplateData, LaunchTemplateId,
-    ShutdownBehavior, Spot, State, SubnetId, Tag, Zone,
+    Definition, FromText as _, Hibernation, HttpTokens, ImageId, InstanceProfileName, InstanceType, LaunchTemplate,
+    LaunchTemplateData, LaunchTemplateId, Owner, ScheduleFields, ScheduleName, ScheduledAction, ScheduledInstances,
+    ShutdownBehavior, Spot, State, SubnetId, Tag, Timetable, Zone,
 };
+use jiff::Timestamp;
 use std::collections::BTreeSet;
 
-const ACTIONS: [(&str, &str); 15] = [
+const ACTIONS: [(&str, &str); 20] = [
     ("DescribeInstances", "region instance"),
     ("StartInstances", "instance"),
     ("StopInstances", "instance"),
@@ -24,6 +26,11 @@ const ACTIONS: [(&str, &str); 15] = [
     ("PutObject", "bucket"),
     ("GetObject", "bucket"),
     ("DeleteObject", "bucket"),
+    ("GetSchedule", "region schedule"),
+    ("CreateSchedule", "schedule"),
+    ("UpdateSchedule", "schedule"),
+    ("DeleteSchedule", "schedule"),
+    ("RunSchedule", "schedule"),
 ];
 
 fn caller() -> Caller {
@@ -33,6 +40,7 @@ fn caller() -> Caller {
         session: None,
         groups: vec!["blue".to_owned()],
         scopes: vec!["read".to_owned()],
+        schedule: None,
     }
 }
 
@@ -62,6 +70,32 @@ fn instance() -> Instance {
     Instance { instance_id: "i-abba916a".to_owned(), state, tags: tags(), ..Instance::default() }
 }
 
+fn schedule() -> Schedule {
+    let fields = ScheduleFields { actions: &[(ScheduledAction::Stop, "19:00")], ..ScheduleFields::default() };
+    Schedule {
+        name: ScheduleName::from_text("office-hours").unwrap(),
+        enabled: true,
+        definition: Definition {
+            owner: Owner {
+                authentication: Authentication::Key,
+                name: "bob".to_owned(),
+                groups: Vec::new(),
+                scopes: Vec::new(),
+            },
+            updated: Timestamp::UNIX_EPOCH,
+            timetable: Timetable::read(&fields).unwrap(),
+            region: Region::parse("eu-west-1").unwrap(),
+            account: None,
+            instances: ScheduledInstances::Tagged(tags()),
+            expect: None,
+            hibernation: Hibernation::Never,
+            force: false,
+            skip_os_shutdown: false,
+            description: None,
+        },
+    }
+}
+
 fn detail(action: &str) -> Detail<'static> {
     match action {
         "ModifyInstanceAttribute" => Detail::Attribute(&Attribute::EbsOptimized(true)),
@@ -86,18 +120,20 @@ fn ask_in(account: Option<&AccountId>, policies: &str, action: &'static str, res
 fn every_request_fits_the_schema() {
     let (schema, types) = (schema().unwrap(), Types::new().unwrap());
     let (caller, region, instance, launch) = (caller(), Region::parse("eu-west-1").unwrap(), instance(), launch());
-    let account = AccountId::parse("123456789012").unwrap();
+    let (account, schedule) = (AccountId::parse("123456789012").unwrap(), schedule());
+    let scheduled = Caller { schedule: Some("office-hours".to_owned()), ..caller.clone() };
     for (action, resources) in ACTIONS {
         for resource in resources.split(' ') {
             let resource = match resource {
                 "region" => Resource::Region,
                 "bucket" => Resource::Bucket("demo-1"),
                 "launch" => Resource::Launch(&launch),
+                "schedule" => Resource::Schedule(&schedule),
                 _ => Resource::Instance(&instance),
             };
             let detail = detail(action);
-            for source_ip in [None, Some("2001:db8::1".parse().unwrap())] {
-                let (caller, region, account) = (&caller, &region, Some(&account));
+            for (caller, source_ip) in [(&scheduled, None), (&caller, Some("2001:db8::1".parse().unwrap()))] {
+                let (region, account) = (&region, Some(&account));
                 let asked = AuthzRequest { caller, source_ip, action, detail, account, region, resource };
                 if let Err(problem) =
                     context(&asked).and_then(|context| cedar_request(&types, &asked, context, Some(&schema)))
@@ -186,7 +222,10 @@ fn names_and_tags_are_compared_as_they_are() {
             r#"permit (principal, action, resource is Instance) when { resource.keyName == "" && resource.state == "running" };"#,
             true,
         ),
-        (r#"permit (principal, action, resource) when { context.sourceIp == ip("203.0.113.10") };"#, true),
+        (
+            r#"permit (principal, action, resource) when { context has sourceIp && context.sourceIp == ip("203.0.113.10") };"#,
+            true,
+        ),
         (r#"permit (principal, action, resource) when { principal.scopes.contains("write") };"#, false),
         (r#"permit (principal, action, resource == Instance::"i-abba916b");"#, false),
     ] {
@@ -229,4 +268,55 @@ fn every_resource_has_its_account() {
     }
     let problem = ask_in(None, in_account, "StopInstances", Resource::Instance(&instance)).problem;
     assert_eq!(problem.unwrap(), "policies use the account, and the function's own is not known");
+}
+
+#[test]
+fn a_schedule_that_acts_is_told_from_its_owner_and_has_no_address() {
+    let (region, instance) = (Region::parse("eu-west-1").unwrap(), instance());
+    let scheduled = Caller { schedule: Some("office-hours".to_owned()), ..caller() };
+    let permitted = |policy: &str, caller: &Caller| {
+        let asked = AuthzRequest {
+            caller,
+            source_ip: None,
+            action: "StopInstances",
+            detail: detail("StopInstances"),
+            account: None,
+            region: &region,
+            resource: Resource::Instance(&instance),
+        };
+        Policies::parse(policy).unwrap().decide(&asked).permitted
+    };
+    for (condition, by_schedule, by_request) in [
+        (r#"context.authentication == "schedule""#, true, false),
+        (r#"context.authentication == "jwt""#, false, true),
+        (r#"context has schedule && context.schedule == "office-hours""#, true, false),
+        ("context has sourceIp", false, false),
+        ("principal has name", true, true),
+    ] {
+        let policy = format!("permit (principal, action, resource) when {{ {condition} }};");
+        assert_eq!(
+            (permitted(&policy, &scheduled), permitted(&policy, &caller())),
+            (by_schedule, by_request),
+            "{policy}"
+        );
+    }
+}
+
+#[test]
+fn policies_decide_on_the_owner_and_the_actions_of_a_schedule() {
+    let schedule = schedule();
+    let permitted = |condition: &str| {
+        let policy =
+            format!("permit (principal, action == Action::\"UpdateSchedule\", resource) when {{ {condition} }};");
+        ask(&policy, "UpdateSchedule", Resource::Schedule(&schedule)).permitted
+    };
+    for (condition, expected) in [
+        (r#"resource.owner == "bob" && resource.ownerAuthentication == "key""#, true),
+        ("resource.owner == principal.name", false),
+        (r#"resource.actions == ["stop"]"#, true),
+        (r#"resource.actions.contains("terminate")"#, false),
+        (r#"resource in Region::"eu-west-1" && resource.account == "123456789012""#, true),
+    ] {
+        assert_eq!(permitted(condition), expected, "{condition}");
+    }
 }

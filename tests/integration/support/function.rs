@@ -9,6 +9,7 @@ use ec2_control_api::app::App;
 use ec2_control_api::aws::accounts::Accounts;
 use ec2_control_api::aws::ec2::Ec2;
 use ec2_control_api::aws::s3::S3;
+use ec2_control_api::aws::scheduler::Scheduler;
 use ec2_control_api::aws::sdk;
 use ec2_control_api::config::Config;
 use ec2_control_api::http::event::Event;
@@ -109,6 +110,7 @@ impl Function {
             policies: config.read_policies().unwrap(),
             ec2: Ec2::new(sdk.clone(), config.endpoints.ec2.clone()),
             accounts: Accounts::new(sdk.clone(), &config),
+            scheduler: Scheduler::new(sdk.clone(), &config),
             s3: S3::new(sdk, config.endpoints.s3.clone()),
             config,
             clock: || OffsetDateTime::from_unix_timestamp_nanos(1_455_645_849_006_739_000).unwrap(),
