@@ -12,5 +12,7 @@ pub mod instance;
 pub mod regions;
 pub mod s3;
 mod s3_headers;
+mod schedule_body;
+pub mod schedules;
 pub mod v1;
 mod v1_attributes;

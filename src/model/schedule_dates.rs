@@ -88,6 +88,16 @@ impl DateInterval {
     }
 }
 
+impl FromText for DateInterval {
+    const PATTERN: &'static str = "^[0-9]{4}-[0-9]{2}-[0-9]{2}(/[0-9]{4}-[0-9]{2}-[0-9]{2})?$";
+    const EXPECTED: &'static str = "dates such as 2026-12-24, or intervals such as 2026-12-24/2026-12-26";
+    const EXAMPLE: &'static str = "2026-12-24/2026-12-26";
+
+    fn from_text(text: &str) -> Option<Self> {
+        Self::parse(text).ok()
+    }
+}
+
 impl std::fmt::Display for DateInterval {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.first == self.last { write!(f, "{}", self.first) } else { write!(f, "{}/{}", self.first, self.last) }

@@ -166,7 +166,8 @@ impl Definition {
         serde_json::to_string(&message).unwrap_or_default()
     }
 
-    /// The definition in a message that Scheduler keeps; `None` if this function has not written it.
+    /// The definition in a message that Scheduler keeps; `None` if this function has not written
+    /// it.
     pub fn from_message(message: &str) -> Option<Self> {
         let message: Message = serde_json::from_str(message).ok()?;
         message.stored.definition()

@@ -13,10 +13,12 @@ pub(super) fn meaning(kind: Kind) -> &'static str {
         Kind::Invalid => "The request is malformed, or a value is not taken.",
         Kind::Unauthenticated => "No key, token or signature that counts; nothing has happened.",
         Kind::Forbidden => "The deployment's limits or policies do not permit it; nothing has happened.",
-        Kind::NotFound => "The route, instance, bucket or object does not exist.",
+        Kind::NotFound => "The route, instance, bucket, object or schedule does not exist.",
         Kind::MethodNotAllowed => "The path takes other methods.",
         Kind::NotAcceptable => "The document is large, and `Accept-Encoding` does not accept gzip.",
-        Kind::Conflict => "The state of the instance or bucket does not allow it, or several instances have the name.",
+        Kind::Conflict => {
+            "The state of the instance or bucket does not allow it, several instances have the name, or another has the schedule's."
+        }
         Kind::PreconditionFailed => "A condition of the request does not hold; nothing has happened.",
         Kind::TooLarge => "The body is too large.",
         Kind::UnsupportedMediaType => "The body has a type or an encoding that is not taken.",
@@ -59,9 +61,12 @@ const BY_AWS: &[(Rule, Kind, &str, &str)] = &[
     (in_s3, Kind::Invalid, "PermanentRedirect", "The bucket is in the region eu-west-1: give region_name=eu-west-1"),
     (in_s3, Kind::NotFound, "NoSuchBucket", "The specified bucket does not exist"),
     (launches, Kind::NotFound, "InvalidKeyPair.NotFound", "The key pair 'demo' does not exist"),
-    (|route| !in_s3(route) && changes(route), Kind::Conflict, "IncorrectInstanceState", "The instance 'i-0123456789abcdef0' is not in a state for this"),
+    (|route| !in_s3(route) && !is_schedule_route(route) && changes(route), Kind::Conflict, "IncorrectInstanceState", "The instance 'i-0123456789abcdef0' is not in a state for this"),
     (|route| in_s3(route) && changes(route), Kind::Conflict, "OperationAborted", "A conflicting operation is in progress on this resource"),
     (|route| calls(route, "s3:GetObject"), Kind::Conflict, "InvalidObjectState", "The operation is not valid for the object's storage class"),
+    (is_schedule_route, Kind::NotFound, "ScheduleNotFound", "There is no schedule office-hours"),
+    (is_schedule_route, Kind::Conflict, "UnreadableSchedule", "The schedule office-hours is of another program, or of another version of this function"),
+    (|route| calls(route, "scheduler:UpdateSchedule"), Kind::Conflict, "ScheduleExists", "There is a schedule office-hours already, which you may not change"),
     (is_object_route, Kind::PreconditionFailed, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold"),
     (|route| calls(route, "s3:GetObject"), Kind::RangeNotSatisfiable, "InvalidRange", "The requested range is not satisfiable: the object has 12 bytes"),
     (|route| calls(route, "s3:PutObject"), Kind::TooLarge, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed object size"),
@@ -83,6 +88,12 @@ pub(super) fn launches(route: &Route) -> bool {
 
 fn is_object_route(route: &Route) -> bool {
     ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"].iter().any(|action| calls(route, action))
+}
+
+/// Whether the route is about one schedule.
+fn is_schedule_route(route: &Route) -> bool {
+    calls(route, "scheduler:GetSchedule") && !calls(route, "scheduler:ListSchedules")
+        || calls(route, "scheduler:CreateSchedule")
 }
 
 fn in_s3(route: &Route) -> bool {

@@ -22,6 +22,7 @@ pub mod permissions;
 pub mod reboot;
 pub mod regions;
 pub mod resolve;
+pub mod schedules;
 mod selection;
 pub mod start;
 pub mod state_call;
@@ -329,6 +330,7 @@ pub struct Target {
     pub max_count: Option<u32>,
     pub bucket: Option<String>,
     pub key: Option<String>,
+    pub schedule: Option<String>,
 }
 
 impl Target {

@@ -4,7 +4,7 @@
 //! The tests compare them with the code. `UPDATE=1 cargo test --test integration generated` writes
 //! them.
 
-use crate::support::{file, root};
+use crate::support::{file, root, schedule_variables};
 use ec2_control_api::config::{Config, VARIABLES};
 use ec2_control_api::http::param_info::{ParamInfo, ParamKind};
 use ec2_control_api::metrics::METRICS;
@@ -111,7 +111,9 @@ fn openapi() -> String {
     let variable = |name: &str| match name {
         "AWS_REGION" => Some("us-east-1".to_owned()),
         "BUCKET_PREFIX" => Some("demo-".to_owned()),
-        _ => None,
+        _ => {
+            schedule_variables("demo").into_iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_owned())
+        }
     };
     ec2_control_api::openapi::text(&api(), &Config::read(variable).unwrap())
 }

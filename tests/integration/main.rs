@@ -51,6 +51,7 @@ mod regions;
 mod s3;
 mod s3_headers;
 mod sample_events;
+mod schedules;
 mod secrets;
 mod shutdown;
 mod start;

@@ -1,6 +1,6 @@
 //! The OpenAPI document. Every response of every other test is checked against it.
 
-use crate::support::{Answer, Function, HttpApiEvent, KEY};
+use crate::support::{Answer, Function, HttpApiEvent, KEY, SCHEDULE_ROLE, SCHEDULE_TARGET};
 use ec2_control_api::config::Config;
 use ec2_control_api::http::route::{RouteMatch, find};
 use ec2_control_api::routes::{DIALECTS, api};
@@ -20,8 +20,15 @@ fn document(variables: &[(&str, &str)]) -> Value {
     serde_json::from_str(&ec2_control_api::openapi::text(&api(), &config(variables))).unwrap()
 }
 
-/// The document of a deployment with `/s3`.
-static WHOLE: LazyLock<Value> = LazyLock::new(|| document(&[("BUCKET_PREFIX", "demo-")]));
+/// The document of a deployment with `/s3` and `/schedules`.
+static WHOLE: LazyLock<Value> = LazyLock::new(|| document(&WITH_EVERYTHING));
+
+const WITH_EVERYTHING: [(&str, &str); 4] = [
+    ("BUCKET_PREFIX", "demo-"),
+    ("SCHEDULE_GROUP", "tests"),
+    ("SCHEDULE_ROLE", SCHEDULE_ROLE),
+    ("SCHEDULE_TARGET", SCHEDULE_TARGET),
+];
 
 /// The target of a reference, or the value itself.
 fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {

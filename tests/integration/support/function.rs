@@ -35,7 +35,7 @@ pub fn policy_file(policies: &str) -> String {
 }
 
 /// The credentials of every call to AWS.
-fn credentials() -> Credentials {
+pub(super) fn credentials() -> Credentials {
     Credentials::new("AKIDTEST", "testing", None, None, "tests")
 }
 

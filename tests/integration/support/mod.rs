@@ -7,6 +7,7 @@ mod moto;
 mod parsers;
 mod requests;
 mod routes;
+mod schedules;
 mod wire;
 pub mod xml;
 
@@ -17,6 +18,10 @@ pub use event::HttpApiEvent;
 pub use function::{Function, moto_client, policy_file};
 pub use moto::{IMAGE, own_region};
 pub use routes::{Route, routes};
+pub use schedules::{
+    SCHEDULE_ROLE, SCHEDULE_TARGET, no_schedule, own_group, schedule_deleted, schedule_variables, schedule_written,
+    scheduler_refusal, scheduler_response,
+};
 use sha2::{Digest as _, Sha256};
 use std::path::{Path, PathBuf};
 pub use wire::{Fault, RecordedRequest, Wire};

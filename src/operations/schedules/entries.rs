@@ -1,0 +1,110 @@
+//! The entries of a schedule in Scheduler's group, and the schedule that they make.
+
+use super::{schedule_not_found, scheduler};
+use crate::aws::scheduler::ScheduledEntry;
+use crate::error::{Error, Kind};
+use crate::model::{Definition, Schedule, ScheduleName, ScheduledAction, timestamp};
+use crate::operations::Context;
+use futures_util::future::try_join_all;
+use jiff::Timestamp;
+
+/// A schedule as Scheduler keeps it.
+#[derive(Clone, Debug)]
+pub struct KeptSchedule {
+    /// The schedule, by the entry that was written last.
+    pub schedule: Schedule,
+    /// The actions whose entries do not say the same, or are missing: a change of the schedule has
+    /// failed half-way.
+    pub incomplete: Vec<ScheduledAction>,
+    /// The entries, each with its action.
+    pub(super) entries: Vec<(ScheduledAction, ScheduledEntry)>,
+}
+
+impl KeptSchedule {
+    /// The schedule of these entries.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`]: this function did not write them.
+    fn new(name: &ScheduleName, entries: Vec<(ScheduledAction, ScheduledEntry)>) -> Result<Self, Error> {
+        let read = |(action, entry): &(_, ScheduledEntry)| Some((*action, Definition::from_message(&entry.input)?));
+        let definitions: Vec<(ScheduledAction, Definition)> = entries.iter().filter_map(read).collect();
+        let newest = definitions.iter().map(|(_, definition)| definition).max_by_key(|definition| definition.updated);
+        let definition = newest.cloned().ok_or_else(|| unreadable(name))?;
+        // It may act, if one of its entries does.
+        let enabled = entries.iter().any(|(_, entry)| entry.enabled);
+        let same = |action: ScheduledAction| {
+            let kept = definitions.iter().any(|(other, kept)| *other == action && *kept == definition);
+            kept && entries.iter().any(|(other, entry)| *other == action && entry.enabled == enabled)
+        };
+        let is_complete = |action: ScheduledAction| {
+            let has_entry = entries.iter().any(|(other, _)| *other == action);
+            if definition.timetable.time(action).is_some() { same(action) } else { !has_entry }
+        };
+        let incomplete = ScheduledAction::ALL.into_iter().filter(|action| !is_complete(*action)).collect();
+        Ok(Self { schedule: Schedule { name: name.clone(), enabled, definition }, incomplete, entries })
+    }
+
+    /// The entry of an action.
+    pub(super) fn entry(&self, action: ScheduledAction) -> Option<&ScheduledEntry> {
+        self.entries.iter().find(|(other, _)| *other == action).map(|(_, entry)| entry)
+    }
+}
+
+/// The error of a name whose entries have another form.
+fn unreadable(name: &ScheduleName) -> Error {
+    let message = format!("The schedule {name} is of another program, or of another version of this function");
+    Error::new(Kind::Conflict, "UnreadableSchedule", message)
+}
+
+/// Reads a schedule; `None` if there is none of the name.
+///
+/// # Errors
+/// Scheduler's refusal, or no usable response; this function did not write the schedule.
+pub(super) async fn find(cx: &Context<'_>, name: &ScheduleName) -> Result<Option<KeptSchedule>, Error> {
+    find_entries(cx, name, ScheduledAction::ALL).await
+}
+
+/// The same where only these actions can have entries.
+pub(super) async fn find_entries(
+    cx: &Context<'_>,
+    name: &ScheduleName,
+    actions: impl IntoIterator<Item = ScheduledAction>,
+) -> Result<Option<KeptSchedule>, Error> {
+    let scheduler = scheduler(cx)?;
+    let get = async |action: ScheduledAction| match scheduler.get(&action.scheduled_name(name)).await {
+        Ok(entry) => Ok(Some((action, entry.value))),
+        Err(error) if error.kind == Kind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    };
+    let found = try_join_all(actions.into_iter().map(get)).await?;
+    let entries: Vec<_> = found.into_iter().flatten().collect();
+    if entries.is_empty() { Ok(None) } else { KeptSchedule::new(name, entries).map(Some) }
+}
+
+/// Reads a schedule.
+///
+/// # Errors
+/// [`Kind::NotFound`]; those of [`find`].
+pub(super) async fn read(cx: &Context<'_>, name: &ScheduleName) -> Result<KeptSchedule, Error> {
+    cx.before_change(Box::pin(find(cx, name))).await?.ok_or_else(|| schedule_not_found(name))
+}
+
+/// The entry of one of the schedule's actions; `None` if it does not have the action.
+pub(super) fn entry(cx: &Context<'_>, schedule: &Schedule, action: ScheduledAction) -> Option<ScheduledEntry> {
+    let Schedule { name, enabled, definition } = schedule;
+    let timetable = &definition.timetable;
+    Some(ScheduledEntry {
+        name: action.scheduled_name(name),
+        expression: timetable.time(action)?.expression.to_string(),
+        timezone: timetable.timezone.as_str().to_owned(),
+        start: still_to_come(cx, timetable.start()),
+        end: timetable.end(),
+        enabled: *enabled,
+        input: definition.to_message(name, action),
+    })
+}
+
+/// The time from which an entry happens, unless it has passed: Scheduler takes times in the future.
+pub(super) fn still_to_come(cx: &Context<'_>, start: Option<Timestamp>) -> Option<Timestamp> {
+    start.filter(|start| *start > timestamp(cx.now))
+}

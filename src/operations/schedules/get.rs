@@ -1,0 +1,31 @@
+//! Shows a schedule.
+
+use super::entries::{KeptSchedule, read};
+use super::{GET_SCHEDULE, authorizer};
+use crate::error::Error;
+use crate::model::{Action, ScheduleName};
+use crate::operations::{Context, Operation, Outcome, Target};
+
+/// Shows a schedule.
+#[derive(Debug)]
+pub struct GetSchedule {
+    /// Its name.
+    pub name: ScheduleName,
+}
+
+impl Operation for GetSchedule {
+    const ACTION: Action = GET_SCHEDULE;
+    type Output = KeptSchedule;
+
+    fn target(&self) -> Target {
+        Target { schedule: Some(self.name.to_string()), ..Target::default() }
+    }
+
+    async fn run(&self, cx: &Context<'_>) -> Result<Outcome<KeptSchedule>, Error> {
+        let region = &cx.config.regions.default;
+        cx.decide(|decision| cx.authorizer(GET_SCHEDULE, region).possible(self.name.as_str(), decision))?;
+        let kept = read(cx, &self.name).await?;
+        cx.decide(|decision| authorizer(cx, GET_SCHEDULE, &kept.schedule).schedule(&kept.schedule, decision))?;
+        Ok(Outcome::done(kept, None))
+    }
+}

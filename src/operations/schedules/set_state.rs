@@ -1,0 +1,52 @@
+//! Enables and disables a schedule.
+
+use super::changes::{Change, apply};
+use super::entries::{KeptSchedule, read, still_to_come};
+use super::{UPDATE_SCHEDULE, authorizer};
+use crate::aws::scheduler::ScheduledEntry;
+use crate::error::Error;
+use crate::model::{Action, Schedule, ScheduleName};
+use crate::operations::{Context, DryRun, Operation, Outcome, Target};
+
+/// Enables or disables a schedule. Its owner stays the same.
+#[derive(Debug)]
+pub struct SetScheduleState {
+    /// Its name.
+    pub name: ScheduleName,
+    /// Whether its actions happen from now on.
+    pub enabled: bool,
+}
+
+impl Operation for SetScheduleState {
+    const ACTION: Action = UPDATE_SCHEDULE;
+    type Output = KeptSchedule;
+
+    fn target(&self) -> Target {
+        Target { schedule: Some(self.name.to_string()), ..Target::default() }
+    }
+
+    async fn run(&self, cx: &Context<'_>) -> Result<Outcome<KeptSchedule>, Error> {
+        let region = &cx.config.regions.default;
+        cx.decide(|decision| cx.authorizer(Self::ACTION, region).possible(self.name.as_str(), decision))?;
+        let kept = read(cx, &self.name).await?;
+        cx.decide(|decision| authorizer(cx, Self::ACTION, &kept.schedule).schedule(&kept.schedule, decision))?;
+        if cx.dry_run {
+            let dry_run = DryRun { action: Self::ACTION, checked_by_aws: false, aws_request_id: None };
+            return Ok(Outcome::DryRun(dry_run));
+        }
+        let differs = |entry: &&ScheduledEntry| entry.enabled != self.enabled;
+        let change = |from: &ScheduledEntry| {
+            let start = still_to_come(cx, from.start);
+            Change::Update { from: from.clone(), to: ScheduledEntry { enabled: self.enabled, start, ..from.clone() } }
+        };
+        let entries = kept.entries.iter().map(|(_, entry)| entry);
+        let changes: Vec<_> = entries.filter(differs).map(change).collect();
+        let request_id = apply(cx, &changes).await?;
+        let schedule = Schedule { enabled: self.enabled, ..kept.schedule };
+        Ok(Outcome::done(KeptSchedule { schedule, ..kept }, request_id))
+    }
+
+    fn recovery_hint(&self, _: &Context<'_>) -> Option<String> {
+        Some(format!("Get the schedule {} to see what stands", self.name))
+    }
+}
