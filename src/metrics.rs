@@ -64,6 +64,8 @@ metrics! {
         "AWS refused the role, failed, or sent a malformed response: a 502, or a success with a `Warning`.";
     UNREACHABLE = "Unreachable", "Count",
         "AWS could not be reached, or did not answer in time: a 504, or a success with a `Warning`.";
+    SCHEDULED_FAILURES = "ScheduledFailures", "Count",
+        "Actions of schedules that failed or were refused, each attempt.";
     COLD_START = "ColdStart", "Count",
         "First requests of a new sandbox.";
     INIT = "InitDuration", "Milliseconds",

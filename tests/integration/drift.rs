@@ -69,7 +69,9 @@ fn the_role_allows_the_iam_actions_of_the_routes_and_no_other() {
             effect = value;
         }
         let action = line.strip_prefix("Action: ").or_else(|| line.strip_prefix("- ")).unwrap_or_default();
-        if effect == "Allow" && ["ec2:", "s3:", "ssm:", "iam:"].iter().any(|service| action.starts_with(service)) {
+        if effect == "Allow"
+            && ["ec2:", "s3:", "ssm:", "iam:", "scheduler:"].iter().any(|service| action.starts_with(service))
+        {
             allowed.insert(action);
         }
     }

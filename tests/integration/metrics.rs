@@ -250,6 +250,7 @@ fn exists(namespace: &str, name: &str, dimensions: &[&str]) -> bool {
             let names = ["ConcurrentExecutions", "Duration", "Errors", "Invocations", "Throttles"];
             names.contains(&name) && dimensions == ["FunctionName"]
         }
+        "AWS/SQS" => name == "ApproximateNumberOfMessagesVisible" && dimensions == ["QueueName"],
         "AWS/ApiGateway" => ["4xx", "5xx", "Count", "Latency"].contains(&name) && dimensions == ["ApiId"],
         _ => false,
     }
@@ -276,7 +277,9 @@ fn dashboard_shows_every_metric_and_no_other() {
             let texts: Vec<_> = row.as_array().unwrap().iter().filter_map(Value::as_str).collect();
             let [namespace, name, dimension, value] = texts.as_slice() else { panic!("{row}") };
             assert!(exists(namespace, name, &[dimension]), "{row}");
-            assert!(["${Ec2ControlApi}", "${HttpApi}"].contains(value), "{row}");
+            // The second function by its fixed name: it exists only in a deployment with schedules.
+            assert!(["${Ec2ControlApi}", "${HttpApi}", "${AWS::StackName}-schedules"].contains(value), "{row}");
+            assert_eq!(*value == "${AWS::StackName}-schedules", *name == "ScheduledFailures", "{row}");
             if *namespace == NAMESPACE {
                 shown.insert((*name).to_owned());
             }
@@ -309,14 +312,20 @@ fn every_alarm_has_an_existing_metric_and_ignores_missing_data() {
         let dimensions: Vec<_> = lines.iter().filter_map(|line| line.trim().strip_prefix("- Name: ")).collect();
         assert!(exists(value("Namespace"), value("MetricName"), &dimensions), "{lines:#?}");
         assert_eq!(value("TreatMissingData"), "notBreaching");
-        assert_eq!(value("Value"), "!Ref Ec2ControlApi");
+        let of = match value("MetricName") {
+            "ScheduledFailures" => "!Ref ScheduleRunner",
+            "ApproximateNumberOfMessagesVisible" => "!GetAtt ScheduleFailures.QueueName",
+            _ => "!Ref Ec2ControlApi",
+        };
+        assert_eq!(value("Value"), of);
         assert_eq!(value("AlarmActions"), "!If [HasAlarmTopic, [!Ref AlarmTopicArn], []]");
         metrics.insert(value("MetricName"));
         // The page has its metric, threshold and description.
         let row = format!("| `{}` | {} | {} |", value("MetricName"), value("Threshold"), value("AlarmDescription"));
         assert!(file("docs/operations.md").contains(&row), "docs/operations.md has no row\n{row}");
     }
-    for needed in ["ServerErrors", "Throttled", "Refused", "Errors", "Throttles"] {
+    let of_schedules = ["ScheduledFailures", "ApproximateNumberOfMessagesVisible"];
+    for needed in ["ServerErrors", "Throttled", "Refused", "Errors", "Throttles"].into_iter().chain(of_schedules) {
         assert!(metrics.contains(needed), "no alarm for {needed}");
     }
 }

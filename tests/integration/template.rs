@@ -131,16 +131,24 @@ fn json_of(yaml: &Yaml<'_>) -> Value {
     }
 }
 
-/// The names of resources that a value refers to.
+/// The names of resources that a value refers to, by Ref, GetAtt and Sub.
 fn references(value: &Value, resources: &BTreeMap<String, Value>) -> BTreeSet<String> {
+    let all = |text: &Value, named: &dyn Fn(&str, &str) -> bool| -> BTreeSet<String> {
+        let text = text.as_str().or_else(|| text[0].as_str()).unwrap_or_default();
+        resources.keys().filter(|name| named(text, name)).cloned().collect()
+    };
     match value {
         Value::Array(items) => items.iter().flat_map(|item| references(item, resources)).collect(),
-        Value::Object(members) => members.values().flat_map(|member| references(member, resources)).collect(),
-        Value::String(text) => {
-            let named = |name: &&String| {
-                text == *name || text.starts_with(&format!("{name}.")) || text.contains(&format!("${{{name}}}"))
+        Value::Object(members) => {
+            let of_member = |(function, argument): (&String, &Value)| match function.as_str() {
+                "Ref" => all(argument, &|text, name| text == name),
+                "Fn::GetAtt" => all(argument, &|text, name| text.split('.').next() == Some(name)),
+                "Fn::Sub" => all(argument, &|text, name| {
+                    text.contains(&format!("${{{name}}}")) || text.contains(&format!("${{{name}."))
+                }),
+                _ => references(argument, resources),
             };
-            resources.keys().filter(named).cloned().collect()
+            members.iter().flat_map(of_member).collect()
         }
         _ => BTreeSet::new(),
     }
@@ -152,7 +160,7 @@ fn before(name: &str, resources: &BTreeMap<String, Value>) -> BTreeSet<String> {
     let mut open = vec![name.to_owned()];
     while let Some(name) = open.pop() {
         let resource = &resources[&name];
-        let value = json!([resource["Properties"], resource["Metadata"], resource["DependsOn"]]);
+        let value = json!([resource["Properties"], resource["Metadata"], {"Ref": resource["DependsOn"]}]);
         open.extend(references(&value, resources).into_iter().filter(|other| found.insert(other.clone())));
     }
     found
@@ -394,7 +402,8 @@ fn dashboard_has_the_console_of_the_partition() {
 fn statements(resources: &BTreeMap<String, Value>, role: &str) -> BTreeMap<String, Value> {
     let own = resources[role]["Properties"]["Policies"].as_array().unwrap().iter();
     let attached = resources.values().filter(|resource| {
-        resource["Type"] == "AWS::IAM::Policy" && resource["Properties"]["Roles"] == json!([{"Ref": role}])
+        let roles = resource["Properties"]["Roles"].as_array();
+        resource["Type"] == "AWS::IAM::Policy" && roles.is_some_and(|roles| roles.contains(&json!({"Ref": role})))
     });
     let policies = own.chain(attached.map(|resource| &resource["Properties"]));
     let statements = policies.flat_map(|policy| match &policy["PolicyDocument"]["Statement"] {
@@ -403,7 +412,7 @@ fn statements(resources: &BTreeMap<String, Value>, role: &str) -> BTreeMap<Strin
         }
         _ => vec![(policy["PolicyName"].as_str().unwrap().to_owned(), policy["PolicyDocument"].clone())],
     });
-    let of_the_function = ["logs:", "xray:", "s3:", "sts:"];
+    let of_the_function = ["logs:", "xray:", "s3:", "sts:", "scheduler", "sqs:"];
     statements
         .filter(|(_, statement)| !of_the_function.iter().any(|service| statement.to_string().contains(service)))
         .collect()
@@ -439,7 +448,8 @@ fn role_of_another_account_may_what_the_role_of_the_function_may() {
     // The parameters of rights are the same, with the same defaults and patterns.
     let (own, other) = (Deployment::new(&[]).template, Deployment::account(&[]).template);
     for (name, declared) in other["Parameters"].as_object().unwrap() {
-        if !["FunctionRoleArn", "RoleName", "ExternalId", "OrganizationId"].contains(&name.as_str()) {
+        let own_parameters = ["FunctionRoleArn", "ScheduleRunnerRoleArn", "RoleName", "ExternalId", "OrganizationId"];
+        if !own_parameters.contains(&name.as_str()) {
             assert_eq!(*declared, own["Parameters"][name], "{name}");
         }
     }
@@ -447,8 +457,9 @@ fn role_of_another_account_may_what_the_role_of_the_function_may() {
 }
 
 #[test]
-fn role_of_another_account_trusts_the_function_alone() {
+fn role_of_another_account_trusts_the_functions_alone() {
     let function = ("FunctionRoleArn", "arn:aws:iam::123456789012:role/api");
+    let runner = ("ScheduleRunnerRoleArn", "arn:aws:iam::123456789012:role/schedules");
     let (id, organization) = (("ExternalId", "example"), ("OrganizationId", "o-exampleorgid"));
     for (given, condition) in [
         (vec![function, id], json!({"sts:ExternalId": "example"})),
@@ -464,10 +475,14 @@ fn role_of_another_account_trusts_the_function_alone() {
         assert_eq!(
             *trust,
             json!([{
-                "Sid": "OnlyTheFunction", "Effect": "Allow", "Principal": {"AWS": function.1},
+                "Sid": "OnlyTheFunctions", "Effect": "Allow", "Principal": {"AWS": function.1},
                 "Action": "sts:AssumeRole", "Condition": {"StringEquals": condition},
             }])
         );
+        let with_schedules = Deployment::account(&[&given[..], &[runner]].concat()).resources();
+        let trust = &with_schedules["AccountRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"];
+        assert_eq!(trust[0]["Principal"], json!({"AWS": [function.1, runner.1]}));
+        assert_eq!((&trust[0]["Condition"]["StringEquals"], &trust[1]), (&condition, &Value::Null));
     }
     assert_eq!(Deployment::account(&[function]).refusals(), ["Give ExternalId or OrganizationId"]);
 }
@@ -491,4 +506,216 @@ fn role_may_assume_the_configured_roles_only() {
     let role = role.unwrap();
     assert!(role.is_match("ec2-control-api-account") && role.is_match("path/name"));
     assert!(!role.is_match("*") && !role.is_match("a*") && !role.is_match("a?") && !role.is_match("/a"));
+}
+
+/// The resources of a deployment with schedules.
+fn with_schedules(given: &[(&str, &str)]) -> BTreeMap<String, Value> {
+    Deployment::new(&[&[("Schedules", "true")], given].concat()).resources()
+}
+
+/// The ARN of the second function, by its fixed name.
+const RUNNER_ARN: &str =
+    "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${AWS::StackName}-schedules";
+
+#[test]
+fn deployment_without_schedules_has_nothing_of_them() {
+    let resources = Deployment::new(&[]).resources();
+    let of_schedules = |name: &&String| name.starts_with("Schedule");
+    assert_eq!(resources.keys().filter(of_schedules).count(), 0, "{:?}", resources.keys());
+    let variables = &resources["Ec2ControlApi"]["Properties"]["Environment"]["Variables"];
+    for name in ["SCHEDULE_GROUP", "SCHEDULE_ROLE", "SCHEDULE_TARGET", "SCHEDULE_QUEUE"] {
+        assert_eq!(variables[name], "", "{name}");
+    }
+    assert_eq!(variables["SERVES"], "api");
+    let all = Deployment::new(&[]).template;
+    for (name, output) in all["Outputs"].as_object().unwrap() {
+        assert_eq!(output["Condition"] == "HasSchedules", name.starts_with("Schedule"), "{name}");
+    }
+}
+
+#[test]
+fn second_function_is_the_first_with_another_role_and_no_way_in() {
+    for given in [&[][..], &[("PolicyFile", "production.cedar"), ("ProtectedTag", "keep"), ("Architecture", "x86_64")]]
+    {
+        let resources = with_schedules(given);
+        let (first, second) = (&resources["Ec2ControlApi"], &resources["ScheduleRunner"]);
+        assert_eq!(first["Metadata"], second["Metadata"]);
+        let (first, second) = (&first["Properties"], &second["Properties"]);
+        for property in ["CodeUri", "Handler", "Runtime", "Architectures", "MemorySize", "Layers", "Tracing"] {
+            assert_eq!(first[property], second[property], "{property}");
+        }
+        assert_eq!(second["Role"], json!({"Fn::GetAtt": "ScheduleRunnerRole.Arn"}));
+        assert_eq!(second["LoggingConfig"]["LogGroup"], json!({"Ref": "ScheduleLogs"}));
+        // No API, no URL, no permission for another service.
+        for property in ["Events", "FunctionUrlConfig", "AutoPublishAlias"] {
+            assert_eq!(second[property], Value::Null, "{property}");
+        }
+        let permissions = resources.values().filter(|resource| resource["Type"] == "AWS::Lambda::Permission");
+        let invoked: Vec<_> = permissions.map(|permission| &permission["Properties"]["FunctionName"]).collect();
+        assert_eq!(invoked, [&json!({"Ref": "Ec2ControlApi"})]);
+        let integrations = of_type(&resources, "Integration");
+        assert!(integrations.iter().all(|(_, one)| !one.to_string().contains("ScheduleRunner")), "{integrations:?}");
+
+        // What decides is configured alike; what only the API needs is left out.
+        let (first, second) = (&first["Environment"]["Variables"], &second["Environment"]["Variables"]);
+        let second = second.as_object().unwrap();
+        for (name, value) in second {
+            match name.as_str() {
+                "SERVES" => assert_eq!(value, "schedules"),
+                "SCHEDULE_TARGET" => assert_eq!(*value, json!({"Fn::Sub": RUNNER_ARN})),
+                _ => assert_eq!(*value, first[name], "{name}"),
+            }
+        }
+        for name in ["AUTHENTICATION", "API_KEYS", "CALLER_GROUPS", "PROTECTED_TAG", "POLICY_FILE", "ALLOWED_REGIONS"] {
+            assert!(second.contains_key(name), "{name}");
+        }
+        for name in ["DEFAULT_REGION", "ACCOUNTS", "ACCOUNTS_EXTERNAL_ID", "SCHEDULE_GROUP", "SCHEDULE_ROLE"] {
+            assert!(second.contains_key(name), "{name}");
+        }
+    }
+}
+
+#[test]
+fn scheduler_alone_may_invoke_the_second_function_and_for_schedules_of_the_group_only() {
+    let resources = with_schedules(&[]);
+    let role = &resources["SchedulerRole"]["Properties"];
+    assert_eq!(
+        role["AssumeRolePolicyDocument"]["Statement"],
+        json!([{
+            "Sid": "OnlySchedulesOfTheGroup", "Effect": "Allow", "Principal": {"Service": "scheduler.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+            "Condition": {"StringEquals": {
+                "aws:SourceAccount": {"Ref": "AWS::AccountId"},
+                "aws:SourceArn": {"Fn::GetAtt": "ScheduleGroup.Arn"},
+            }},
+        }])
+    );
+    let policies = role["Policies"].as_array().unwrap();
+    let [policy] = &policies[..] else { panic!("{policies:?}") };
+    let statements = policy["PolicyDocument"]["Statement"].as_array().unwrap();
+    let may: Vec<_> = statements.iter().map(|statement| (&statement["Action"], &statement["Resource"])).collect();
+    assert_eq!(
+        may,
+        [
+            (&json!("lambda:InvokeFunction"), &json!({"Fn::Sub": RUNNER_ARN})),
+            (&json!("sqs:SendMessage"), &json!({"Fn::GetAtt": "ScheduleFailures.Arn"})),
+        ]
+    );
+    // The name in that ARN is the function's.
+    let name = &resources["ScheduleRunner"]["Properties"]["FunctionName"];
+    assert_eq!(*name, json!({"Fn::Sub": "${AWS::StackName}-schedules"}));
+    // No other resource has anything to do with invoking it.
+    let invokers: Vec<_> = resources
+        .iter()
+        .filter(|(_, resource)| resource.to_string().contains("lambda:Invoke"))
+        .map(|(name, _)| name.as_str())
+        .collect();
+    assert_eq!(invokers, ["InvokePermission", "SchedulerRole"]);
+}
+
+#[test]
+fn api_writes_schedules_of_its_group_and_passes_one_role_to_scheduler() {
+    let schedules = "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule/${ScheduleGroup}/*";
+    let resources = with_schedules(&[]);
+    let rights = &resources["ScheduleRights"]["Properties"];
+    assert_eq!(rights["Roles"], json!([{"Ref": "ExecutionRole"}]));
+    let [write, list, pass] = &rights["PolicyDocument"]["Statement"].as_array().unwrap()[..] else { panic!() };
+    let actions = ["CreateSchedule", "DeleteSchedule", "GetSchedule", "UpdateSchedule"];
+    assert_eq!(write["Action"], json!(actions.map(|action| format!("scheduler:{action}"))));
+    assert_eq!(write["Resource"], json!({"Fn::Sub": schedules}));
+    assert_eq!((&list["Action"], &list["Resource"]), (&json!("scheduler:ListSchedules"), &json!("*")));
+    assert_eq!(
+        (&pass["Action"], &pass["Resource"], &pass["Condition"]),
+        (
+            &json!("iam:PassRole"),
+            &json!({"Fn::GetAtt": "SchedulerRole.Arn"}),
+            &json!({"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}),
+        )
+    );
+    let variables = &resources["Ec2ControlApi"]["Properties"]["Environment"]["Variables"];
+    for (name, value) in [
+        ("SCHEDULE_GROUP", json!({"Ref": "ScheduleGroup"})),
+        ("SCHEDULE_ROLE", json!({"Fn::GetAtt": "SchedulerRole.Arn"})),
+        ("SCHEDULE_TARGET", json!({"Fn::GetAtt": "ScheduleRunner.Arn"})),
+        ("SCHEDULE_QUEUE", json!({"Fn::GetAtt": "ScheduleFailures.Arn"})),
+    ] {
+        assert_eq!(variables[name], value, "{name}");
+    }
+}
+
+#[test]
+fn role_of_the_second_function_may_less_than_that_of_the_first() {
+    for given in [
+        vec![],
+        vec![("AllowedRegions", "us-east-1,eu-west-1")],
+        vec![("ManagedTagKey", "managed"), ("ManagedTagValue", "yes")],
+    ] {
+        let resources = with_schedules(&given);
+        let (first, second) = (statements(&resources, "ExecutionRole"), statements(&resources, "ScheduleRunnerRole"));
+        assert_eq!(second["ChangeInstances"], first["ChangeInstances"]);
+        assert_eq!(second.get("only-managed-instances"), first.get("only-managed-instances"));
+        assert_eq!(second["Describe"]["Action"], json!(["ec2:DescribeInstances", "ec2:DescribeRegions"]));
+        assert_eq!(second["Describe"]["Condition"], first["Describe"]["Condition"]);
+        // Both mark reboots of schedules; the first sets the start time, too.
+        let tags = |statement: &Value| statement["Condition"]["ForAllValues:StringEquals"]["aws:TagKeys"].clone();
+        assert_eq!(tags(&second["TagReboots"]), "ec2-control-api:rebooted");
+        assert_eq!(tags(&first["TagStartTimeAndReboots"]), json!(["start_time", "ec2-control-api:rebooted"]));
+        for statement in [&second["TagReboots"], &first["TagStartTimeAndReboots"]] {
+            assert_eq!(statement["Condition"]["Null"], json!({"aws:TagKeys": "false"}));
+        }
+        let known = ["ChangeInstances", "Describe", "TagReboots", "only-managed-instances"];
+        assert!(second.keys().all(|sid| known.contains(&sid.as_str())), "{second:?}");
+    }
+    let accounts = "blue=arn:aws:iam::111122223333:role/ec2-control-api-account";
+    let resources = with_schedules(&[("Accounts", accounts)]);
+    let both = json!([{"Ref": "ExecutionRole"}, {"Ref": "ScheduleRunnerRole"}]);
+    assert_eq!(resources["AccountRights"]["Properties"]["Roles"], both);
+    // It reads schedules of the group and deletes those that are done; it makes none.
+    let policies = resources["ScheduleRunnerRole"]["Properties"]["Policies"].as_array().unwrap();
+    let schedules = policies.iter().find(|policy| policy["PolicyName"] == "schedules").unwrap();
+    let [read, keep] = &schedules["PolicyDocument"]["Statement"].as_array().unwrap()[..] else { panic!() };
+    assert_eq!(read["Action"], json!(["scheduler:DeleteSchedule", "scheduler:GetSchedule"]));
+    assert_eq!(
+        (&keep["Action"], &keep["Resource"]),
+        (&json!("sqs:SendMessage"), &json!({"Fn::GetAtt": "ScheduleFailures.Arn"}),)
+    );
+}
+
+#[test]
+fn what_fails_is_tried_three_times_within_the_time_in_which_it_counts_and_then_kept() {
+    let resources = with_schedules(&[]);
+    let runner = &resources["ScheduleRunner"]["Properties"];
+    assert_eq!(
+        runner["EventInvokeConfig"],
+        json!({
+            "MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 900,
+            "DestinationConfig": {"OnFailure": {
+                "Type": "SQS", "Destination": {"Fn::GetAtt": "ScheduleFailures.Arn"},
+            }},
+        })
+    );
+    // Lambda waits a minute before the second attempt, and two before the third.
+    let last_attempt = 2 * runner["Timeout"].as_u64().unwrap() + 60 + 120;
+    assert!(last_attempt < 900, "{last_attempt}");
+    let queue = &resources["ScheduleFailures"]["Properties"];
+    assert_eq!((&queue["SqsManagedSseEnabled"], &queue["MessageRetentionPeriod"]), (&json!(true), &json!(1_209_600)));
+    let alarm = |name: &str| resources[name]["Properties"].clone();
+    assert_eq!(alarm("ScheduledFailuresAlarm")["Dimensions"][0]["Value"], json!({"Ref": "ScheduleRunner"}));
+    let queue_name = json!({"Fn::GetAtt": "ScheduleFailures.QueueName"});
+    assert_eq!(alarm("ScheduleQueueAlarm")["Dimensions"][0]["Value"], queue_name);
+    for name in ["ScheduledFailuresAlarm", "ScheduleQueueAlarm"] {
+        assert_eq!(alarm(name)["Threshold"], 1);
+    }
+}
+
+#[test]
+fn no_resource_needs_itself() {
+    for schedules in ["true", "false"] {
+        for policies in ["", "production.cedar"] {
+            let resources = Deployment::new(&[("Schedules", schedules), ("PolicyFile", policies)]).resources();
+            for name in resources.keys() {
+                assert!(!before(name, &resources).contains(name), "{name} needs itself");
+            }
+        }
+    }
 }
