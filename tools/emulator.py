@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Emulates EC2, S3 and STS in memory, for `make run`: moto, with the resources that events/ names.
+"""Emulates EC2, S3, STS and Scheduler in memory, for `make run`: moto, with the resources that
+events/ names.
 
 Listens on loopback. Containers on Linux cannot reach that: with --bridge, a second listener on
 Docker's bridge accepts connections from the containers of the bridge, and no others.
@@ -25,12 +26,13 @@ os.environ.update(
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.ec2.models import amis, ec2_backends, instances, security_groups
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
-from run_local import GROUP, HOST, IMAGE, INSTANCE, REGION, SANDBOX
+from moto.scheduler.models import scheduler_backends
+from run_local import GROUP, HOST, IMAGE, INSTANCE, REGION, SANDBOX, SCHEDULE_GROUP
 from werkzeug.exceptions import NotFound
 from werkzeug.serving import make_server
 
 # No others: moto's Lambda would run code. `moto_api` resets the data between tests of the console.
-SERVICES = ("ec2", "s3", "sts", "moto_api")
+SERVICES = ("ec2", "s3", "sts", "scheduler", "moto_api")
 # `demo` is in the sample events, the others are defaults of /v1/launch.
 KEY_PAIRS = ("demo", "scalacity_dev1")
 GROUPS = {"demo": GROUP, "SSH": "sg-0123456789abcdef1"}
@@ -92,6 +94,7 @@ def main():
     add_image()
     add_launch_resources()
     add_instance_of_other_account()
+    scheduler_backends[DEFAULT_ACCOUNT_ID][REGION].create_schedule_group(SCHEDULE_GROUP, [])
     name_first_instance()
     serve(HOST, options.port)
     if options.bridge:

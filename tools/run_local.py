@@ -4,6 +4,7 @@
 `make run` starts this with the Python of .venv, which has moto and cargo-lambda. The parts:
 
     curl -> cargo-lambda (the HTTP API) -> the function -> emulator.py (moto, in memory)
+    local_clock.py -> cargo-lambda -> the second function -> emulator.py
 
 Ctrl-C stops all of them. The function inherits its configuration from the shell:
 `DEFAULT_INSTANCE_TYPE=t3.nano make run`.
@@ -36,6 +37,9 @@ INSTANCE, GROUP, IMAGE = "i-0123456789abcdef0", "sg-0123456789abcdef0", "ami-012
 # The second account of the emulator, which has an instance.
 SANDBOX = "111122223333"
 
+# The schedules of the emulator.
+SCHEDULE_GROUP = "ec2-control-api"
+
 
 class Stopped(Exception):
     """Ctrl-C, or a signal with the same meaning."""
@@ -63,13 +67,14 @@ class Processes:
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # ignored: by nohup
                 signal.signal(number, lambda *_: self.stop_asked.set())
 
-    def start(self, name, *command, silent=False):
+    def start(self, name, *command, silent=False, **environment):
         log = self.logs[name] = tempfile.NamedTemporaryFile() if silent else None
         output = log or self.output
         try:
             self.children[name] = subprocess.Popen(
-                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-            )
+                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+                env={**os.environ, **environment},
+            )  # fmt: skip
         except FileNotFoundError:
             raise Failed(f"there is no {command[0]}") from None
 
@@ -167,6 +172,9 @@ def only_local_settings(port, moto, **settings):
         ALLOWED_REGIONS="*",
         ACCOUNTS=f"sandbox=arn:aws:iam::{SANDBOX}:role/ec2-control-api-account",
         BUCKET_PREFIX="demo-",
+        SCHEDULE_GROUP=SCHEDULE_GROUP,
+        SCHEDULE_ROLE="arn:aws:iam::123456789012:role/scheduler",  # the emulator checks neither
+        SCHEDULE_TARGET=f"arn:aws:lambda:{REGION}:123456789012:function:ec2-control-api-schedules",
     )
     os.environ.update(settings)
 
@@ -195,7 +203,8 @@ The function answers at {url}
   API key          {KEY} (header x-api-key)
   key pair         demo
   security group   demo ({group})
-  EC2, S3 and STS  {moto} (an emulator: all data is lost when it stops)
+  schedules        a second function carries them out, by a clock that looks each minute
+  emulator         {moto} (of EC2, S3, STS and Scheduler: all data is lost when it stops)
 {f"  for containers   http://host.docker.internal:{moto.rpartition(':')[2]}{chr(10)}" if bridge else ""}
 Launch an instance, list and stop it. Paste into another terminal:
 
@@ -245,9 +254,26 @@ def start(processes, port, moto_port, bridge=None, **settings):
     return moto, GROUP
 
 
+def start_schedules(processes, port, moto):
+    """Starts the second function, which carries out schedules, and the clock that invokes it."""
+    # cargo-lambda serves functions with the names of the project's binaries only. `bootstrap` is
+    # not in use, since the first function is `_` to it. The function reads no arguments: this one
+    # tells the two processes apart.
+    processes.start(
+        "the second function", "cargo", "run", "--locked", "--quiet", "--", "for-schedules", SERVES="schedules",
+        AWS_LAMBDA_RUNTIME_API=f"http://{HOST}:{port}/.rt/bootstrap",
+        AWS_LAMBDA_FUNCTION_NAME="ec2-control-api-schedules",
+    )  # fmt: skip
+    invoke = f"http://{HOST}:{port}/2015-03-31/functions/bootstrap/invocations"
+    processes.start(
+        "the clock", sys.executable, ROOT / "tools/local_clock.py", "--invoke", invoke, "--endpoint", moto
+    )  # fmt: skip
+
+
 def run(processes, port, moto_port):
     bridge = docker_bridge()
     moto, group = start(processes, port, moto_port, bridge)
+    start_schedules(processes, port, moto)
     print(greeting(port, moto, group, bridge), flush=True)
     while True:
         processes.pause(0.5)

@@ -7,6 +7,7 @@ Needs bash, curl and ps.
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,7 +17,10 @@ import time
 import unittest
 import urllib.error
 import urllib.request
+from datetime import datetime, timezone
 from pathlib import Path
+
+from local_clock import is_due
 
 SCRIPT = Path(__file__).resolve().with_name("run_local.py")
 READY = "Ctrl-C stops everything"
@@ -84,7 +88,7 @@ class Local:
         return {pid: command for pid, _, command in process_table() if self.family.get(pid) == command}
 
     def pid_of(self, name):
-        (pid,) = [pid for pid, command in self.family.items() if name in command]
+        (pid,) = [pid for pid, command in self.family.items() if re.search(name, command)]
         return pid
 
 
@@ -148,7 +152,7 @@ class RunLocal(unittest.TestCase):
 
             local.look()
             self.assertEqual(set(local.running()), set(local.family))
-            for name in ("emulator.py", "cargo-lambda", "bootstrap"):
+            for name in ("emulator.py", "cargo-lambda", "bootstrap$", "bootstrap for-schedules", "local_clock.py"):
                 local.pid_of(name)
             local.process.send_signal(signal.SIGINT)
             self.assert_ends(local, 0)
@@ -160,7 +164,12 @@ class RunLocal(unittest.TestCase):
             self.assert_ends(local, 0)
 
     def test_a_process_that_dies_is_named_and_the_others_stop(self):
-        for process, name in (("emulator.py", "moto"), ("bootstrap", "the function")):
+        for process, name in (
+            ("emulator.py", "moto"),
+            ("bootstrap$", "the function"),
+            ("bootstrap for-schedules", "the second function"),
+            ("local_clock.py", "the clock"),
+        ):
             with Local() as local:
                 local.until(READY)
                 os.kill(local.pid_of(process), signal.SIGKILL)
@@ -178,9 +187,62 @@ class RunLocal(unittest.TestCase):
                 self.assertIn(f"port {port} is taken", output)
 
 
+class Clock(unittest.TestCase):
+    def assert_due(self, expected, expression, minute, zone="UTC", **schedule):
+        schedule = {
+            "State": "ENABLED",
+            "ScheduleExpression": expression,
+            "ScheduleExpressionTimezone": zone,
+            "CreationDate": datetime(2026, 11, 26, 12, 0, 30, tzinfo=timezone.utc),
+            **schedule,
+        }
+        minute = datetime.fromisoformat(f"{minute}:00+00:00")
+        self.assertEqual(is_due(schedule, minute), expected, (expression, minute, zone, schedule))
+
+    def test_cron_expressions_are_those_of_aws_in_the_zone_of_the_schedule(self):
+        # 2026-11-26 is a Thursday.
+        for expression, due, not_due in (
+            ("cron(0 8 ? * MON-FRI *)", "2026-11-26T08:00", "2026-11-28T08:00"),
+            ("cron(5 19 * * ? *)", "2026-11-28T19:05", "2026-11-28T19:06"),
+            ("cron(0 9 ? * 5 *)", "2026-11-26T09:00", "2026-11-27T09:00"),  # SUN is 1
+            ("cron(15 10 L * ? *)", "2026-11-30T10:15", "2026-11-29T10:15"),
+            ("cron(0 9 ? * 2#1 *)", "2026-11-02T09:00", "2026-11-09T09:00"),
+            ("cron(0 9 ? * 6L *)", "2026-11-27T09:00", "2026-11-20T09:00"),
+            ("cron(0 9 15W * ? *)", "2026-11-16T09:00", "2026-11-15T09:00"),  # the 15th is a Sunday
+            ("cron(0/15 8-17 ? * WED *)", "2026-11-25T09:45", "2026-11-25T09:50"),
+            ("cron(0 0 1 1 ? 2027)", "2027-01-01T00:00", "2028-01-01T00:00"),
+        ):
+            self.assert_due(True, expression, due)
+            self.assert_due(False, expression, not_due)
+        self.assert_due(True, "cron(0 8 ? * MON-FRI *)", "2026-11-26T07:00", "Europe/Berlin")
+        self.assert_due(True, "cron(0 8 ? * MON-FRI *)", "2026-07-01T06:00", "Europe/Berlin")
+        # An hour that clocks repeat counts once; one that they skip, not at all.
+        self.assert_due(True, "cron(30 2 * * ? *)", "2026-10-25T00:30", "Europe/Berlin")
+        self.assert_due(False, "cron(30 2 * * ? *)", "2026-10-25T01:30", "Europe/Berlin")
+        for minute in ("2026-03-29T00:30", "2026-03-29T01:30"):
+            self.assert_due(False, "cron(30 2 * * ? *)", minute, "Europe/Berlin")
+
+    def test_rates_count_from_the_beginning_and_one_time_schedules_fire_once(self):
+        self.assert_due(True, "rate(5 minutes)", "2026-11-26T12:10")
+        self.assert_due(False, "rate(5 minutes)", "2026-11-26T12:12")
+        self.assert_due(True, "rate(1 hour)", "2026-11-26T15:00")
+        self.assert_due(True, "rate(2 days)", "2026-11-30T12:00")
+        self.assert_due(True, "at(2026-12-01T19:00:00)", "2026-12-01T18:00", "Europe/Berlin")
+        self.assert_due(False, "at(2026-12-01T19:00:00)", "2026-12-01T19:00", "Europe/Berlin")
+
+    def test_nothing_happens_before_after_and_while_disabled(self):
+        day = datetime(2026, 11, 27, tzinfo=timezone.utc)
+        self.assert_due(False, "rate(1 minute)", "2026-11-26T13:00", StartDate=day)
+        self.assert_due(True, "rate(1 minute)", "2026-11-27T00:00", StartDate=day)
+        self.assert_due(True, "rate(1 minute)", "2026-11-27T00:00", EndDate=day)
+        self.assert_due(False, "rate(1 minute)", "2026-11-27T00:01", EndDate=day)
+        self.assert_due(False, "rate(1 minute)", "2026-11-27T00:00", State="DISABLED")
+
+
 if __name__ == "__main__":
     os.environ["no_proxy"] = "*"  # for this script's requests and for curl
-    result = unittest.TextTestRunner(verbosity=2).run(unittest.defaultTestLoader.loadTestsFromTestCase(RunLocal))
+    tests = unittest.defaultTestLoader.loadTestsFromModule(sys.modules[__name__])
+    result = unittest.TextTestRunner(verbosity=2).run(tests)
     failed = len(result.failures + result.errors)
     print(f"{result.testsRun - failed} passed, {failed} failed")
     sys.exit(not result.wasSuccessful())
