@@ -201,17 +201,6 @@ impl Ec2 {
         Ok(AwsOutput { request_id: output.request_id().map(str::to_owned), value: () })
     }
 
-    /// Sets tags on instances, over tags of the same keys.
-    ///
-    /// # Errors
-    /// EC2's refusal, or no usable response.
-    pub async fn create_tags(&self, region: &Region, ids: &[InstanceId], tags: &[Tag]) -> Result<()> {
-        let tags = Some(tags.iter().map(sdk_tag).collect());
-        let sent = self.client(region).create_tags().set_resources(texts(ids)).set_tags(tags).send().await;
-        let output = sent.map_err(|error| to_error("ec2:CreateTags", &error))?;
-        Ok(AwsOutput { request_id: output.request_id().map(str::to_owned), value: () })
-    }
-
     /// Sets one attribute of an instance.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ pub mod call_stats;
 mod connections;
 pub mod ec2;
 pub mod ec2_launch;
+mod ec2_tags;
 pub mod errors;
 mod header_relay;
 pub mod instance_details;

@@ -1,8 +1,9 @@
 //! The members of a row of `/ec2/list`.
 
 use crate::http::columns::{Accessor, Column, Table, column_names, rows_schema};
+use crate::http::route::Input;
 use crate::http::rows::Rows;
-use crate::model::{AccountId, AwsMessage, FromText, Instance, Reservation, isoformat, non_empty};
+use crate::model::{AwsMessage, FromText, Instance, Reservation, isoformat, non_empty};
 use schemars::{Schema, SchemaGenerator};
 
 /// The number of [`MEMBERS`] that a row of `/ec2/list` has by default: those of the document.
@@ -18,17 +19,17 @@ pub(super) fn table(
     chosen: impl Iterator<Item = &'static Column<Instance>>,
     default: Vec<&'static Column<Instance>>,
     csv: bool,
-    account: Option<&AccountId>,
+    input: &Input<'_>,
 ) -> Rows<Reservation> {
     let chosen: Vec<_> = chosen.collect();
     let table = Table::new(if chosen.is_empty() { default } else { chosen }, csv);
-    let table = table.in_account(account.map(ToString::to_string));
+    let table = table.in_account(input.account.as_ref().map(ToString::to_string)).at(input.now);
     table.rows(|reservation: &Reservation| &reservation.instances)
 }
 
 /// All members that a row of `/ec2/list` can have. A value that EC2 does not have is `null`.
 #[rustfmt::skip]
-pub(super) const MEMBERS: [Column<Instance>; 24] = [
+pub(super) const MEMBERS: [Column<Instance>; 25] = [
     Column { name: "id", summary: "The instance's ID.", accessor: Accessor::Text(|instance, _| Some(&instance.instance_id)) },
     Column { name: "instance-type", summary: "Its type.", accessor: Accessor::Text(|instance, _| non_empty(&instance.instance_type)) },
     Column { name: "instance-state", summary: "Its state.", accessor: Accessor::Text(|instance, _| instance.state.name.as_deref()) },
@@ -51,6 +52,7 @@ pub(super) const MEMBERS: [Column<Instance>; 24] = [
     Column { name: "state-reason", summary: "Why it is in its state, in EC2's words.", accessor: Accessor::Text(|instance, _| reason(instance)) },
     Column { name: "lifecycle", summary: "`on-demand`, `spot`, `scheduled` or `capacity-block`.", accessor: Accessor::Text(|instance, _| Some(non_empty(&instance.lifecycle).unwrap_or("on-demand"))) },
     Column { name: "operator", summary: "The AWS service that manages it, or nothing.", accessor: Accessor::Text(|instance, _| non_empty(&instance.operator)) },
+    Column { name: "keep-until", summary: "Until when schedules and ends leave it out; nothing if they do not.", accessor: Accessor::TimeAt(|instance, now| instance.kept_until(now).map(isoformat)) },
     Column { name: "ipv6-addresses", summary: "Its IPv6 addresses.", accessor: Accessor::Texts(|instance| &instance.ipv6_addresses) },
     Column { name: "account", summary: "Its AWS account: 12 digits.", accessor: Accessor::Account },
 ];

@@ -8,6 +8,7 @@ use super::columns::{DOCUMENTED_MEMBERS, MEMBERS, documented_members, list_schem
 use super::common::{self, ACCOUNT, LIST_HEADERS, encode_dry_run, encode_list, sample_instance, sample_time};
 use super::ec2_changes::{REBOOT, START, STOP, TERMINATE};
 use super::ec2_create::CREATE;
+use super::ec2_keep::KEEP;
 use super::ec2_params::{
     FIELDS, INSTANCE_ID_FILTER, INSTANCE_IDS, MAX_RESULTS, NEXT_TOKEN, REGION_NAME, REGION_NAME_OR_ALL, RegionOrAll,
     STATE, TAG,
@@ -150,6 +151,7 @@ const ROUTES: &[Route] = &[
     STOP,
     REBOOT,
     TERMINATE,
+    KEEP,
 ];
 
 // ---------------------------------------------------------------------------------------- decode
@@ -162,14 +164,14 @@ fn list(input: &Input<'_>) -> Decoded {
             Err(Error::invalid(REGION_NAME.info.name, "must be a region that this deployment allows"))
         }
         RegionOrAll::One(region) => {
-            let sink = table(chosen, documented_members().collect(), csv, input.account.as_ref());
+            let sink = table(chosen, documented_members().collect(), csv, input);
             let (instances, query) = query(input)?;
             call(ListInstances { region, instances, query, sink }, encode_list(csv))
         }
         RegionOrAll::All => {
             // Rows of several regions are of little use without their region.
             let region = MEMBERS.iter().filter(|member| member.name == "region");
-            let sink = table(chosen, region.chain(documented_members()).collect(), csv, input.account.as_ref());
+            let sink = table(chosen, region.chain(documented_members()).collect(), csv, input);
             let (instances, query) = query(input)?;
             let id = |instance| match instance {
                 InstanceRef::Id(id) => Ok(id),

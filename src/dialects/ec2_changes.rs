@@ -154,10 +154,15 @@ fn targets(input: &Input<'_>) -> Result<Targets, Error> {
         (Given::Value(_), true) if expect.is_some() => {
             Err(Error::invalid(EXPECT.info.name, "can be given only where instances are given by tag:KEY"))
         }
-        (Given::Value(named), true) => Ok(Targets { region, selection: Selection::Named(named), partial }),
-        (Given::Absent, false) => {
-            Ok(Targets { region, selection: Selection::Tagged(Tagged { tags, expect }), partial })
+        (Given::Value(named), true) => {
+            Ok(Targets { region, selection: Selection::Named(named), partial, leave_out_kept: false })
         }
+        (Given::Absent, false) => Ok(Targets {
+            region,
+            selection: Selection::Tagged(Tagged { tags, expect }),
+            partial,
+            leave_out_kept: false,
+        }),
     }
 }
 

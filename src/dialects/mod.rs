@@ -7,6 +7,7 @@ pub mod common;
 pub mod ec2;
 mod ec2_changes;
 mod ec2_create;
+mod ec2_keep;
 mod ec2_params;
 pub mod instance;
 pub mod regions;

@@ -10,7 +10,7 @@ use super::common::{
 use super::v1_attributes::{ATTRIBUTE, VALUE, attribute};
 use crate::error::{Error, Kind};
 use crate::http::call::{Decoded, call, call_in_region_of};
-use crate::http::columns::{Accessor, Column, Row, column_names, column_schemas};
+use crate::http::columns::{Accessor, Column, NO_TIME, Row, column_names, column_schemas};
 use crate::http::param::Param;
 use crate::http::reply::Reply;
 use crate::http::route::{BodyUse, Dialect, Handler, Input, Response, Route, UnknownUse};
@@ -343,7 +343,7 @@ fn single_attribute(input: &Input<'_>) -> Decoded {
 fn describe(input: &Input<'_>, instance: InstanceRef, fields: Vec<&'static Column<Instance>>) -> Decoded {
     let region = region(input)?;
     call(DescribeInstance { region: region.clone(), instance }, move |instance| {
-        Reply::json(200, &Row { columns: &fields, item: &instance, region: &region, account: None })
+        Reply::json(200, &Row { columns: &fields, item: &instance, region: &region, account: None, now: NO_TIME })
     })
 }
 
@@ -370,7 +370,9 @@ fn encode_dry_run(dry_run: &DryRun) -> Reply {
 fn sample_fields(fields: &[&'static Column<Instance>]) -> Value {
     // No field depends on the region.
     match Region::parse(Region::EXAMPLE) {
-        Some(region) => json!(Row { columns: fields, item: &sample_instance(), region: &region, account: None }),
+        Some(region) => {
+            json!(Row { columns: fields, item: &sample_instance(), region: &region, account: None, now: NO_TIME })
+        }
         None => json!({}),
     }
 }

@@ -9,6 +9,7 @@ use serde::ser::{SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use time::OffsetDateTime;
 
 /// A member of a row.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub enum Accessor<T: 'static> {
     Text(for<'a> fn(&'a T, &'a Region) -> Option<&'a str>),
     /// A time by RFC 3339.
     Time(fn(&T) -> Option<String>),
+    /// A time by RFC 3339 that depends on the time of the list.
+    TimeAt(fn(&T, OffsetDateTime) -> Option<String>),
     /// A whole number.
     Number(fn(&T) -> Option<i64>),
     /// Texts. In CSV: separated by semicolons.
@@ -74,6 +77,7 @@ struct Cell<'a, T: 'static> {
     item: &'a T,
     region: &'a Region,
     account: Option<&'a str>,
+    now: OffsetDateTime,
 }
 
 impl<T> Serialize for Cell<'_, T> {
@@ -81,6 +85,7 @@ impl<T> Serialize for Cell<'_, T> {
         match self.accessor {
             Accessor::Text(read) => read(self.item, self.region).serialize(serializer),
             Accessor::Time(read) => read(self.item).serialize(serializer),
+            Accessor::TimeAt(read) => read(self.item, self.now).serialize(serializer),
             Accessor::Number(read) => read(self.item).serialize(serializer),
             Accessor::Texts(read) => read(self.item).serialize(serializer),
             Accessor::Groups(read) => serializer.collect_seq(read(self.item).iter().map(SecurityGroupCell::from)),
@@ -96,6 +101,7 @@ impl<'a, T> Cell<'a, T> {
         match self.accessor {
             Accessor::Text(read) => read(self.item, self.region).map_or(Cow::Borrowed(""), escape_formula),
             Accessor::Time(read) => Cow::Owned(read(self.item).unwrap_or_default()),
+            Accessor::TimeAt(read) => Cow::Owned(read(self.item, self.now).unwrap_or_default()),
             Accessor::Account => Cow::Borrowed(self.account.unwrap_or_default()),
             Accessor::Number(read) => {
                 read(self.item).map_or(Cow::Borrowed(""), |number| Cow::Owned(number.to_string()))
@@ -153,7 +159,9 @@ pub fn column_schemas<T>(columns: &[Column<T>], generator: &mut SchemaGenerator)
     let member = |column: &Column<T>| {
         let mut schema = match column.accessor {
             Accessor::Text(_) | Accessor::Account => json_schema!({"type": ["string", "null"]}),
-            Accessor::Time(_) => json_schema!({"type": ["string", "null"], "format": "date-time"}),
+            Accessor::Time(_) | Accessor::TimeAt(_) => {
+                json_schema!({"type": ["string", "null"], "format": "date-time"})
+            }
             Accessor::Number(_) => json_schema!({"type": ["integer", "null"]}),
             Accessor::Texts(_) => json_schema!({"type": "array", "items": {"type": "string"}}),
             Accessor::Groups(_) => generator.subschema_for::<Vec<SecurityGroupCell<'_>>>(),
@@ -183,7 +191,7 @@ pub fn rows_schema<T>(
 pub fn example_rows<T>(columns: &'static [Column<T>], item: &T) -> Value {
     let columns: Vec<_> = columns.iter().collect();
     match Region::parse(Region::EXAMPLE) {
-        Some(region) => json!([Row { columns: &columns, item, region: &region, account: None }]),
+        Some(region) => json!([Row { columns: &columns, item, region: &region, account: None, now: NO_TIME }]),
         None => json!([]),
     }
 }
@@ -198,14 +206,19 @@ pub struct Row<'a, T: 'static> {
     pub region: &'a Region,
     /// The item's account, for [`Accessor::Account`].
     pub account: Option<&'a str>,
+    /// The time of the list, for [`Accessor::TimeAt`].
+    pub now: OffsetDateTime,
 }
+
+/// The time of rows that do not depend on it.
+pub const NO_TIME: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
 
 impl<T> Serialize for Row<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.columns.len()))?;
         for column in self.columns {
-            let Self { item, region, account, .. } = *self;
-            let cell = Cell { accessor: &column.accessor, item, region, account };
+            let Self { item, region, account, now, .. } = *self;
+            let cell = Cell { accessor: &column.accessor, item, region, account, now };
             map.serialize_entry(column.name, &cell)?;
         }
         map.end()
@@ -218,18 +231,25 @@ pub struct Table<T: 'static> {
     columns: Vec<&'static Column<T>>,
     csv: bool,
     account: Option<String>,
+    now: OffsetDateTime,
 }
 
 impl<T> Table<T> {
     /// A table of these columns, in CSV or JSON.
     pub fn new(columns: impl IntoIterator<Item = &'static Column<T>>, csv: bool) -> Self {
-        Self { columns: columns.into_iter().collect(), csv, account: None }
+        Self { columns: columns.into_iter().collect(), csv, account: None, now: NO_TIME }
     }
 
     /// The same for items of this account.
     #[must_use]
     pub fn in_account(self, account: Option<String>) -> Self {
         Self { account, ..self }
+    }
+
+    /// The same at this time.
+    #[must_use]
+    pub fn at(self, now: OffsetDateTime) -> Self {
+        Self { now, ..self }
     }
 
     /// The rows of pages of `P`. `items_of` returns the items of the table that an item of a page
@@ -244,7 +264,8 @@ impl<T> Table<T> {
                     items.try_for_each(|item| {
                         let cell = |column: &&'static Column<T>| {
                             let account = self.account.as_deref();
-                            Cell { accessor: &column.accessor, item, region, account }.text().into_owned()
+                            let now = self.now;
+                            Cell { accessor: &column.accessor, item, region, account, now }.text().into_owned()
                         };
                         lines.write_record(self.columns.iter().map(cell))
                     })
@@ -255,7 +276,7 @@ impl<T> Table<T> {
             Rows::json(move |page, region, rows| {
                 for item in page.iter().flat_map(items_of) {
                     let account = self.account.as_deref();
-                    rows.push(&Row { columns: &self.columns, item, region, account });
+                    rows.push(&Row { columns: &self.columns, item, region, account, now: self.now });
                 }
             })
         }

@@ -8,6 +8,7 @@ mod bucket;
 mod change;
 mod ids;
 mod instance;
+mod keep;
 mod launch;
 mod launch_options;
 mod launch_request;
@@ -39,6 +40,7 @@ pub use ids::{
     SecurityGroupId, SecurityGroupRef, SubnetId, resource_id,
 };
 pub use instance::{Instance, MAX_TAG_VALUE_LEN, Reservation, SecurityGroup, State, StateReason, Tag, non_empty};
+pub use keep::{KEEP_TAG, KeepUntil};
 pub use launch::{HttpTokens, Launch, Spot};
 pub use launch_options::LaunchOptions;
 pub use launch_request::{LaunchRequest, Launches};
@@ -59,4 +61,4 @@ pub use schedule_dates::{
 pub use schedule_expression::{Days, Expression};
 pub use selection::{MAX_TAGGED, Selection, Tagged, Targets};
 pub use stored_schedule::{Definition, MAX_SCHEDULED_INSTANCES, Owner, Schedule, ScheduledInstances};
-pub use text::{FromText, is_invisible, isoformat, rfc3339_milliseconds};
+pub use text::{FromText, is_invisible, isoformat, parse_rfc3339, rfc3339_milliseconds};

@@ -1,6 +1,6 @@
 //! Zones, dates and durations of schedules.
 
-use super::text::FromText;
+use super::text::{FromText, has_form};
 use jiff::civil::Date;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp};
@@ -53,10 +53,7 @@ impl FromText for TimeZoneName {
 
 /// A date in the one form `YYYY-MM-DD`.
 pub(super) fn parse_date(text: &str) -> Option<Date> {
-    let form = b"0000-00-00";
-    let same = |(byte, form): (u8, &u8)| if *form == b'0' { byte.is_ascii_digit() } else { byte == *form };
-    let ok = text.len() == form.len() && text.bytes().zip(form).all(same);
-    ok.then(|| text.parse().ok()).flatten()
+    has_form(text, "0000-00-00").then(|| text.parse().ok()).flatten()
 }
 
 /// Whole days, from the first to the last.

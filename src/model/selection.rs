@@ -14,12 +14,14 @@ pub struct Targets {
     /// Whether what can be done is done. Otherwise one instance that can't be changed fails the
     /// change, as far as EC2 allows.
     pub partial: bool,
+    /// Whether instances that are kept are left out: where schedules and ends stop or terminate.
+    pub leave_out_kept: bool,
 }
 
 impl Targets {
     /// All of these instances.
     pub fn all(region: Region, instances: Vec<InstanceRef>) -> Self {
-        Self { region, selection: Selection::Named(instances), partial: false }
+        Self { region, selection: Selection::Named(instances), partial: false, leave_out_kept: false }
     }
 }
 

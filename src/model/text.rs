@@ -2,6 +2,7 @@
 
 use icu_properties::CodePointMapData;
 use icu_properties::props::GeneralCategory;
+use jiff::Timestamp;
 use time::macros::format_description;
 use time::{OffsetDateTime, UtcOffset};
 
@@ -21,6 +22,26 @@ pub fn isoformat(time: OffsetDateTime) -> String {
 pub fn rfc3339_milliseconds(time: OffsetDateTime) -> String {
     let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
     time.to_offset(UtcOffset::UTC).format(format).unwrap_or_default()
+}
+
+/// Parses a time by RFC 3339, which has an offset.
+pub fn parse_rfc3339(text: &str) -> Option<OffsetDateTime> {
+    let text = text.to_ascii_uppercase();
+    let (time, rest) = (text.get(..19)?, text.get(19..)?);
+    let (fraction, offset) = rest.split_at_checked(rest.find(['Z', '+', '-'])?)?;
+    let is_fraction = |digits: &str| (1..=9).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+    // jiff takes other forms, too.
+    let ok = has_form(time, "0000-00-00T00:00:00")
+        && (fraction.is_empty() || fraction.strip_prefix('.').is_some_and(is_fraction))
+        && ["Z", "+00:00", "-00:00"].into_iter().any(|form| has_form(offset, form));
+    let timestamp: Timestamp = ok.then(|| text.parse().ok()).flatten()?;
+    OffsetDateTime::from_unix_timestamp_nanos(timestamp.as_nanosecond()).ok()
+}
+
+/// Whether the text has this form, in which `0` is any digit.
+pub(super) fn has_form(text: &str, form: &str) -> bool {
+    let same = |(byte, form): (u8, u8)| if form == b'0' { byte.is_ascii_digit() } else { byte == form };
+    text.len() == form.len() && text.bytes().zip(form.bytes()).all(same)
 }
 
 /// Whether nobody can see that the character is there: a control or format character (Unicode's
@@ -103,5 +124,40 @@ mod tests {
         assert_eq!(isoformat(time), "2016-02-16T18:04:09+00:00");
         assert_eq!(isoformat(time.to_offset(UtcOffset::from_hms(2, 0, 0).unwrap())), "2016-02-16T18:04:09+00:00");
         assert_eq!(isoformat(time + time::Duration::milliseconds(120)), "2016-02-16T18:04:09.120000+00:00");
+    }
+
+    #[test]
+    fn time_by_rfc_3339_has_an_offset() {
+        for (text, time) in [
+            ("2026-11-27T09:00:00Z", "2026-11-27T09:00:00+00:00"),
+            ("2026-11-27t09:00:00.5z", "2026-11-27T09:00:00.500000+00:00"),
+            ("2026-11-27T09:00:00+05:30", "2026-11-27T03:30:00+00:00"),
+            ("2026-11-27T09:00:00-00:00", "2026-11-27T09:00:00+00:00"),
+            ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59+00:00"),
+        ] {
+            assert_eq!(parse_rfc3339(text).map(isoformat).as_deref(), Some(time), "{text}");
+        }
+        for text in [
+            "",
+            "2026-11-27",
+            "2026-11-27T09:00:00",
+            "2026-11-27 09:00:00Z",
+            "2026-11-27T09:00Z",
+            "2026-11-27T09Z",
+            "20261127T090000Z",
+            "2026-11-27T09:00:00.Z",
+            "2026-11-27T09:00:00.0000000001Z",
+            "2026-11-27T09:00:00,5Z",
+            "2026-11-27T09:00:00+0100",
+            "2026-11-27T09:00:00+01",
+            "2026-11-27T09:00:00+01:00[Europe/Berlin]",
+            "2026-02-29T09:00:00Z",
+            "2026-11-27T24:00:00Z",
+            "+002026-11-27T09:00:00Z",
+            "2026-11-27T09:00:0é",
+            "2026-11-27T09:00:00Zé",
+        ] {
+            assert_eq!(parse_rfc3339(text), None, "{text:?}");
+        }
     }
 }

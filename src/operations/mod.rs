@@ -11,6 +11,7 @@ pub mod buckets;
 mod change_state;
 pub mod console_output;
 pub mod describe;
+pub mod keep;
 pub mod launch;
 mod launch_attempts;
 pub mod list;

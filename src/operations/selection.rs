@@ -13,6 +13,7 @@ use crate::model::{
     Action, Filter, Instance, InstanceId, InstanceQuery, MAX_FILTER_VALUES, MAX_TAGGED, Region, Selection, Tag, Tagged,
     Targets,
 };
+use std::collections::{BTreeMap, HashSet};
 
 /// An instance that is meant: its ID or the caller's name for it, and its ID if it may be changed.
 pub(super) type Found = (String, Result<InstanceId, Error>);
@@ -39,13 +40,18 @@ pub(super) async fn authorized_ids(
     match &targets.selection {
         Selection::Named(instances) => {
             let ids = resolve_instances(cx, &authorizer, instances).await?;
-            authorize_instances(cx, &authorizer, &ids, details).await?;
-            Ok(ids)
+            if !targets.leave_out_kept {
+                authorize_instances(cx, &authorizer, &ids, details).await?;
+                return Ok(ids);
+            }
+            let described = cx.before_change(Box::pin(describe(cx, &targets.region, &ids, false))).await?.value;
+            authorize_described(cx, &authorizer, &ids, &described, details)?;
+            Ok(without_kept(cx, ids, &described))
         }
         Selection::Tagged(tagged) => {
             let (ids, described) = tagged_ids(cx, &authorizer, tagged, states).await?;
             authorize_described(cx, &authorizer, &ids, &described, details)?;
-            Ok(ids)
+            Ok(if targets.leave_out_kept { without_kept(cx, ids, &described) } else { ids })
         }
     }
 }
@@ -67,7 +73,7 @@ pub(super) async fn authorized_each(
             let found = resolve_each(cx, &authorizer, instances, Lookup::Complete).await?;
             let ids = permitted(&found);
             cx.decide(|decision| decision.instances.clone_from(&ids));
-            if !authorizer.depends_on_instances() {
+            if !authorizer.depends_on_instances() && !targets.leave_out_kept {
                 cx.decide(|decision| decision.permitted = Some(true));
                 return Ok(found);
             }
@@ -94,7 +100,23 @@ pub(super) async fn authorized_each(
         all.permitted = decision.permitted;
         all.determining_policies = decision.determining_policies;
     });
+    if targets.leave_out_kept {
+        let rest: HashSet<_> = without_kept(cx, permitted(&found), &described).into_iter().collect();
+        found.retain(|(_, id)| id.as_ref().map_or(true, |id| rest.contains(id)));
+    }
     Ok(found)
+}
+
+/// Those of the instances that are not kept. Records the others.
+fn without_kept(cx: &Context<'_>, ids: Vec<InstanceId>, described: &[Instance]) -> Vec<InstanceId> {
+    let until = |instance: &Instance| Some((instance.instance_id.clone(), instance.kept_until(cx.now)?));
+    let mut kept: BTreeMap<_, _> = described.iter().filter_map(until).collect();
+    let (left_out, rest): (Vec<_>, Vec<_>) = ids.into_iter().partition(|id| kept.contains_key(id.as_str()));
+    // One that may not be changed has its error instead.
+    kept.retain(|id, _| left_out.iter().any(|left_out| left_out.as_str() == id));
+    cx.decide(|decision| decision.instances.clone_from(&rest));
+    cx.record(|audit| audit.kept = kept);
+    rest
 }
 
 /// The instances with the tags: their IDs and their descriptions.

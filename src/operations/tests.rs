@@ -1,6 +1,8 @@
 //! Unit tests of operations over replayed responses. They take as long as the pauses of the code:
 //! tokio's paused clock needs a feature of tokio that would make Cargo build the SDK twice.
 
+mod kept;
+
 use super::account::TargetAccount;
 use super::describe::DescribeInstance;
 use super::launch::RunInstances;

@@ -64,7 +64,7 @@ impl<O: Taggable> Operation for WithTag<O> {
     async fn follow_up(&self, cx: &Context<'_>, completed: &mut Completed<Self::Output>) {
         let ids = cx.decide(|decision| decision.instances.clone());
         let tags = std::slice::from_ref(&self.tag);
-        let tagged = cx.within_deadline(Box::pin(cx.ec2.create_tags(self.change.region(), &ids, tags))).await;
+        let tagged = cx.within_deadline(Box::pin(cx.ec2.create_tags(self.change.region(), &ids, tags, false))).await;
         completed.incomplete = tagged.err();
         self.change.follow_up(cx, completed).await;
     }

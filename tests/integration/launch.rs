@@ -402,6 +402,10 @@ async fn reserved_and_invalid_tags_are_refused() {
             "&tag:ec2-control-api:caller=root".to_owned(),
             "tag:ec2-control-api:caller is a key that this function sets itself",
         ),
+        (
+            "&tag:ec2-control-api:keep-until=2030-01-01T00:00:00Z".to_owned(),
+            "tag:ec2-control-api:keep-until is a key that this function sets itself",
+        ),
         ("&tag:EC2-Control-API:x=1".into(), "tag:EC2-Control-API:x is a key that this function sets itself"),
         (
             "&tag:aws:cloudformation:stack-name=x".into(),

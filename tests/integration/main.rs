@@ -32,6 +32,7 @@ mod generated;
 mod hidden;
 mod idempotency;
 mod instance;
+mod keep;
 mod launch;
 mod launch_templates;
 mod layers;

@@ -10,7 +10,7 @@ use crate::model::{
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 
-const ACTIONS: [(&str, &str); 20] = [
+const ACTIONS: [(&str, &str); 21] = [
     ("DescribeInstances", "region instance"),
     ("StartInstances", "instance"),
     ("StopInstances", "instance"),
@@ -18,6 +18,7 @@ const ACTIONS: [(&str, &str); 20] = [
     ("TerminateInstances", "instance"),
     ("ModifyInstanceAttribute", "instance"),
     ("GetConsoleOutput", "instance"),
+    ("KeepInstances", "instance"),
     ("RunInstances", "launch"),
     ("ListBuckets", "region bucket"),
     ("CreateBucket", "bucket"),
