@@ -272,6 +272,7 @@ mod tests {
             max_count: Some(u32::MAX),
             bucket: some.clone(),
             key: some.clone(),
+            schedule: some.clone(),
         };
         RequestLog {
             service: text,

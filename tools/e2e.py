@@ -38,6 +38,11 @@ TEMPLATE = ROOT / ".aws-sam/local/template.yaml"
 BUILT = TEMPLATE.parent / "Ec2ControlApi"
 ACCOUNTS = "sandbox=arn:aws:iam::111122223333:role/ec2-control-api-account"  # moto serves every account
 KEY = "local-only-key"
+SCHEDULES = {
+    "SCHEDULE_GROUP": "ec2-control-api",
+    "SCHEDULE_ROLE": "arn:aws:iam::123456789012:role/scheduler",
+    "SCHEDULE_TARGET": "arn:aws:lambda:us-east-1:123456789012:function:schedules",
+}
 REGION = "us-east-1"
 IMAGE = "ami-1e749f67"  # one that moto knows
 ARCHITECTURE = "x86_64" if platform.machine() in ("x86_64", "AMD64") else "arm64"  # of this machine
@@ -188,6 +193,10 @@ def start_moto(programs, host):
     )
     ec2.create_key_pair(KeyName="demo")
     group = ec2.create_security_group(GroupName="demo", Description="demo")["GroupId"]
+    scheduler = boto3.client(
+        "scheduler", REGION, endpoint_url=url, aws_access_key_id="testing", aws_secret_access_key="testing"
+    )
+    scheduler.create_schedule_group(Name=SCHEDULES["SCHEDULE_GROUP"])
     return url, group
 
 
@@ -198,6 +207,7 @@ def variables(moto_url):
         "DEFAULT_IMAGE": IMAGE,
         "BUCKET_PREFIX": "demo-",
         "ACCOUNTS": ACCOUNTS,
+        **SCHEDULES,
         "AWS_ENDPOINT_URL": moto_url,
     }
 

@@ -15,7 +15,7 @@ use crate::http::reply::Reply;
 use crate::http::route::{BodyUse, Dialect, Handler, Input, Response, Route, UnknownUse};
 use crate::http::rows::Rows;
 use crate::model::{
-    DateInterval, FromText as _, Hibernation, InstanceRef, MAX_DESCRIPTION_LEN, MAX_SCHEDULED_INSTANCES,
+    AccountId, DateInterval, FromText as _, Hibernation, InstanceRef, MAX_DESCRIPTION_LEN, MAX_SCHEDULED_INSTANCES,
     MAX_SKIP_INTERVALS, MAX_TAG_VALUE_LEN, Region, ScheduleFields, ScheduleName, ScheduledAction, ScheduledInstances,
     Timetable, check_stored_text, timestamp,
 };
@@ -101,13 +101,15 @@ const ROUTES: &[Route] = &[
         path: "/schedules/{name}",
         name: "get",
         summary: "Shows a schedule.",
-        parameters: &[],
+        parameters: &[ACCOUNT.info],
         body: BodyUse::Parameters,
         responses: &[Response::json::<ScheduleBody<'_>>(200, "The schedule.", example)],
         handler: Handler::Authenticated {
             actions: &[GetSchedule::ACTION],
             decode: |input| {
-                call(GetSchedule { name: name(input)? }, |kept| Reply::json(200, &ScheduleBody::from(&kept)))
+                call(GetSchedule { name: name(input)?, account: account(input)? }, |kept| {
+                    Reply::json(200, &ScheduleBody::from(&kept))
+                })
             },
         },
     },
@@ -116,12 +118,14 @@ const ROUTES: &[Route] = &[
         path: "/schedules/{name}",
         name: "delete",
         summary: "Deletes a schedule.",
-        parameters: &[DRY_RUN.info],
+        parameters: &[ACCOUNT.info, DRY_RUN.info],
         body: BodyUse::Parameters,
         responses: &[Response::empty(204, "The schedule is gone."), DRY_RUN_OK],
         handler: Handler::Authenticated {
             actions: &[DeleteSchedule::ACTION],
-            decode: |input| call(DeleteSchedule { name: name(input)? }, |()| Reply::empty(204)),
+            decode: |input| {
+                call(DeleteSchedule { name: name(input)?, account: account(input)? }, |()| Reply::empty(204))
+            },
         },
     },
     Route {
@@ -129,7 +133,7 @@ const ROUTES: &[Route] = &[
         path: "/schedules/{name}/enable",
         name: "enable",
         summary: "Lets the actions of a schedule happen again.",
-        parameters: &[DRY_RUN.info],
+        parameters: &[ACCOUNT.info, DRY_RUN.info],
         body: BodyUse::Parameters,
         responses: &[Response::json::<ScheduleBody<'_>>(200, "The schedule is enabled.", example), DRY_RUN_OK],
         handler: Handler::Authenticated {
@@ -142,7 +146,7 @@ const ROUTES: &[Route] = &[
         path: "/schedules/{name}/disable",
         name: "disable",
         summary: "Keeps the actions of a schedule from happening.",
-        parameters: &[DRY_RUN.info],
+        parameters: &[ACCOUNT.info, DRY_RUN.info],
         body: BodyUse::Parameters,
         responses: &[Response::json::<ScheduleBody<'_>>(200, "The schedule is disabled.", example), DRY_RUN_OK],
         handler: Handler::Authenticated {
@@ -225,9 +229,14 @@ fn name(input: &Input<'_>) -> Result<ScheduleName, Error> {
     input.segment(NAME).ok_or_else(invalid)
 }
 
+/// The account of the instances; `None`: any.
+fn account(input: &Input<'_>) -> Result<Option<AccountId>, Error> {
+    Ok(input.optional(ACCOUNT)?.and(input.account.clone()))
+}
+
 fn list(input: &Input<'_>) -> Decoded {
     let region = input.optional(REGION_NAME_FILTER)?;
-    let account = input.optional(ACCOUNT)?.and(input.account.clone());
+    let account = account(input)?;
     let max_results = input.optional(MAX_RESULTS)?;
     let after = input.optional(NEXT_TOKEN)?.map(|PageToken(token)| {
         let invalid = || Error::invalid(NEXT_TOKEN.info.name, "is not where a list ended");
@@ -242,7 +251,9 @@ fn list(input: &Input<'_>) -> Decoded {
 }
 
 fn set_state(input: &Input<'_>, enabled: bool) -> Decoded {
-    call(SetScheduleState { name: name(input)?, enabled }, |kept| Reply::json(200, &ScheduleBody::from(&kept)))
+    call(SetScheduleState { name: name(input)?, account: account(input)?, enabled }, |kept| {
+        Reply::json(200, &ScheduleBody::from(&kept))
+    })
 }
 
 fn put(input: &Input<'_>) -> Decoded {

@@ -115,11 +115,12 @@ async fn account_that_the_deployment_does_not_have_is_400_and_is_never_tried() {
 }
 
 #[tokio::test]
-async fn every_route_of_instances_and_regions_knows_the_account() {
+async fn every_route_of_instances_schedules_and_regions_knows_the_account() {
     let declaring = |route: &&Route| route.parameters.contains(&"account");
     let all = routes();
     let paths: Vec<_> = all.iter().filter(declaring).map(|route| route.path).collect();
-    let expected = |path: &&str| ["/ec2", "/v1", "/regions"].iter().any(|prefix| path.starts_with(prefix));
+    let expected =
+        |path: &&str| ["/ec2", "/v1", "/schedules", "/regions"].iter().any(|prefix| path.starts_with(prefix));
     let expected: Vec<_> = all.iter().map(|route| route.path).filter(expected).collect();
     assert_eq!(paths, expected);
     let function = with_accounts([]).await;

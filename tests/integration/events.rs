@@ -1,6 +1,8 @@
 //! The sample events of `events/`, sent to the function as the story of `tests/story.json`.
 
-use crate::support::{Answer, Function, IMAGE, KEY, OPENAPI_VERSION, REQUEST_ID, Wire, file, root};
+use crate::support::{
+    Answer, Function, IMAGE, KEY, OPENAPI_VERSION, REQUEST_ID, Wire, file, own_group, root, schedule_variables,
+};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use regex_lite::Regex;
 use serde::Deserialize;
@@ -145,7 +147,9 @@ impl Values {
 #[tokio::test]
 async fn sample_events_are_one_story() {
     let accounts = [("ACCOUNTS", "sandbox=arn:aws:iam::111122223333:role/ec2-control-api-account")];
-    let function = Function::new(Wire::to_moto().await, &accounts).await;
+    let schedule_group = own_group().await;
+    let variables: Vec<_> = accounts.into_iter().chain(schedule_variables(&schedule_group)).collect();
+    let function = Function::new(Wire::to_moto().await, &variables).await;
     let story = story();
     // The region of every event; no other test uses it in moto.
     let group = function.prepare("us-east-1").await;

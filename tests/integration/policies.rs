@@ -229,8 +229,14 @@ async fn policies_see_name_groups_authentication_and_address_of_the_caller() {
         ("permit (principal in Group::\"red\", action, resource);", 403),
         ("permit (principal, action, resource) when { context.authentication == \"key\" };", 200),
         ("permit (principal, action, resource) when { context.authentication == \"iam\" };", 403),
-        ("permit (principal, action, resource) when { context.sourceIp.isInRange(ip(\"203.0.113.0/24\")) };", 200),
-        ("permit (principal, action, resource) when { context.sourceIp.isInRange(ip(\"10.0.0.0/8\")) };", 403),
+        (
+            "permit (principal, action, resource) when { context has sourceIp && context.sourceIp.isInRange(ip(\"203.0.113.0/24\")) };",
+            200,
+        ),
+        (
+            "permit (principal, action, resource) when { context has sourceIp && context.sourceIp.isInRange(ip(\"10.0.0.0/8\")) };",
+            403,
+        ),
         ("", 403),
     ] {
         let function = governed(policy, [describe([])]).await;

@@ -328,7 +328,7 @@ async fn bad_input_names_the_field_and_reaches_nobody() {
 
 #[tokio::test]
 async fn without_a_schedule_group_there_is_no_such_path() {
-    let function = Function::without_aws(&[]).await;
+    let function = Function::without_aws(&[("SCHEDULE_GROUP", "")]).await;
     for (method, path) in [("GET", "/schedules"), ("PUT", "/schedules/x"), ("POST", "/schedules/x/enable")] {
         function.call(method, path).await.refuses(404, "NotFound", "There is nothing at this path");
     }

@@ -4,7 +4,7 @@ use super::authorizer;
 use super::changes::{Change, apply};
 use super::entries::read;
 use crate::error::Error;
-use crate::model::{Action, Effect, ScheduleName};
+use crate::model::{AccountId, Action, Effect, ScheduleName};
 use crate::operations::{Context, DryRun, Operation, Outcome, Target};
 
 /// Deletes a schedule with all of its actions.
@@ -12,6 +12,8 @@ use crate::operations::{Context, DryRun, Operation, Outcome, Target};
 pub struct DeleteSchedule {
     /// Its name.
     pub name: ScheduleName,
+    /// The account of its instances, if it must be this one.
+    pub account: Option<AccountId>,
 }
 
 impl Operation for DeleteSchedule {
@@ -29,7 +31,7 @@ impl Operation for DeleteSchedule {
     async fn run(&self, cx: &Context<'_>) -> Result<Outcome<()>, Error> {
         let region = &cx.config.regions.default;
         cx.decide(|decision| cx.authorizer(Self::ACTION, region).possible(self.name.as_str(), decision))?;
-        let kept = read(cx, &self.name).await?;
+        let kept = read(cx, &self.name, self.account.as_ref()).await?;
         cx.decide(|decision| authorizer(cx, Self::ACTION, &kept.schedule).schedule(&kept.schedule, decision))?;
         if cx.dry_run {
             let dry_run = DryRun { action: Self::ACTION, checked_by_aws: false, aws_request_id: None };

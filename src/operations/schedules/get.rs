@@ -3,7 +3,7 @@
 use super::entries::{KeptSchedule, read};
 use super::{GET_SCHEDULE, authorizer};
 use crate::error::Error;
-use crate::model::{Action, ScheduleName};
+use crate::model::{AccountId, Action, ScheduleName};
 use crate::operations::{Context, Operation, Outcome, Target};
 
 /// Shows a schedule.
@@ -11,6 +11,8 @@ use crate::operations::{Context, Operation, Outcome, Target};
 pub struct GetSchedule {
     /// Its name.
     pub name: ScheduleName,
+    /// The account of its instances, if it must be this one.
+    pub account: Option<AccountId>,
 }
 
 impl Operation for GetSchedule {
@@ -24,7 +26,7 @@ impl Operation for GetSchedule {
     async fn run(&self, cx: &Context<'_>) -> Result<Outcome<KeptSchedule>, Error> {
         let region = &cx.config.regions.default;
         cx.decide(|decision| cx.authorizer(GET_SCHEDULE, region).possible(self.name.as_str(), decision))?;
-        let kept = read(cx, &self.name).await?;
+        let kept = read(cx, &self.name, self.account.as_ref()).await?;
         cx.decide(|decision| authorizer(cx, GET_SCHEDULE, &kept.schedule).schedule(&kept.schedule, decision))?;
         Ok(Outcome::done(kept, None))
     }

@@ -1,7 +1,7 @@
 //! Lists schedules.
 
 use super::entries::{KeptSchedule, find_entries};
-use super::{GET_SCHEDULE, authorizer, scheduler};
+use super::{GET_SCHEDULE, account_of, authorizer, scheduler};
 use crate::authz::Resource;
 use crate::aws::scheduler::Scheduler;
 use crate::error::{Error, Kind};
@@ -89,10 +89,8 @@ impl<K> ListSchedules<K> {
     /// Whether the schedule is asked for, and the caller can see it.
     fn includes(&self, cx: &Context<'_>, kept: &KeptSchedule) -> bool {
         let schedule = &kept.schedule;
-        let Definition { region, account, .. } = &schedule.definition;
-        let own = cx.config.schedules.as_ref().map(|schedules| &schedules.account);
-        let in_account = self.account.as_ref().is_none_or(|asked| account.as_ref().or(own) == Some(asked));
-        let in_region = self.region.as_ref().is_none_or(|asked| region == asked);
+        let in_account = self.account.as_ref().is_none_or(|asked| account_of(cx, schedule) == Some(asked));
+        let in_region = self.region.as_ref().is_none_or(|asked| schedule.definition.region == *asked);
         in_account && in_region && authorizer(cx, GET_SCHEDULE, schedule).can_see(Resource::Schedule(schedule))
     }
 }

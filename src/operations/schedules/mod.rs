@@ -13,7 +13,7 @@ use crate::auth::Caller;
 use crate::authz::Authorizer;
 use crate::aws::scheduler::Scheduler;
 use crate::error::{Error, Kind};
-use crate::model::{Action, Effect, Owner, Schedule, ScheduleName};
+use crate::model::{AccountId, Action, Effect, Owner, Schedule, ScheduleName};
 
 /// The action of everything that only reads schedules.
 pub const GET_SCHEDULE: Action = Action { name: "GetSchedule", effect: Effect::Read, iam: &["scheduler:GetSchedule"] };
@@ -49,9 +49,14 @@ fn scheduler<'a>(cx: &Context<'a>) -> Result<&'a Scheduler, Error> {
 
 /// The authorizer of an action on this schedule: in its region and its account.
 fn authorizer<'a>(cx: &'a Context<'_>, action: Action, schedule: &'a Schedule) -> Authorizer<'a> {
-    let own = cx.config.schedules.as_ref().map(|schedules| &schedules.account);
-    let account = schedule.definition.account.as_ref().or(own);
+    let account = account_of(cx, schedule);
     Authorizer { account, ..cx.authorizer(action, &schedule.definition.region) }
+}
+
+/// The account of the schedule's instances.
+fn account_of<'a>(cx: &'a Context<'_>, schedule: &'a Schedule) -> Option<&'a AccountId> {
+    let own = cx.config.schedules.as_ref().map(|schedules| &schedules.account);
+    schedule.definition.account.as_ref().or(own)
 }
 
 /// The owner of what this caller writes.

@@ -5,7 +5,7 @@ use super::entries::{KeptSchedule, read, still_to_come};
 use super::{UPDATE_SCHEDULE, authorizer};
 use crate::aws::scheduler::ScheduledEntry;
 use crate::error::Error;
-use crate::model::{Action, Schedule, ScheduleName};
+use crate::model::{AccountId, Action, Schedule, ScheduleName};
 use crate::operations::{Context, DryRun, Operation, Outcome, Target};
 
 /// Enables or disables a schedule. Its owner stays the same.
@@ -13,6 +13,8 @@ use crate::operations::{Context, DryRun, Operation, Outcome, Target};
 pub struct SetScheduleState {
     /// Its name.
     pub name: ScheduleName,
+    /// The account of its instances, if it must be this one.
+    pub account: Option<AccountId>,
     /// Whether its actions happen from now on.
     pub enabled: bool,
 }
@@ -28,7 +30,7 @@ impl Operation for SetScheduleState {
     async fn run(&self, cx: &Context<'_>) -> Result<Outcome<KeptSchedule>, Error> {
         let region = &cx.config.regions.default;
         cx.decide(|decision| cx.authorizer(Self::ACTION, region).possible(self.name.as_str(), decision))?;
-        let kept = read(cx, &self.name).await?;
+        let kept = read(cx, &self.name, self.account.as_ref()).await?;
         cx.decide(|decision| authorizer(cx, Self::ACTION, &kept.schedule).schedule(&kept.schedule, decision))?;
         if cx.dry_run {
             let dry_run = DryRun { action: Self::ACTION, checked_by_aws: false, aws_request_id: None };

@@ -1,6 +1,7 @@
 //! The function under test: its configuration, its invocations, its log.
 
 use super::moto::{IMAGE, moto_port};
+use super::schedules::schedule_variables;
 use super::{Answer, KEY, REQUEST_ID, Response, SERVICE, Wire, sha256};
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
@@ -99,6 +100,7 @@ impl Function {
                 ("DEFAULT_IMAGE", IMAGE),
                 ("AWS_ENDPOINT_URL", &wire.url),
             ];
+            own.extend(schedule_variables("tests"));
             own.extend(variables);
             own.iter().rev().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
         });
