@@ -13,7 +13,7 @@ ARCH = arm64
 HOST_ARCH = $(if $(filter x86_64 amd64,$(shell uname -m)),x86_64,arm64)
 # Image of the Lambda container. Empty: SAM pulls AWS's.
 INVOKE_IMAGE =
-# Fuzz target (invoke, routes, params, router, policy or page), and seconds.
+# Fuzz target (invoke, routes, params, router, policy, schedule or page), and seconds.
 TARGET = invoke
 TIME = 600
 
@@ -112,7 +112,7 @@ bench: .venv/ready .venv-bench/ready build-local ## measure the cost of a reques
 	.venv/bin/python benches/bench.py $(ARGS)
 
 # Stable Rust has no sanitizers; the function has no unsafe code for them to watch.
-fuzz: .venv/ready ## fuzz for ten minutes: TARGET=invoke, routes, params, router, policy or page; TIME=600; the first build takes long
+fuzz: .venv/ready ## fuzz for ten minutes: TARGET=invoke, routes, params, router, policy, schedule or page; TIME=600; the first build takes long
 	mkdir -p fuzz/corpus/$(TARGET)
 	CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
 		CARGO_PROFILE_RELEASE_DEBUG=line-tables-only CARGO_PROFILE_RELEASE_STRIP=none \

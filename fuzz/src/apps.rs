@@ -155,7 +155,15 @@ pub(crate) fn config(variables: &[(&str, &str)]) -> Config {
     let keys = format!("demo={digest}");
     // The key of the sample events counts with an emulator only.
     let emulator = ("AWS_ENDPOINT_URL", "http://emulator.invalid");
-    let own = [("API_KEYS", keys.as_str()), ("AWS_REGION", "us-east-1"), ("BUCKET_PREFIX", "demo-"), emulator];
+    let own = [
+        ("API_KEYS", keys.as_str()),
+        ("AWS_REGION", "us-east-1"),
+        ("BUCKET_PREFIX", "demo-"),
+        ("SCHEDULE_GROUP", "fuzz"),
+        ("SCHEDULE_ROLE", "arn:aws:iam::123456789012:role/scheduler"),
+        ("SCHEDULE_TARGET", "arn:aws:lambda:us-east-1:123456789012:function:schedules"),
+        emulator,
+    ];
     let lookup = |name: &str| {
         let mut all = variables.iter().chain(&own);
         all.find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())

@@ -5,6 +5,9 @@ mod apps;
 mod aws;
 mod event;
 mod page;
+mod schedule;
+
+pub use schedule::schedule;
 
 use apps::{Apps, KEY};
 use base64::prelude::{BASE64_STANDARD, Engine as _};

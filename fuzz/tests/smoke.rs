@@ -46,6 +46,10 @@ const PARTS: &[&[u8]] = &[
     b"\"userArn\": \"x\",",
     b"permit (principal, action, resource);",
     b"((((((((((((((((",
+    b"cron(0 8 ? * MON#2 *)",
+    b"at(2099-12-31T23:59:59)",
+    b"<aws.scheduler.scheduled-time>",
+    b"timezone Africa/Casablanca",
     "\u{202e}\u{fffd}\u{e9}".as_bytes(),
 ];
 
@@ -193,6 +197,11 @@ fn any_path_of_a_route_leads_there_again_with_its_segments_encoded() {
 #[test]
 fn any_text_is_read_as_a_policy_file_without_a_panic() {
     run_on_all_inputs(ec2_control_api_fuzz::policy);
+}
+
+#[test]
+fn any_schedule_is_refused_or_kept_as_it_is() {
+    run_on_all_inputs(ec2_control_api_fuzz::schedule);
 }
 
 #[test]
