@@ -8,6 +8,7 @@ mod check;
 mod limits;
 mod page;
 mod policy;
+mod tag_keys;
 
 pub use limits::{InstanceProfiles, InstanceTypes, Limits, ModifiableAttributes, ProtectedTag};
 pub use policy::{AuthzRequest, AuthzResponse, Detail, OWNER_TAG, Policies, Resource};

@@ -1,8 +1,10 @@
 //! One decision for each instance of a page: what is the same for all of them is made once.
 
-use super::policy::{AuthzRequest, Policies, Resource, instance, principal};
+use super::policy::{AuthzRequest, OWNER_TAG, Policies, Resource, instance, principal};
+use super::tag_keys::TagKeys;
 use crate::model::Instance;
 use cedar_policy::{Decision, Entities, PolicySet, Request, ResourceConstraint};
+use std::collections::HashMap;
 use std::error::Error;
 
 impl Policies {
@@ -40,12 +42,20 @@ impl Policies {
         }
         let principal = principal(types, asked.caller)?;
         let (caller, action, context) = (principal.uid(), types.action(asked.action), self.context(asked)?);
-        let mut resources = Vec::with_capacity(instances.len());
-        let mut entities = Vec::with_capacity(instances.len() + 1);
+        // Instances that policies can't tell apart get one decision.
+        let mut kinds = HashMap::new();
+        let mut entities = Vec::new();
+        let mut resources = Vec::new();
+        let mut kind_of = Vec::with_capacity(instances.len());
         for described in instances {
-            let entity = instance(types, described, asked)?;
-            resources.push(entity.uid());
-            entities.push(entity);
+            let next = resources.len();
+            let kind = *kinds.entry(Distinction::new(described, &self.tag_keys)).or_insert(next);
+            if kind == next {
+                let entity = instance(types, described, asked)?;
+                resources.push(entity.uid());
+                entities.push(entity);
+            }
+            kind_of.push(kind);
         }
         entities.push(principal);
         let entities = Entities::from_entities(entities, None)?;
@@ -53,9 +63,39 @@ impl Policies {
             let request = Request::new(caller.clone(), action.clone(), resource, context.clone(), None)?;
             let response = self.authorizer.is_authorized(&request, &policies, &entities);
             // A policy that failed could have forbidden it.
-            Ok(response.decision() == Decision::Allow && response.diagnostics().errors().next().is_none())
+            Ok::<_, Box<dyn Error>>(
+                response.decision() == Decision::Allow && response.diagnostics().errors().next().is_none(),
+            )
         };
-        resources.into_iter().map(decide).collect()
+        let decisions = resources.into_iter().map(decide).collect::<Result<Vec<_>, _>>()?;
+        Ok(kind_of.into_iter().map(|kind| decisions.get(kind).copied().unwrap_or(false)).collect())
+    }
+}
+
+/// All that policies can tell two instances of a page apart by, as long as none names an instance:
+/// the attributes and the tags that they read. The region and the account are the page's.
+#[derive(PartialEq, Eq, Hash)]
+struct Distinction<'a> {
+    instance_type: Option<&'a str>,
+    state: Option<&'a str>,
+    key_name: Option<&'a str>,
+    owner: Option<&'a str>,
+    tags: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> Distinction<'a> {
+    fn new(instance: &'a Instance, tag_keys: &TagKeys) -> Self {
+        let tags = instance.tags.iter().filter(|tag| tag_keys.contain(&tag.key));
+        let mut tags: Vec<_> = tags.map(|tag| (tag.key.as_str(), tag.value.as_str())).collect();
+        tags.sort_unstable();
+        let owner = instance.tags.iter().find(|tag| tag.key == OWNER_TAG);
+        Self {
+            instance_type: instance.instance_type.as_deref(),
+            state: instance.state.name.as_deref(),
+            key_name: instance.key_name.as_deref(),
+            owner: owner.map(|tag| tag.value.as_str()),
+            tags,
+        }
     }
 }
 
@@ -63,11 +103,11 @@ impl Policies {
 mod tests {
     use super::*;
     use crate::auth::{Authentication, Caller};
-    use crate::authz::{Detail, OWNER_TAG};
+    use crate::authz::Detail;
     use crate::model::{AccountId, Region, State, Tag};
 
     /// Sets of policies: with scopes, attributes, tags, context, errors, and names of instances.
-    const SETS: [&str; 10] = [
+    const SETS: [&str; 12] = [
         "",
         "permit (principal, action, resource);",
         r#"permit (principal in Group::"blue", action == Action::"DescribeInstances", resource is Instance) when { resource.state == "running" };
@@ -83,6 +123,10 @@ mod tests {
         r#"permit (principal, action, resource in Region::"eu-west-1");"#,
         r#"permit (principal, action, resource is Instance) when { resource.account == "123456789012" };"#,
         r#"permit (principal, action, resource) unless { Instance::"i-1".state == "running" };"#,
+        r#"permit (principal, action, resource is Instance) when { resource.hasTag(principal.name) };
+           permit (principal, action, resource is Instance) when { resource.hasTag("Name") && resource.hasTag(resource.getTag("Name")) };"#,
+        r#"permit (principal, action, resource is Instance) when { resource has owner && resource.owner == principal.name };
+           permit (principal, action, resource is Instance) unless { resource.hasTag("Name") || resource.instanceType == "" };"#,
         r#"permit (principal, action, resource == Instance::"i-2");
            forbid (principal, action, resource is Instance in Region::"us-east-1");"#,
     ];
@@ -92,7 +136,7 @@ mod tests {
     }
 
     fn random_instance(random: &mut fastrand::Rng, ids: usize) -> Instance {
-        let keys = ["team", "Name", OWNER_TAG, ""];
+        let keys = ["team", "Name", OWNER_TAG, "", "alice", "a"];
         let tags = (0..random.usize(..4)).map(|_| {
             let value = pick(random, &["a", "b", "alice", "\"é\n"]).to_owned();
             Tag { key: pick(random, &keys).to_owned(), value }

@@ -2,6 +2,7 @@
 //! `policies/schema.cedarschema`. Only this folder names `cedar_policy`.
 
 use super::check;
+use super::tag_keys::TagKeys;
 use crate::auth::Caller;
 use crate::model::{AccountId, Attribute, Instance, Launch, LaunchOptions, Placement, Region, Schedule, Shutdown};
 use cedar_policy::{
@@ -27,6 +28,8 @@ pub struct Policies {
     uses_context: bool,
     /// Whether a policy uses the account. Those can't decide if its number is not known.
     uses_account: bool,
+    /// The keys of the tags that policies read.
+    pub(super) tag_keys: TagKeys,
 }
 
 /// The names of the schema's types, parsed once: parsing one takes longer than a decision.
@@ -131,6 +134,7 @@ impl Policies {
         let policies = check::policy_set(text, schema()?)?;
         let types = Types::new().map_err(|error| error.to_string())?;
         Ok(Self {
+            tag_keys: TagKeys::of(&policies),
             policies,
             authorizer: Authorizer::new(),
             types,
