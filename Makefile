@@ -31,10 +31,10 @@ LINT_JAVASCRIPT = $(NODE) $(NODE_MODULES)/@biomejs/biome/bin/biome ci --error-on
 	--config-path=tools/javascript/biome.config.jsonc src/pages tools/javascript \
 	&& $(NODE) $(NODE_MODULES)/typescript/bin/tsc --project tools/javascript
 
-.PHONY: help run check test lint advisories lock build build-local deploy e2e test-sam load bench fuzz clean screenshots
+.PHONY: help run check test lint advisories lock build build-local deploy e2e test-sam load bench bench-memory fuzz clean screenshots
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: .venv/ready ## run the function on this machine, with an emulator of AWS; ports: ARGS='--port 9001 --moto-port 5556'
 	@.venv/bin/python tools/run_local.py $(ARGS)
@@ -110,6 +110,9 @@ bench: .venv/ready .venv-bench/ready build-local ## measure the cost of a reques
 	AWS_LC_SYS_NO_JITTER_ENTROPY=0 CARGO_TARGET_DIR='$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/floor' PATH="$(SAM_TOOLS):$$PATH" cargo lambda build --release --locked \
 		--manifest-path benches/floor/Cargo.toml --lambda-dir '$(CURDIR)/.aws-sam/floor' $(if $(filter arm64,$(HOST_ARCH)),--arm64)
 	.venv/bin/python benches/bench.py $(ARGS)
+
+bench-memory: .venv/ready .venv-bench/ready build-local ## measure times and costs by memory size, and the cost of policies
+	.venv/bin/python benches/memory_sizes.py $(ARGS)
 
 # Stable Rust has no sanitizers; the function has no unsafe code for them to watch.
 fuzz: .venv/ready ## fuzz for ten minutes: TARGET=invoke, routes, params, router, policy, schedule or page; TIME=600; the first build takes long
