@@ -208,7 +208,7 @@ const INSTANCE_TAG: Param<Tags> = Param::optional(
 .max_len(MAX_TAG_VALUE_LEN);
 const EXPECT: Param<u32> = Param::optional(
     "expect",
-    "With tag:KEY: how many instances are meant. With another number nothing happens. Required to terminate.",
+    "With tag:KEY: how many instances are meant at most. With more, nothing happens. Required to terminate.",
 )
 .range((0, common::MAX_INSTANCES))
 .example("2");

@@ -36,7 +36,7 @@ pub struct Definition {
     pub account: Option<AccountId>,
     /// Its instances.
     pub instances: ScheduledInstances,
-    /// How many instances it expects by tag.
+    /// How many instances it expects by tag, at most.
     pub expect: Option<u32>,
     /// Whether a stop hibernates.
     pub hibernation: Hibernation,

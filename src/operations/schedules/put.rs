@@ -25,7 +25,7 @@ pub struct PutSchedule {
     pub region: Region,
     /// Its instances.
     pub instances: ScheduledInstances,
-    /// How many instances it expects by tag.
+    /// How many instances it expects by tag, at most.
     pub expect: Option<u32>,
     /// Whether a stop hibernates.
     pub hibernation: Hibernation,
