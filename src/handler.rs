@@ -21,9 +21,9 @@ use crate::http::route::{BodyUse, Dialect, Handler, Input, Route, RouteMatch, Un
 use crate::http::status::error_reply;
 use crate::http::unknown;
 use crate::metrics::{self, Metrics};
-use crate::model::rfc3339_milliseconds;
+use crate::model::{AccountRef, rfc3339_milliseconds};
 use crate::operations::account::TargetAccount;
-use crate::operations::{Completed, Context, Outcome};
+use crate::operations::{ALL_ACCOUNTS, Completed, Context, Outcome};
 use crate::request_log::RequestLog;
 use lambda_http::http::Method;
 use lambda_http::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
@@ -159,10 +159,14 @@ async fn dispatch(
     let mut input = Input { config, api, route, now, account: None, path, params, headers, body };
     let context = request.lambda_context_ref();
     let named = input.if_declared(ACCOUNT)?;
+    let names_all = named == Some(AccountRef::All);
     let account = TargetAccount::find(config, own_account(context, gateway), named.as_ref())?;
     input.account.clone_from(&account.id);
     let other = account.other.map(|other| app.accounts.ec2(other, &caller));
     let call = decode(&input)?;
+    if names_all && !call.is_for_all_accounts() {
+        return Err(TargetAccount::not_all());
+    }
     if path_first {
         log.warnings.extend(check(&input.params)?);
     }
@@ -171,7 +175,10 @@ async fn dispatch(
     let wait = input.if_declared(WAIT)?.unwrap_or(0);
     log.action = Some(call.action());
     log.target = call.target();
-    log.target.account = named.and(account.id.as_ref()).map(ToString::to_string);
+    log.target.account = match names_all {
+        true => Some(ALL_ACCOUNTS.to_owned()),
+        false => named.and(account.id.as_ref()).map(ToString::to_string),
+    };
     log.dry_run = dry_run && call.action().writes();
     if call.is_idempotent_by_key() {
         log.client_token = Some(client_token(headers, &caller, account.other.map(|other| &other.id), log.request_id)?);

@@ -1,6 +1,6 @@
 //! The whole API. A new dialect is one file in `dialects/` and one line here.
 
-use crate::dialects::{ec2, instance, regions, s3, schedules, v1};
+use crate::dialects::{accounts, ec2, instance, regions, s3, schedules, v1};
 use crate::http::route::{Api, Dialect};
 use crate::meta;
 use std::sync::OnceLock;
@@ -13,6 +13,7 @@ pub const DIALECTS: &[&Dialect] = &[
     &s3::DIALECT,        // /s3/*        boto's tutorial; only with a BUCKET_PREFIX
     &schedules::DIALECT, // /schedules   only with a SCHEDULE_GROUP
     &regions::DIALECT,   // /regions
+    &accounts::DIALECT,  // /accounts
     &meta::DIALECT,      // /health, /openapi.json, /docs, and the console at /
 ];
 

@@ -16,8 +16,8 @@ pub use policy::{AuthzRequest, AuthzResponse, Detail, OWNER_TAG, Policies, Resou
 use crate::auth::Caller;
 use crate::error::{Error, Kind};
 use crate::model::{
-    AccountId, Action, Attribute, Effect, Instance, InstanceId, InstanceProfileName, InstanceType, Launch, Region,
-    Schedule,
+    AccountId, Action, Attribute, Effect, Instance, InstanceId, InstanceProfileName, InstanceType, Launch, Place,
+    Region, Schedule,
 };
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -53,6 +53,11 @@ pub struct Authorizer<'a> {
 }
 
 impl Authorizer<'_> {
+    /// Where the resources are.
+    pub fn place(&self) -> Place<'_> {
+        Place { account: self.account, region: self.region }
+    }
+
     /// Whether the decision depends on the instance: then it is described before it is changed.
     pub fn depends_on_instances(&self) -> bool {
         self.policies.is_some() || (self.limits.protected_tag.is_some() && self.honours_protected_tag())

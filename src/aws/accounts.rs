@@ -28,7 +28,8 @@ use tokio::sync::Mutex as AsyncMutex;
 /// The IAM action of the call.
 const ASSUME_ROLE: &str = "sts:AssumeRole";
 
-/// The greatest number of sets of credentials that are kept.
+/// The greatest number of sets of credentials that are kept; twice the number of accounts if that
+/// is more, so that a list of all accounts does not push out its own.
 const MAX_SESSIONS: usize = 256;
 
 /// The greatest number of accounts and callers whose clients of EC2, one for each region, are kept.
@@ -79,7 +80,7 @@ impl Accounts {
             sts_endpoint: config.endpoints.sts.clone(),
             external_id: config.accounts_external_id.clone(),
             sts: OnceLock::new(),
-            sessions: Mutex::new(Lru::new(MAX_SESSIONS)),
+            sessions: Mutex::new(Lru::new(MAX_SESSIONS.max(2 * config.accounts.len()))),
             clients: Mutex::new(Lru::new(MAX_CLIENT_SETS)),
         }
     }
@@ -88,14 +89,23 @@ impl Accounts {
     pub fn ec2(&self, account: &Account, caller: &Caller) -> Arc<Ec2> {
         let key = SessionKey::new(account, caller);
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        clients.get(key.clone(), || {
-            let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-            let credentials = sessions.get(key.clone(), || self.session(account, &key.caller));
-            let sdk = self.sdk.to_builder().credentials_provider(SharedCredentialsProvider::new(credentials));
-            // The credentials are kept here: the SDK's cache would belong to one region.
-            let sdk = sdk.identity_cache(IdentityCache::no_cache()).build();
-            Arc::new(Ec2::new(sdk, self.ec2_endpoint.clone()))
-        })
+        clients.get(key.clone(), || Arc::new(self.new_ec2(account, key)))
+    }
+
+    /// The same for one use: its clients are not kept, its credentials are. A list of all accounts
+    /// would push out the clients of all other requests, and find none of its own.
+    pub fn ec2_for_one_use(&self, account: &Account, caller: &Caller) -> Ec2 {
+        self.new_ec2(account, SessionKey::new(account, caller))
+    }
+
+    fn new_ec2(&self, account: &Account, key: SessionKey) -> Ec2 {
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let caller = key.caller.clone();
+        let credentials = sessions.get(key, || self.session(account, &caller));
+        let sdk = self.sdk.to_builder().credentials_provider(SharedCredentialsProvider::new(credentials));
+        // The credentials are kept here: the SDK's cache would belong to one region.
+        let sdk = sdk.identity_cache(IdentityCache::no_cache()).build();
+        Ec2::new(sdk, self.ec2_endpoint.clone())
     }
 
     /// Forgets the credentials for this caller if the error says that AWS does not accept them: the

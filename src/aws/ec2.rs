@@ -110,7 +110,19 @@ impl Ec2 {
     /// # Errors
     /// EC2's refusal, or no usable response.
     pub async fn describe_regions(&self, region: &Region) -> Result<Vec<Region>> {
-        let sent = self.client(region).describe_regions().send().await;
+        self.regions(region, false).await
+    }
+
+    /// Lists all regions of the partition, also those that the account has not enabled.
+    ///
+    /// # Errors
+    /// EC2's refusal, or no usable response.
+    pub async fn describe_all_regions(&self, region: &Region) -> Result<Vec<Region>> {
+        self.regions(region, true).await
+    }
+
+    async fn regions(&self, region: &Region, all: bool) -> Result<Vec<Region>> {
+        let sent = self.client(region).describe_regions().set_all_regions(set(all)).send().await;
         let output = sent.map_err(|error| to_error("ec2:DescribeRegions", &error))?;
         let request_id = output.request_id().map(str::to_owned);
         let mut regions: Vec<_> =

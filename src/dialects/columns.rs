@@ -1,10 +1,10 @@
 //! The members of a row of `/ec2/list`.
 
 use crate::http::columns::{Accessor, Column, Table, column_names, rows_schema};
-use crate::http::route::Input;
 use crate::http::rows::Rows;
 use crate::model::{AwsMessage, FromText, Instance, Reservation, isoformat, non_empty};
 use schemars::{Schema, SchemaGenerator};
+use time::OffsetDateTime;
 
 /// The number of [`MEMBERS`] that a row of `/ec2/list` has by default: those of the document.
 pub(super) const DOCUMENTED_MEMBERS: usize = 9;
@@ -19,11 +19,10 @@ pub(super) fn table(
     chosen: impl Iterator<Item = &'static Column<Instance>>,
     default: Vec<&'static Column<Instance>>,
     csv: bool,
-    input: &Input<'_>,
+    now: OffsetDateTime,
 ) -> Rows<Reservation> {
     let chosen: Vec<_> = chosen.collect();
-    let table = Table::new(if chosen.is_empty() { default } else { chosen }, csv);
-    let table = table.in_account(input.account.as_ref().map(ToString::to_string)).at(input.now);
+    let table = Table::new(if chosen.is_empty() { default } else { chosen }, csv).at(now);
     table.rows(|reservation: &Reservation| &reservation.instances)
 }
 
@@ -86,14 +85,14 @@ impl FromText for Member {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Region;
+    use crate::model::{Place, Region};
 
     #[test]
     fn an_instance_without_values_is_listed_with_nulls() {
         let region = Region::parse("us-east-1").unwrap();
         let table = Table::new(documented_members(), false);
         assert_eq!(
-            table.encode_all(&[Instance::default()], &region),
+            table.encode_all(&[Instance::default()], Place { account: None, region: &region }),
             "[{\"id\":\"\",\"instance-type\":null,\"instance-state\":null,\"private-ip\":null,\"key-name\":null,\"image-id\":null,\
              \"vpc-id\":null,\"subnet-id\":null,\"security-group-ids\":[]}]"
         );

@@ -34,6 +34,12 @@ pub const ACCOUNT: Param<AccountRef> = Param::optional(
     "Another account of this deployment, by its name or its 12 digits; the function's own if not given.",
 );
 
+/// The same on routes that can list all accounts.
+pub(super) const ACCOUNT_OR_ALL: Param<AccountRef> = Param::optional(
+    "account",
+    "Another account of this deployment, by its name or its 12 digits, or all for each of them and the function's own; the function's own alone if not given.",
+);
+
 /// Every route that starts, stops, terminates or launches declares it. The handler reads it.
 pub const WAIT: Param<u32> = Param::optional(
     "wait",

@@ -5,7 +5,9 @@
 
 use super::boto3::{Boto3Permissions, Boto3Reservation, ERROR_BODY, SAMPLE_ID, encode_error, sample_boto3_instance};
 use super::columns::{DOCUMENTED_MEMBERS, MEMBERS, documented_members, list_schema, table};
-use super::common::{self, ACCOUNT, LIST_HEADERS, encode_dry_run, encode_list, sample_instance, sample_time};
+use super::common::{
+    self, ACCOUNT, ACCOUNT_OR_ALL, LIST_HEADERS, encode_dry_run, encode_list, sample_instance, sample_time,
+};
 use super::ec2_changes::{REBOOT, START, STOP, TERMINATE};
 use super::ec2_create::CREATE;
 use super::ec2_keep::KEEP;
@@ -22,13 +24,15 @@ use crate::http::reply::Reply;
 use crate::http::route::{BodyUse, Dialect, Handler, Input, Response, Route, UnknownUse};
 use crate::http::rows::Rows;
 use crate::model::{
-    Filter, Instance, InstanceId, InstanceQuery, InstanceRef, MAX_FILTER_VALUES, Reservation, isoformat,
+    AccountRef, Filter, Instance, InstanceId, InstanceQuery, InstanceRef, MAX_FILTER_VALUES, Reservation, isoformat,
 };
 use crate::operations::Operation as _;
 use crate::operations::console_output::GetConsoleOutput;
-use crate::operations::list::{ListInstances, ListInstancesEverywhere};
+use crate::operations::list::ListInstances;
+use crate::operations::list_everywhere::ListInstancesEverywhere;
 use crate::operations::paging::DESCRIBE_INSTANCES;
 use crate::operations::permissions::CheckPermissions;
+use crate::operations::places::Scope;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
@@ -58,10 +62,10 @@ const ROUTES: &[Route] = &[
         methods: &["GET"],
         path: "/ec2/list",
         name: "list",
-        summary: "Lists the instances of a region, or of all (`region_name=all`): nine members each, or those of `fields`.",
+        summary: "Lists the instances of a region, or of all (`region_name=all`), in an account, or in all (`account=all`): nine members each, or those of `fields`.",
         parameters: &[
             REGION_NAME_OR_ALL.info,
-            ACCOUNT.info,
+            ACCOUNT_OR_ALL.info,
             STATE.info,
             TAG.info,
             INSTANCE_ID_FILTER.info,
@@ -83,10 +87,10 @@ const ROUTES: &[Route] = &[
         methods: &["GET"],
         path: "/ec2/reservations",
         name: "reservations",
-        summary: "Lists the instances of a region as boto's get_all_reservations does.",
+        summary: "Lists the instances of a region, in an account or in all, as boto's get_all_reservations does.",
         parameters: &[
             REGION_NAME.info,
-            ACCOUNT.info,
+            ACCOUNT_OR_ALL.info,
             STATE.info,
             TAG.info,
             INSTANCE_ID_FILTER.info,
@@ -159,34 +163,20 @@ const ROUTES: &[Route] = &[
 fn list(input: &Input<'_>) -> Decoded {
     let csv = prefers_csv(input.headers);
     let chosen = input.list(FIELDS)?.into_iter().map(|member| member.0);
-    match input.required(REGION_NAME_OR_ALL)? {
+    let all_accounts = names_all_accounts(input)?;
+    let region = match input.required(REGION_NAME_OR_ALL)? {
         RegionOrAll::One(region) if !input.config.regions.allows(&region) => {
-            Err(Error::invalid(REGION_NAME.info.name, "must be a region that this deployment allows"))
+            return Err(Error::invalid(REGION_NAME.info.name, "must be a region that this deployment allows"));
         }
-        RegionOrAll::One(region) => {
-            let sink = table(chosen, documented_members().collect(), csv, input);
-            let (instances, query) = query(input)?;
-            call(ListInstances { region, instances, query, sink }, encode_list(csv))
-        }
-        RegionOrAll::All => {
-            // Rows of several regions are of little use without their region.
-            let region = MEMBERS.iter().filter(|member| member.name == "region");
-            let sink = table(chosen, region.chain(documented_members()).collect(), csv, input);
-            let (instances, query) = query(input)?;
-            let id = |instance| match instance {
-                InstanceRef::Id(id) => Ok(id),
-                InstanceRef::Name(_) => {
-                    let problem = "must be an ID where region_name is all: use tag:Name";
-                    Err(Error::invalid(INSTANCE_ID_FILTER.info.name, problem))
-                }
-            };
-            let instances = instances.into_iter().map(id).collect::<Result<Vec<InstanceId>, _>>()?;
-            if query.max_results.is_some() {
-                return Err(Error::invalid(MAX_RESULTS.info.name, "can't be given where region_name is all"));
-            }
-            call(ListInstancesEverywhere { instances, query, sink }, encode_list(csv))
-        }
-    }
+        RegionOrAll::One(region) => Some(region),
+        RegionOrAll::All => None,
+    };
+    // Rows of several accounts or regions are of little use without them.
+    let places = [("account", all_accounts), ("region", region.is_none())];
+    let places = places.into_iter().filter(|(_, is_added)| *is_added);
+    let places = places.filter_map(|(name, _)| MEMBERS.iter().find(|member| member.name == name));
+    let sink = table(chosen, places.chain(documented_members()).collect(), csv, input.now);
+    list_call(Scope { all_accounts, region }, query(input)?, sink, csv)
 }
 
 fn reservations(input: &Input<'_>) -> Decoded {
@@ -198,7 +188,41 @@ fn reservations(input: &Input<'_>) -> Decoded {
             rows.push(&Boto3Reservation::from(reservation));
         }
     });
-    call(ListInstances { region, instances, query, sink }, encode_list(false))
+    let scope = Scope { all_accounts: names_all_accounts(input)?, region: Some(region) };
+    list_call(scope, (instances, query), sink, false)
+}
+
+fn names_all_accounts(input: &Input<'_>) -> Result<bool, Error> {
+    Ok(input.optional(ACCOUNT_OR_ALL)? == Some(AccountRef::All))
+}
+
+/// A list of one region, or of several regions or accounts.
+fn list_call(
+    scope: Scope,
+    (instances, query): (Vec<InstanceRef>, InstanceQuery),
+    sink: Rows<Reservation>,
+    csv: bool,
+) -> Decoded {
+    let parameter = match scope {
+        Scope { all_accounts: true, .. } => ACCOUNT_OR_ALL.info.name,
+        Scope { region: None, .. } => REGION_NAME.info.name,
+        Scope { region: Some(region), .. } => {
+            return call(ListInstances { region, instances, query, sink }, encode_list(csv));
+        }
+    };
+    let id = |instance| match instance {
+        InstanceRef::Id(id) => Ok(id),
+        InstanceRef::Name(_) => {
+            let problem = format!("must be an ID where {parameter} is all: use tag:Name");
+            Err(Error::invalid(INSTANCE_ID_FILTER.info.name, problem))
+        }
+    };
+    let instances = instances.into_iter().map(id).collect::<Result<Vec<InstanceId>, _>>()?;
+    if query.max_results.is_some() {
+        let problem = format!("can't be given where {parameter} is all");
+        return Err(Error::invalid(MAX_RESULTS.info.name, problem));
+    }
+    call(ListInstancesEverywhere { scope, instances, query, sink }, encode_list(csv))
 }
 
 fn permissions(input: &Input<'_>) -> Decoded {

@@ -1,6 +1,7 @@
 //! The HTTP dialects: one file each, with a table of routes, their decoders and their encoders. A
 //! dialect does not call AWS, and knows no other dialect.
 
+pub mod accounts;
 pub mod boto3;
 mod columns;
 pub mod common;

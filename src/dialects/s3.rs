@@ -18,7 +18,7 @@ use crate::http::route::{BodyUse, Content, Dialect, Handler, Input, Response, Ro
 use crate::http::rows::{MAX_OBJECT_BYTES, Rows};
 use crate::model::{
     Bucket, BucketInfo, CHECKSUM_HEADERS, FromText, Object, ObjectHeaders, ObjectInfo, ObjectKey, ObjectQuery,
-    ObjectResponse, PresignedMethod, Region, rfc3339_milliseconds,
+    ObjectResponse, Place, PresignedMethod, Region, rfc3339_milliseconds,
 };
 use crate::operations::Operation as _;
 use crate::operations::buckets::{CreateBucket, DeleteBucket, ListBuckets};
@@ -278,7 +278,8 @@ fn list_buckets(input: &Input<'_>) -> Decoded {
     let region = common::region(input, REGION_NAME)?;
     let prefix = bucket_prefix(input)?.to_owned();
     call(ListBuckets { region: region.clone(), prefix }, move |buckets| {
-        encode_rows(Table::new(&BUCKET_COLUMNS, csv).encode_all(&buckets, &region), csv)
+        let place = Place { account: None, region: &region };
+        encode_rows(Table::new(&BUCKET_COLUMNS, csv).encode_all(&buckets, place), csv)
     })
 }
 

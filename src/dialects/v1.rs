@@ -15,7 +15,7 @@ use crate::http::param::Param;
 use crate::http::reply::Reply;
 use crate::http::route::{BodyUse, Dialect, Handler, Input, Response, Route, UnknownUse};
 use crate::model::{
-    FromText, ImageId, Instance, InstanceRef, InstanceType, LaunchOptions, LaunchRequest, Placement, Region,
+    FromText, ImageId, Instance, InstanceRef, InstanceType, LaunchOptions, LaunchRequest, Place, Placement, Region,
     SecurityGroupRef, Shutdown, ShutdownBehavior, Targets, UserData, Zone, rfc3339_milliseconds,
 };
 use crate::operations::describe::DescribeInstance;
@@ -343,7 +343,8 @@ fn single_attribute(input: &Input<'_>) -> Decoded {
 fn describe(input: &Input<'_>, instance: InstanceRef, fields: Vec<&'static Column<Instance>>) -> Decoded {
     let region = region(input)?;
     call(DescribeInstance { region: region.clone(), instance }, move |instance| {
-        Reply::json(200, &Row { columns: &fields, item: &instance, region: &region, account: None, now: NO_TIME })
+        let place = Place { account: None, region: &region };
+        Reply::json(200, &Row { columns: &fields, item: &instance, place, now: NO_TIME })
     })
 }
 
@@ -371,7 +372,8 @@ fn sample_fields(fields: &[&'static Column<Instance>]) -> Value {
     // No field depends on the region.
     match Region::parse(Region::EXAMPLE) {
         Some(region) => {
-            json!(Row { columns: fields, item: &sample_instance(), region: &region, account: None, now: NO_TIME })
+            let place = Place { account: None, region: &region };
+            json!(Row { columns: fields, item: &sample_instance(), place, now: NO_TIME })
         }
         None => json!({}),
     }

@@ -12,6 +12,8 @@ pub trait Call: Send {
     fn action(&self) -> Action;
     /// The resources that it names, for the log.
     fn target(&self) -> Target;
+    /// Whether it is about all accounts of the deployment.
+    fn is_for_all_accounts(&self) -> bool;
     /// Whether an idempotency key makes it happen once.
     fn is_idempotent_by_key(&self) -> bool;
     /// The parameter that the region was read from, if it is not the dialect's own.
@@ -59,6 +61,10 @@ impl<O: Operation, E: FnOnce(O::Output) -> Reply + Send + 'static> Call for Type
 
     fn target(&self) -> Target {
         self.operation.target()
+    }
+
+    fn is_for_all_accounts(&self) -> bool {
+        self.operation.is_for_all_accounts()
     }
 
     fn is_idempotent_by_key(&self) -> bool {

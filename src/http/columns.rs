@@ -2,7 +2,7 @@
 //! JSON, CSV and the JSON Schema.
 
 use super::rows::Rows;
-use crate::model::{FromText as _, Region, SecurityGroup, Tag, is_invisible};
+use crate::model::{AccountId, FromText as _, Place, Region, SecurityGroup, Tag, is_invisible};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
@@ -40,7 +40,7 @@ pub enum Accessor<T: 'static> {
     Groups(fn(&T) -> &[SecurityGroup]),
     /// Tags. In CSV: `key=value`, separated by semicolons.
     Tags(fn(&T) -> &[Tag]),
-    /// The account of the list.
+    /// The account.
     Account,
 }
 
@@ -71,26 +71,25 @@ impl<'a> From<&'a SecurityGroup> for SecurityGroupCell<'a> {
     }
 }
 
-/// The value of a column for an item of that region.
+/// The value of a column for an item at that place.
 struct Cell<'a, T: 'static> {
     accessor: &'a Accessor<T>,
     item: &'a T,
-    region: &'a Region,
-    account: Option<&'a str>,
+    place: Place<'a>,
     now: OffsetDateTime,
 }
 
 impl<T> Serialize for Cell<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.accessor {
-            Accessor::Text(read) => read(self.item, self.region).serialize(serializer),
+            Accessor::Text(read) => read(self.item, self.place.region).serialize(serializer),
             Accessor::Time(read) => read(self.item).serialize(serializer),
             Accessor::TimeAt(read) => read(self.item, self.now).serialize(serializer),
             Accessor::Number(read) => read(self.item).serialize(serializer),
             Accessor::Texts(read) => read(self.item).serialize(serializer),
             Accessor::Groups(read) => serializer.collect_seq(read(self.item).iter().map(SecurityGroupCell::from)),
             Accessor::Tags(read) => serializer.collect_map(sorted_tags(read(self.item))),
-            Accessor::Account => self.account.serialize(serializer),
+            Accessor::Account => self.place.account.map(AccountId::as_str).serialize(serializer),
         }
     }
 }
@@ -99,10 +98,10 @@ impl<'a, T> Cell<'a, T> {
     /// The value in CSV.
     fn text(&self) -> Cow<'a, str> {
         match self.accessor {
-            Accessor::Text(read) => read(self.item, self.region).map_or(Cow::Borrowed(""), escape_formula),
+            Accessor::Text(read) => read(self.item, self.place.region).map_or(Cow::Borrowed(""), escape_formula),
             Accessor::Time(read) => Cow::Owned(read(self.item).unwrap_or_default()),
             Accessor::TimeAt(read) => Cow::Owned(read(self.item, self.now).unwrap_or_default()),
-            Accessor::Account => Cow::Borrowed(self.account.unwrap_or_default()),
+            Accessor::Account => Cow::Borrowed(self.place.account.map_or("", AccountId::as_str)),
             Accessor::Number(read) => {
                 read(self.item).map_or(Cow::Borrowed(""), |number| Cow::Owned(number.to_string()))
             }
@@ -191,7 +190,10 @@ pub fn rows_schema<T>(
 pub fn example_rows<T>(columns: &'static [Column<T>], item: &T) -> Value {
     let columns: Vec<_> = columns.iter().collect();
     match Region::parse(Region::EXAMPLE) {
-        Some(region) => json!([Row { columns: &columns, item, region: &region, account: None, now: NO_TIME }]),
+        Some(region) => {
+            let place = Place { account: None, region: &region };
+            json!([Row { columns: &columns, item, place, now: NO_TIME }])
+        }
         None => json!([]),
     }
 }
@@ -202,10 +204,8 @@ pub struct Row<'a, T: 'static> {
     pub columns: &'a [&'static Column<T>],
     /// The item.
     pub item: &'a T,
-    /// The item's region.
-    pub region: &'a Region,
-    /// The item's account, for [`Accessor::Account`].
-    pub account: Option<&'a str>,
+    /// Where the item is.
+    pub place: Place<'a>,
     /// The time of the list, for [`Accessor::TimeAt`].
     pub now: OffsetDateTime,
 }
@@ -217,8 +217,8 @@ impl<T> Serialize for Row<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.columns.len()))?;
         for column in self.columns {
-            let Self { item, region, account, now, .. } = *self;
-            let cell = Cell { accessor: &column.accessor, item, region, account, now };
+            let Self { item, place, now, .. } = *self;
+            let cell = Cell { accessor: &column.accessor, item, place, now };
             map.serialize_entry(column.name, &cell)?;
         }
         map.end()
@@ -230,20 +230,13 @@ impl<T> Serialize for Row<'_, T> {
 pub struct Table<T: 'static> {
     columns: Vec<&'static Column<T>>,
     csv: bool,
-    account: Option<String>,
     now: OffsetDateTime,
 }
 
 impl<T> Table<T> {
     /// A table of these columns, in CSV or JSON.
     pub fn new(columns: impl IntoIterator<Item = &'static Column<T>>, csv: bool) -> Self {
-        Self { columns: columns.into_iter().collect(), csv, account: None, now: NO_TIME }
-    }
-
-    /// The same for items of this account.
-    #[must_use]
-    pub fn in_account(self, account: Option<String>) -> Self {
-        Self { account, ..self }
+        Self { columns: columns.into_iter().collect(), csv, now: NO_TIME }
     }
 
     /// The same at this time.
@@ -258,14 +251,12 @@ impl<T> Table<T> {
         if self.csv {
             let header = csv_lines(|lines| lines.write_record(self.columns.iter().map(|column| column.name)));
             let header = String::from_utf8(header).unwrap_or_default();
-            Rows::csv(&header, move |page, region, rows| {
+            Rows::csv(&header, move |page, place, rows| {
                 let lines = csv_lines(|lines| {
                     let mut items = page.iter().flat_map(items_of);
                     items.try_for_each(|item| {
                         let cell = |column: &&'static Column<T>| {
-                            let account = self.account.as_deref();
-                            let now = self.now;
-                            Cell { accessor: &column.accessor, item, region, account, now }.text().into_owned()
+                            Cell { accessor: &column.accessor, item, place, now: self.now }.text().into_owned()
                         };
                         lines.write_record(self.columns.iter().map(cell))
                     })
@@ -273,18 +264,17 @@ impl<T> Table<T> {
                 rows.push_lines(&lines);
             })
         } else {
-            Rows::json(move |page, region, rows| {
+            Rows::json(move |page, place, rows| {
                 for item in page.iter().flat_map(items_of) {
-                    let account = self.account.as_deref();
-                    rows.push(&Row { columns: &self.columns, item, region, account, now: self.now });
+                    rows.push(&Row { columns: &self.columns, item, place, now: self.now });
                 }
             })
         }
     }
 
     /// Encodes all items at once.
-    pub fn encode_all(self, items: &[T], region: &Region) -> String {
-        self.rows(std::slice::from_ref).encode_all(items, region)
+    pub fn encode_all(self, items: &[T], place: Place<'_>) -> String {
+        self.rows(std::slice::from_ref).encode_all(items, place)
     }
 }
 
@@ -311,9 +301,9 @@ mod tests {
         let tag = |key: &str, value: &str| Tag { key: key.to_owned(), value: value.to_owned() };
         let tags = [tag("a,b", "say \"hi\"\n"), tag("=HYPERLINK(1)", "-2"), tag("", "é")];
         let region = Region::parse("us-east-1").unwrap();
-        let csv = Table::new(&COLUMNS, true).encode_all(&tags, &region);
+        let csv = Table::new(&COLUMNS, true).encode_all(&tags, Place { account: None, region: &region });
         assert_eq!(csv, "key,value\r\n\"a,b\",\"say \"\"hi\"\"\n\"\r\n'=HYPERLINK(1),'-2\r\n,é\r\n");
-        let json = Table::new(&COLUMNS, false).encode_all(&tags[2..], &region);
+        let json = Table::new(&COLUMNS, false).encode_all(&tags[2..], Place { account: None, region: &region });
         assert_eq!(json, r#"[{"key":"","value":"é"}]"#);
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Only this file knows Lambda's limit of 6 MB, and how a list is written.
 
-use crate::model::Region;
+use crate::model::Place;
 use crate::operations::paging::{Fit, PageSink};
 use serde::Serialize;
 use std::fmt;
@@ -17,8 +17,8 @@ pub const MAX_RESPONSE_BYTES: usize = 6 * 1024 * 1024 - 64 * 1024;
 /// The largest object in a response, in bytes: base64 makes four bytes of three.
 pub const MAX_OBJECT_BYTES: usize = MAX_RESPONSE_BYTES / 4 * 3;
 
-/// Encodes the items of a page, which are in this region.
-type EncodeItems<T> = dyn Fn(&[T], &Region, &mut RowBuffer) + Send + Sync;
+/// Encodes the items of a page, which are at this place.
+type EncodeItems<T> = dyn Fn(&[T], Place<'_>, &mut RowBuffer) + Send + Sync;
 
 /// A list of `T`, as the client wants it.
 pub struct Rows<T> {
@@ -29,12 +29,12 @@ pub struct Rows<T> {
 
 impl<T> Rows<T> {
     /// The elements of a JSON array.
-    pub fn json(encode: impl Fn(&[T], &Region, &mut RowBuffer) + Send + Sync + 'static) -> Self {
+    pub fn json(encode: impl Fn(&[T], Place<'_>, &mut RowBuffer) + Send + Sync + 'static) -> Self {
         Self { encode: Arc::new(encode), buffer: RowBuffer::new(None), share: Share::whole() }
     }
 
     /// Lines of CSV below this header line.
-    pub fn csv(header: &str, encode: impl Fn(&[T], &Region, &mut RowBuffer) + Send + Sync + 'static) -> Self {
+    pub fn csv(header: &str, encode: impl Fn(&[T], Place<'_>, &mut RowBuffer) + Send + Sync + 'static) -> Self {
         Self { encode: Arc::new(encode), buffer: RowBuffer::new(Some(header.into())), share: Share::whole() }
     }
 
@@ -44,8 +44,8 @@ impl<T> Rows<T> {
     }
 
     /// Encodes all items at once.
-    pub fn encode_all(mut self, items: &[T], region: &Region) -> String {
-        (self.encode)(items, region, &mut self.buffer);
+    pub fn encode_all(mut self, items: &[T], place: Place<'_>) -> String {
+        (self.encode)(items, place, &mut self.buffer);
         self.finish()
     }
 
@@ -68,13 +68,13 @@ impl<T: Send + 'static> PageSink for Rows<T> {
         self.with_share(Share::whole())
     }
 
-    fn fork(&self, count: usize) -> Vec<Self> {
-        Share::split(count).map(|share| self.with_share(share)).collect()
+    fn fork(&self, count: usize) -> impl Iterator<Item = Self> + Send {
+        Share::split(count).map(|share| self.with_share(share))
     }
 
-    fn push(&mut self, page: &[T], region: &Region) -> Fit {
+    fn push(&mut self, page: &[T], place: Place<'_>) -> Fit {
         let (checkpoint, len_before) = (self.buffer.checkpoint(), self.buffer.encoded_len());
-        (self.encode)(page, region, &mut self.buffer);
+        (self.encode)(page, place, &mut self.buffer);
         if self.buffer.encoded_len() > MAX_RESPONSE_BYTES {
             self.buffer.truncate(checkpoint);
             return Fit::Rejected;

@@ -1,7 +1,7 @@
 //! AWS accounts: their numbers and names, and the roles that the function assumes in them.
 
 use super::list::list_words;
-use super::region::Partition;
+use super::region::{Partition, Region};
 use super::text::{FromText, text_type};
 
 text_type! {
@@ -81,6 +81,15 @@ pub struct Account {
     pub role_arn: String,
 }
 
+/// Where resources are.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// The account; `None`: the function's own, whose number is not known.
+    pub account: Option<&'a AccountId>,
+    /// The region.
+    pub region: &'a Region,
+}
+
 /// The accounts of a deployment.
 #[derive(Debug, Default)]
 pub struct Accounts(Vec<Account>);
@@ -114,6 +123,11 @@ impl Accounts {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// All of them, in the order of the configuration.

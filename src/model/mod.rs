@@ -27,7 +27,7 @@ mod selection;
 mod stored_schedule;
 mod text;
 
-pub use account::{Account, AccountId, AccountName, AccountRef, Accounts};
+pub use account::{Account, AccountId, AccountName, AccountRef, Accounts, Place};
 pub use action::{Action, Effect};
 pub use authentication::Authentication;
 pub use bucket::{

@@ -15,11 +15,15 @@ pub mod keep;
 pub mod launch;
 mod launch_attempts;
 pub mod list;
+pub mod list_accounts;
+pub mod list_everywhere;
 pub mod modify;
 pub mod objects;
 pub mod paging;
 mod partial;
 pub mod permissions;
+mod place_token;
+pub mod places;
 pub mod reboot;
 pub mod regions;
 pub mod resolve;
@@ -62,6 +66,11 @@ pub trait Operation: Send + Sync + 'static {
     const IS_IDEMPOTENT_BY_KEY: bool = false;
     /// What it returns.
     type Output: Send;
+
+    /// Whether it is about all accounts of the deployment, and not about the one of the context.
+    fn is_for_all_accounts(&self) -> bool {
+        false
+    }
 
     /// The region and the resources that it names, for the log.
     fn target(&self) -> Target {
@@ -306,6 +315,9 @@ fn explain_dry_run_failure(error: Error) -> Error {
 
 /// The region in the log of an operation that works in all regions.
 pub const ALL_REGIONS: &str = "all";
+
+/// The account in the log of an operation that works in all accounts.
+pub const ALL_ACCOUNTS: &str = "all";
 
 /// What an operation names, for the log.
 #[skip_serializing_none]

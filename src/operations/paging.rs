@@ -7,7 +7,9 @@ use crate::aws::ec2::Ec2;
 use crate::aws::s3::S3;
 use crate::aws::sdk::AwsOutput;
 use crate::error::{Error, Kind};
-use crate::model::{Action, Effect, InstanceId, InstanceQuery, ObjectInfo, ObjectQuery, Page, Region, Reservation};
+use crate::model::{
+    Action, Effect, InstanceId, InstanceQuery, ObjectInfo, ObjectQuery, Page, Place, Region, Reservation,
+};
 use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
@@ -25,11 +27,11 @@ pub trait PageSink: Send + Sync + Sized + 'static {
     fn empty(&self) -> Self;
 
     /// `count` empty sinks for lists that are made in parallel and are appended to one sink in this
-    /// order. Together they have the capacity of one.
-    fn fork(&self, count: usize) -> Vec<Self>;
+    /// order. Together they have the capacity of one. Each is made when it is taken.
+    fn fork(&self, count: usize) -> impl Iterator<Item = Self> + Send;
 
-    /// Adds a page of items of the region.
-    fn push(&mut self, page: &[Self::Item], region: &Region) -> Fit;
+    /// Adds a page of items at the place.
+    fn push(&mut self, page: &[Self::Item], place: Place<'_>) -> Fit;
 
     /// Adds all that another sink holds.
     fn append(&mut self, other: Self) -> Fit;
@@ -64,8 +66,8 @@ pub(super) trait PageSource: Sync {
     type Item: Send;
     /// The minimum and the maximum size of a page.
     const SIZES: (u32, u32);
-    /// The region of the items.
-    fn region(&self) -> &Region;
+    /// Where the items are.
+    fn place(&self) -> Place<'_>;
     /// The page that the caller asks for: its size, if he pages himself, and its token.
     fn requested_page(&self) -> (Option<u32>, Option<String>);
     /// Gets the page that begins at the token, and the token of the next page.
@@ -89,8 +91,8 @@ impl PageSource for InstancePages<'_> {
     type Item = Reservation;
     const SIZES: (u32, u32) = INSTANCE_PAGE_SIZES;
 
-    fn region(&self) -> &Region {
-        self.authorizer.region
+    fn place(&self) -> Place<'_> {
+        self.authorizer.place()
     }
 
     fn requested_page(&self) -> (Option<u32>, Option<String>) {
@@ -128,8 +130,8 @@ impl PageSource for ObjectPages<'_> {
     type Item = ObjectInfo;
     const SIZES: (u32, u32) = OBJECT_PAGE_SIZES;
 
-    fn region(&self) -> &Region {
-        self.region
+    fn place(&self) -> Place<'_> {
+        Place { account: None, region: self.region }
     }
 
     fn requested_page(&self) -> (Option<u32>, Option<String>) {
@@ -221,7 +223,7 @@ pub(super) async fn fill<S: PageSource, K: PageSink<Item = S::Item>>(
         let AwsOutput { value: (items, after), request_id } = source.page(size, next_token.clone()).await?;
         // What has been listed so far is worth more than a time-out.
         let late = Instant::now() + started.elapsed() * 2 > deadline;
-        let fit = sink.push(&items, source.region());
+        let fit = sink.push(&items, source.place());
         drop((items, permit));
         if fit == Fit::Rejected {
             if !sink.is_empty() {
@@ -277,7 +279,7 @@ pub(super) async fn fill_visible<K: PageSink<Item = Reservation>>(
                 if first.is_part_of(&reservation) {
                     first.instances.append(&mut reservation.instances);
                     reservation = first;
-                } else if page.push(first, source.region())? == Fit::Full {
+                } else if page.push(first, source.place())? == Fit::Full {
                     return Ok(page.filled(request_id));
                 }
             }
@@ -286,7 +288,7 @@ pub(super) async fn fill_visible<K: PageSink<Item = Reservation>>(
         drop(permit);
         let Some(after) = after else {
             let full = match split {
-                Some(last) => page.push(last, source.region())? == Fit::Full,
+                Some(last) => page.push(last, source.place())? == Fit::Full,
                 None => false,
             };
             if page.after.is_some() {
@@ -317,7 +319,7 @@ impl<K: PageSink<Item = Reservation>> VisiblePage<K> {
     ///
     /// # Errors
     /// One instance does not fit into an empty sink.
-    fn push(&mut self, mut reservation: Reservation, region: &Region) -> Result<Fit, Error> {
+    fn push(&mut self, mut reservation: Reservation, place: Place<'_>) -> Result<Fit, Error> {
         if let Some(after) = &self.after {
             let at = reservation.instances.iter().position(|instance| instance.instance_id == *after);
             let Some(at) = at else { return Ok(Fit::Room) };
@@ -332,7 +334,7 @@ impl<K: PageSink<Item = Reservation>> VisiblePage<K> {
             reservation.instances = rest;
             let Some(last) = reservation.instances.last() else { return Ok(Fit::Full) };
             let (last, count) = (last.instance_id.clone(), reservation.instances.len());
-            match self.sink.push(std::slice::from_ref(&reservation), region) {
+            match self.sink.push(std::slice::from_ref(&reservation), place) {
                 Fit::Rejected if !self.sink.is_empty() => return Ok(Fit::Full),
                 Fit::Rejected if count == 1 => {
                     return Err(Error::internal(format!("{last} does not fit in a response")));
@@ -362,10 +364,10 @@ impl<K: PageSink<Item = Reservation>> VisiblePage<K> {
     }
 }
 
-/// The part of the deadline that is kept to name the region that does not answer.
+/// The part of the deadline that is kept to name the account and region that do not answer.
 const ERROR_MARGIN: Duration = Duration::from_millis(250);
 
-/// The deadline of one of several regions.
+/// The deadline of one of several accounts or regions.
 pub(super) fn deadline_with_margin(deadline: Instant) -> Instant {
     deadline.checked_sub(ERROR_MARGIN).unwrap_or(deadline)
 }

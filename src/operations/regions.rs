@@ -1,23 +1,29 @@
 //! The regions that the deployment allows, and how many instances there are in each of them.
 
 use super::paging::{
-    DESCRIBE_INSTANCES, FanOut, Fit, InstancePages, PageSink, deadline_with_margin, fill, in_region, too_many_to_count,
+    DESCRIBE_INSTANCES, FanOut, Fit, InstancePages, PageSink, deadline_with_margin, fill, too_many_to_count,
 };
-use super::{ALL_REGIONS, Completed, Context, Operation, Outcome, Target, within};
-use crate::authz::{Authorizer, Resource};
+use super::places::{MAX_LISTS, Scope, at, each_place, in_turn};
+use super::{Completed, Context, Operation, Outcome, Target, within};
 use crate::error::Error;
-use crate::model::{Action, InstanceQuery, Region, Reservation};
-use futures_util::future::join_all;
+use crate::model::{AccountId, Action, InstanceQuery, Place, Region, Reservation};
+use futures_util::stream::StreamExt as _;
 use std::collections::BTreeMap;
 use tokio::time::Instant;
 
-/// Counts the instances of each region that the caller can see. The regions are asked in parallel.
+/// Counts the instances of each region that the caller can see. Several regions are listed at the
+/// same time.
 #[derive(Debug)]
-pub struct CountInstances;
+pub struct CountInstances {
+    /// The accounts and regions.
+    pub scope: Scope,
+}
 
 /// The number of instances in each state in a region, or why they could not be counted.
 #[derive(Debug)]
 pub struct RegionInstances {
+    /// The account; `None`: the function's own, whose number is not known.
+    pub account: Option<AccountId>,
     /// The region.
     pub region: Region,
     /// The number of instances, by the name of their state.
@@ -28,42 +34,33 @@ impl Operation for CountInstances {
     const ACTION: Action = Action { iam: &["ec2:DescribeRegions", "ec2:DescribeInstances"], ..DESCRIBE_INSTANCES };
     type Output = Vec<RegionInstances>;
 
+    fn is_for_all_accounts(&self) -> bool {
+        self.scope.all_accounts
+    }
+
     fn target(&self) -> Target {
-        Target { region: Some(ALL_REGIONS.to_owned()), ..Target::default() }
+        self.scope.target()
     }
 
     async fn run(&self, cx: &Context<'_>) -> Result<Outcome<Self::Output>, Error> {
         let authorizer = cx.authorizer(Self::ACTION, &cx.config.regions.default);
-        let regions = allowed_regions(cx, &authorizer).await?;
+        let places = self.scope.places(cx, authorizer, None).await?;
         let fan_out = FanOut::new();
         let deadline = deadline_with_margin(cx.deadline);
-        let counts = regions.into_iter().map(async |region| {
-            let authorizer = Authorizer { region: &region, ..authorizer };
-            let source = InstancePages { ec2: cx.ec2, authorizer, query: &InstanceQuery::default() };
+        let query = InstanceQuery::default();
+        let counts = each_place(cx, &places).map(async |(ec2, account, region)| {
+            let source = InstancePages { ec2: &ec2, authorizer: at(authorizer, account, region), query: &query };
             let by_state = within(deadline, count(&source, deadline, &fan_out)).await;
-            RegionInstances { region, by_state }
+            let failed = |error: &Error| self.scope.explain(cx, account, Some(region), error.clone());
+            let incomplete = by_state.as_ref().err().map(failed);
+            let by_state = by_state.map_err(|error| account.about_its_role(error));
+            (RegionInstances { account: account.id.clone(), region: region.clone(), by_state }, incomplete)
         });
-        let regions = join_all(counts).await;
-        let failed =
-            |counted: &RegionInstances| Some(in_region(&counted.region)(counted.by_state.as_ref().err()?.clone()));
-        let incomplete = regions.iter().find_map(failed);
+        let counts: Vec<_> = in_turn(MAX_LISTS, counts).collect().await;
+        let (regions, mut failed): (Vec<_>, Vec<_>) = counts.into_iter().unzip();
+        let incomplete = failed.iter_mut().find_map(Option::take);
         Ok(Outcome::Done(Completed { incomplete, ..Completed::new(regions, None) }))
     }
-}
-
-/// The regions that the account has, the deployment allows, and the caller may list, by name.
-///
-/// # Errors
-/// The caller may list none of them, or EC2 can't be asked.
-pub(super) async fn allowed_regions(cx: &Context<'_>, authorizer: &Authorizer<'_>) -> Result<Vec<Region>, Error> {
-    let configured = &cx.config.regions;
-    let mut regions = cx.ec2.describe_regions(&configured.default).await?.value;
-    regions
-        .retain(|region| configured.allows(region) && Authorizer { region, ..*authorizer }.can_see(Resource::Region));
-    // The decision that is logged is the first region's; the default region's if none is left.
-    let region = regions.first().unwrap_or(authorizer.region);
-    cx.decide(|decision| Authorizer { region, ..*authorizer }.list(decision))?;
-    Ok(regions)
 }
 
 async fn count(
@@ -89,11 +86,11 @@ impl PageSink for StateCounts {
         Self::default()
     }
 
-    fn fork(&self, count: usize) -> Vec<Self> {
-        (0..count).map(|_| Self::default()).collect()
+    fn fork(&self, count: usize) -> impl Iterator<Item = Self> + Send {
+        (0..count).map(|_| Self::default())
     }
 
-    fn push(&mut self, page: &[Reservation], _region: &Region) -> Fit {
+    fn push(&mut self, page: &[Reservation], _place: Place<'_>) -> Fit {
         for instance in page.iter().flat_map(|reservation| &reservation.instances) {
             let state = instance.state.name.as_deref().unwrap_or("unknown");
             *self.0.entry(state.to_owned()).or_default() += 1;

@@ -131,20 +131,6 @@ async fn every_route_of_instances_schedules_and_regions_knows_the_account() {
 }
 
 #[tokio::test]
-async fn all_accounts_at_once_are_refused_where_a_request_has_one() {
-    for (method, path) in [
-        ("POST", format!("/ec2/start?region_name=eu-west-1&instance_id={A}&account=all")),
-        ("POST", "/ec2/create?region_name=eu-west-1&image_id=ami-abba916a&account=all".to_owned()),
-        ("GET", format!("/ec2/console-output?region_name=eu-west-1&instance_id={A}&account=all")),
-    ] {
-        let function = with_accounts([]).await;
-        let answer = function.call(method, &path).await;
-        answer.refuses(400, "InvalidParameterValue", "account can't be all here");
-        function.assert_no_calls();
-    }
-}
-
-#[tokio::test]
 async fn every_dialect_works_in_another_account() {
     let role = || assumed("ASIADEMO", LATER);
     for (method, path, responses, actions) in [

@@ -12,6 +12,7 @@
 #![expect(unreachable_pub, reason = "nothing outside a test binary can reach it anyway")]
 
 mod accounts;
+mod all_accounts;
 mod ambiguity;
 mod by_tag;
 mod canonical;
@@ -38,6 +39,7 @@ mod launch_templates;
 mod layers;
 mod limits;
 mod links;
+mod list_accounts;
 mod lists;
 mod metrics;
 mod names;

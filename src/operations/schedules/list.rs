@@ -5,7 +5,7 @@ use super::{GET_SCHEDULE, account_of, authorizer, scheduler};
 use crate::authz::Resource;
 use crate::aws::scheduler::Scheduler;
 use crate::error::{Error, Kind};
-use crate::model::{AccountId, Action, Definition, Owner, Region, ScheduleName, split_scheduled_name};
+use crate::model::{AccountId, Action, Definition, Owner, Place, Region, ScheduleName, split_scheduled_name};
 use crate::operations::paging::{Fit, List, PageSink};
 use crate::operations::{ALL_REGIONS, Context, Operation, Outcome, Target};
 use futures_util::StreamExt as _;
@@ -68,7 +68,9 @@ impl<K: PageSink<Item = KeptSchedule>> Operation for ListSchedules<K> {
                 list.next_token = last;
                 break;
             }
-            match list.sink.push(std::slice::from_ref(&kept), &kept.schedule.definition.region) {
+            let Definition { region, account, .. } = &kept.schedule.definition;
+            let place = Place { account: account.as_ref(), region };
+            match list.sink.push(std::slice::from_ref(&kept), place) {
                 Fit::Rejected if last.is_none() => {
                     return Err(Error::internal("a schedule does not fit in a response"));
                 }

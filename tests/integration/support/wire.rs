@@ -70,8 +70,11 @@ impl RecordedRequest {
     }
 }
 
+/// Makes the response to a request, and says how long it takes.
+type Responder = dyn Fn(&RecordedRequest) -> (Duration, Response) + Send + Sync;
+
 /// How the server treats requests.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Behavior {
     /// Passes every request on to moto.
     Moto,
@@ -79,6 +82,8 @@ pub enum Behavior {
     Canned(Arc<Mutex<VecDeque<Response>>>, Duration),
     /// Sends the same response to every request.
     Always(Response),
+    /// Sends the response that this makes.
+    Answering(Arc<Responder>),
     /// Applies a fault to this many requests, and passes the others on to moto.
     Faulty(Fault, Arc<AtomicUsize>),
 }
@@ -109,7 +114,33 @@ pub enum Fault {
 /// A server that records requests, and answers them or passes them on to moto.
 pub struct Wire {
     pub url: String,
-    recorded: Arc<Mutex<Vec<RecordedRequest>>>,
+    log: Arc<Log>,
+}
+
+/// What the server has seen.
+#[derive(Default)]
+struct Log {
+    recorded: Mutex<Vec<RecordedRequest>>,
+    /// The number of requests that are not answered yet, and the greatest so far.
+    in_flight: Mutex<(usize, usize)>,
+}
+
+/// A request that is not answered yet.
+struct InFlight(Arc<Log>);
+
+impl InFlight {
+    fn new(log: &Arc<Log>) -> Self {
+        let (now, most) = &mut *log.in_flight.lock().unwrap();
+        *now += 1;
+        *most = (*most).max(*now);
+        Self(Arc::clone(log))
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.lock().unwrap().0 -= 1;
+    }
 }
 
 impl Wire {
@@ -141,23 +172,33 @@ impl Wire {
         Self::start(Behavior::Always(response)).await
     }
 
+    /// A server that makes each response of its request, after a time.
+    pub async fn answering(answer: impl Fn(&RecordedRequest) -> (Duration, Response) + Send + Sync + 'static) -> Self {
+        Self::start(Behavior::Answering(Arc::new(answer))).await
+    }
+
     async fn start(behavior: Behavior) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let recorded = Arc::new(Mutex::new(Vec::new()));
-        let log = Arc::clone(&recorded);
+        let log = Arc::new(Log::default());
+        let server_log = Arc::clone(&log);
         tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                tokio::spawn(serve(stream, behavior.clone(), Arc::clone(&log)));
+                tokio::spawn(serve(stream, behavior.clone(), Arc::clone(&server_log)));
             }
         });
-        Self { url, recorded }
+        Self { url, log }
+    }
+
+    /// The greatest number of requests that waited for their responses at the same time.
+    pub fn max_in_flight(&self) -> usize {
+        self.log.in_flight.lock().unwrap().1
     }
 
     /// Takes the requests that have been recorded so far.
     pub fn requests(&self) -> Vec<RecordedRequest> {
-        std::mem::take(&mut *self.recorded.lock().unwrap())
+        std::mem::take(&mut *self.log.recorded.lock().unwrap())
     }
 
     /// Takes the recorded requests, as EC2 actions.
@@ -183,7 +224,7 @@ async fn check_page(response: &str) {
     }
 }
 
-async fn serve(mut stream: TcpStream, behavior: Behavior, log: Arc<Mutex<Vec<RecordedRequest>>>) -> Option<()> {
+async fn serve(mut stream: TcpStream, behavior: Behavior, log: Arc<Log>) -> Option<()> {
     let connection = stream.peer_addr().ok()?;
     let mut buffer = Vec::new();
     loop {
@@ -212,7 +253,9 @@ async fn serve(mut stream: TcpStream, behavior: Behavior, log: Arc<Mutex<Vec<Rec
         let request: Vec<u8> = buffer.drain(..head_end + length).collect();
         let body = request[head_end..].to_vec();
         let s3 = (method.as_str(), path.as_str()) != ("POST", "/");
-        log.lock().unwrap().push(RecordedRequest { method, path, headers, body, connection });
+        let recorded = RecordedRequest { method, path, headers, body, connection };
+        log.recorded.lock().unwrap().push(recorded.clone());
+        let in_flight = InFlight::new(&log);
         let fault = match &behavior {
             Behavior::Faulty(fault, times) => {
                 let left = times.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |times| times.checked_sub(1));
@@ -227,6 +270,11 @@ async fn serve(mut stream: TcpStream, behavior: Behavior, log: Arc<Mutex<Vec<Rec
                 response
             }
             (Behavior::Always(response), _) => response.clone(),
+            (Behavior::Answering(answer), _) => {
+                let (time, response) = answer(&recorded);
+                tokio::time::sleep(time).await;
+                response
+            }
             (_, Some(Fault::Refusal(status, code))) if s3 => xml::s3_refusal(status, code, "m"),
             (_, Some(Fault::Refusal(status, code))) => xml::refusal(code, "m").status(status),
             (_, Some(Fault::Answer(status, body))) => xml::response(status, body),
@@ -278,6 +326,7 @@ async fn serve(mut stream: TcpStream, behavior: Behavior, log: Arc<Mutex<Vec<Rec
             check_page(&body).await;
         }
         let answer = format!("{head}\r\n{body}");
+        drop(in_flight);
         stream.write_all(answer.as_bytes()).await.ok()?;
     }
 }
