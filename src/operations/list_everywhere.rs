@@ -69,7 +69,7 @@ impl<K: PageSink<Item = Reservation>> Operation for ListInstancesEverywhere<K> {
             let filled = within(deadline, fill_instances(&source, sink, deadline, Some(&fan_out))).await;
             (account, region, filled.map(Some).map_err(|error| scope.explain(cx, account, Some(region), error)))
         });
-        let mut lists = in_turn(MAX_LISTS, lists);
+        let mut lists = in_turn(lists);
 
         let (mut all, mut all_next_token, mut last_request_id) = (self.sink.empty(), None, None);
         while let Some((account, region, filled)) = lists.next().await {

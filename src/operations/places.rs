@@ -13,11 +13,9 @@ use futures_util::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// The greatest number of regions that are listed at the same time, of all accounts together.
+/// The greatest number of regions that are listed at the same time, of all accounts together, and
+/// of accounts that are asked for their regions.
 pub(super) const MAX_LISTS: usize = 32;
-
-/// The greatest number of accounts that are asked for their regions at the same time.
-const MAX_ACCOUNTS: usize = 16;
 
 /// The accounts and regions that an operation is about.
 #[derive(Clone, Debug)]
@@ -87,7 +85,7 @@ impl Scope {
             let regions = regions.map_err(|error| self.explain(cx, &account, None, error))?;
             Ok(AccountRegions { account, regions })
         });
-        let mut places: Vec<_> = in_turn(MAX_ACCOUNTS, places).try_collect().await?;
+        let mut places: Vec<_> = in_turn(places).try_collect().await?;
         // The decision that is logged is the first one; that on the default region if there is
         // none.
         let first = places.iter().find_map(|place| Some((&place.account, place.regions.first()?)));
@@ -171,13 +169,12 @@ pub(super) fn each_place<'a>(
     })
 }
 
-/// The outputs of the futures, in their order. At most `max` futures are there at the same time:
-/// the iterator makes each when its turn comes.
+/// The outputs of the futures, in their order. At most [`MAX_LISTS`] of them are there at the same
+/// time: the iterator makes each when its turn comes.
 pub(super) fn in_turn<'a, F: Future<Output: Send> + Send + 'a>(
-    max: usize,
     futures: impl Iterator<Item = F> + Send + 'a,
 ) -> BoxStream<'a, F::Output> {
-    stream::iter(futures).buffered(max).boxed()
+    stream::iter(futures).buffered(MAX_LISTS).boxed()
 }
 
 /// EC2 in the account. In an operation on all accounts, that of the context is the function's own.

@@ -3,7 +3,7 @@
 use super::paging::{
     DESCRIBE_INSTANCES, FanOut, Fit, InstancePages, PageSink, deadline_with_margin, fill, too_many_to_count,
 };
-use super::places::{MAX_LISTS, Scope, at, each_place, in_turn};
+use super::places::{Scope, at, each_place, in_turn};
 use super::{Completed, Context, Operation, Outcome, Target, within};
 use crate::error::Error;
 use crate::model::{AccountId, Action, InstanceQuery, Place, Region, Reservation};
@@ -56,7 +56,7 @@ impl Operation for CountInstances {
             let by_state = by_state.map_err(|error| account.about_its_role(error));
             (RegionInstances { account: account.id.clone(), region: region.clone(), by_state }, incomplete)
         });
-        let counts: Vec<_> = in_turn(MAX_LISTS, counts).collect().await;
+        let counts: Vec<_> = in_turn(counts).collect().await;
         let (regions, mut failed): (Vec<_>, Vec<_>) = counts.into_iter().unzip();
         let incomplete = failed.iter_mut().find_map(Option::take);
         Ok(Outcome::Done(Completed { incomplete, ..Completed::new(regions, None) }))

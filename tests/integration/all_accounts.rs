@@ -500,3 +500,26 @@ async fn list_of_50_accounts_and_17_regions_has_few_calls_in_flight_and_one_of_s
     function.get(&path).await.is(200, &json!(rows));
     assert!(!function.wire.actions().contains(&"AssumeRole".to_owned()));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn list_for_which_the_time_is_too_short_goes_on_at_its_token() {
+    let slow = |request: &RecordedRequest| {
+        let time = if request.action() == "DescribeInstances" { 1500 } else { 0 };
+        (Duration::from_millis(time), answer(request))
+    };
+    let (ids, accounts) = many_accounts();
+    let function = Function::new(Wire::answering(slow).await, &[("ACCOUNTS", &accounts)]).await;
+    let list = format!("{ONE_REGION}&fields=account,region,id");
+    let within = async |path: &str| {
+        let event = HttpApiEvent::new("GET", path).key().json();
+        function.invoke_within(&event, Duration::from_millis(4500)).await
+    };
+    let rows = [OWN].into_iter().chain(ids.iter().map(String::as_str)).map(|id| row(id, "eu-west-1"));
+    let rows: Vec<_> = rows.collect();
+    // The lists of a second round would end after the deadline.
+    let first = within(&list).await;
+    first.is(200, &json!(rows[..32]));
+    let rest = within(&format!("{list}&next_token={}", first.headers["x-next-token"])).await;
+    rest.is(200, &json!(rows[32..]));
+    assert_eq!(rest.headers.get("x-next-token"), None);
+}
