@@ -89,6 +89,11 @@ impl Regions {
         self.allows(&region).then_some(region)
     }
 
+    /// The regions that the deployment allows, with the default one; `None`: all of its partition.
+    pub fn listed(&self) -> Option<&[Region]> {
+        self.allowed.as_deref()
+    }
+
     /// Whether the deployment allows the region.
     pub fn allows(&self, region: &Region) -> bool {
         match &self.allowed {

@@ -11,15 +11,16 @@ use super::errors::refuses_credentials;
 use super::lru::Lru;
 use super::sdk::{malformed_response, to_error};
 use crate::auth::Caller;
-use crate::config::Config;
+use crate::config::{Config, Regions};
 use crate::error::{Error, Kind};
-use crate::model::{Account, AccountId};
+use crate::model::{Account, AccountId, Region};
 use aws_config::SdkConfig;
 use aws_config::identity::IdentityCache;
 use aws_config::timeout::TimeoutConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -50,6 +51,7 @@ pub struct Accounts {
     ec2_endpoint: Option<String>,
     sts_endpoint: Option<String>,
     external_id: Option<String>,
+    session_policy: Option<String>,
     /// Made at its first use: most deployments have no other accounts.
     sts: OnceLock<aws_sdk_sts::Client>,
     sessions: Mutex<Lru<SessionKey, RoleCredentials>>,
@@ -79,6 +81,7 @@ impl Accounts {
             ec2_endpoint: config.endpoints.ec2.clone(),
             sts_endpoint: config.endpoints.sts.clone(),
             external_id: config.accounts_external_id.clone(),
+            session_policy: session_policy(&config.regions),
             sts: OnceLock::new(),
             sessions: Mutex::new(Lru::new(MAX_SESSIONS.max(2 * config.accounts.len()))),
             clients: Mutex::new(Lru::new(MAX_CLIENT_SETS)),
@@ -125,6 +128,7 @@ impl Accounts {
             role_arn: account.role_arn.clone(),
             name: session_name(caller),
             external_id: self.external_id.clone(),
+            policy: self.session_policy.clone(),
             credentials: AsyncMutex::new(None),
         }))
     }
@@ -151,6 +155,7 @@ struct Session {
     role_arn: String,
     name: String,
     external_id: Option<String>,
+    policy: Option<String>,
     /// Locked while the role is assumed: calls at the same time wait for one set.
     credentials: AsyncMutex<Option<Credentials>>,
 }
@@ -177,7 +182,8 @@ impl Session {
 
     async fn assume_role(&self) -> Result<Credentials, Error> {
         let call = self.sts.assume_role().role_arn(&self.role_arn).role_session_name(&self.name);
-        let sent = call.set_external_id(self.external_id.clone()).send().await;
+        let call = call.set_external_id(self.external_id.clone()).set_policy(self.policy.clone());
+        let sent = call.send().await;
         let output = sent.map_err(|error| not_assumed(to_error(ASSUME_ROLE, &error)))?;
         let credentials = output.credentials.ok_or_else(|| not_assumed(malformed_response(ASSUME_ROLE)))?;
         Ok(Credentials::new(
@@ -188,6 +194,22 @@ impl Session {
             "AssumeRole",
         ))
     }
+}
+
+/// The policy that limits a session to the regions of `ALLOWED_REGIONS`, whatever the role may
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html#policies_session>).
+/// Services behind EC2, such as the one that resolves an image's parameter, are left to the role.
+fn session_policy(regions: &Regions) -> Option<String> {
+    let regions: Vec<_> = regions.listed()?.iter().map(Region::as_str).collect();
+    let in_regions = json!({"StringEquals": {"aws:RequestedRegion": regions}});
+    let policy = json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Action": "ec2:*", "Resource": "*", "Condition": in_regions},
+            {"Effect": "Allow", "NotAction": "ec2:*", "Resource": "*"},
+        ],
+    });
+    Some(policy.to_string())
 }
 
 /// Whether the credentials last for a request that begins now.

@@ -83,6 +83,24 @@ async fn role_is_assumed_once_for_an_account_and_a_caller() {
 }
 
 #[tokio::test]
+async fn session_is_limited_to_the_allowed_regions() {
+    let variables = [("ACCOUNTS", ACCOUNTS), ("ALLOWED_REGIONS", "eu-west-1,us-east-1")];
+    let function = Function::with_variables(&variables, [assumed("ASIADEMO", LATER), one()]).await;
+    assert_eq!(function.get(&format!("{LIST}&account=blue")).await.status, 200);
+    let form = function.wire.requests()[0].form();
+    let policy = form.iter().find_map(|line| line.strip_prefix("Policy=")).unwrap();
+    let policy: Value = serde_json::from_str(policy).unwrap();
+    let statements = json!([
+        {
+            "Effect": "Allow", "Action": "ec2:*", "Resource": "*",
+            "Condition": {"StringEquals": {"aws:RequestedRegion": ["eu-west-1", "us-east-1"]}},
+        },
+        {"Effect": "Allow", "NotAction": "ec2:*", "Resource": "*"},
+    ]);
+    assert_eq!(policy, json!({"Version": "2012-10-17", "Statement": statements}));
+}
+
+#[tokio::test]
 async fn own_account_needs_no_role() {
     for account in ["", &format!("&account={OWN}"), "&account=home"] {
         let function = with_accounts([one()]).await;
