@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Measures what a caller waits for, and what a million calls cost, by the function's memory size;
-and what policies add to a list of 1,000 instances.
+what policies add to a list of 1,000 instances; and what another account adds to a first request.
 
 `make bench-memory` builds the function and starts this. CPU is capped by a control group as Lambda
 caps it, and EC2 takes 50 ms for a response. It needs a Linux where control groups can be written.
@@ -8,12 +8,15 @@ caps it, and EC2 takes 50 ms for a response. It needs a Linux where control grou
 
 import argparse
 import gc
+import json
+import ssl
 import statistics
 import sys
 from dataclasses import replace
 from pathlib import Path
 
-from bench import LIST, ROOT, Cap, Contender, NoCaps, capped, invoke, started, table
+import trustme
+from bench import LIST, ROOT, Cap, Contender, NoCaps, capped, invoke, started, table, trust
 from loopback import Ec2Process
 
 SIZES = (128, 256, 512, 1024, 1769)  # 1,769 MB have one core
@@ -83,6 +86,26 @@ def policies(function, url, runs):
     table(["list of 1,000, policies", "CPU/ms", "added/ms"], added)
 
 
+def in_account(asked):
+    """Returns the same request for another account."""
+    query = {"rawQueryString": "region_name=us-east-1&account=blue"}
+    return json.dumps({**json.loads(asked), **query, "queryStringParameters": None}).encode()
+
+
+def accounts(function, url, runs):
+    """Compares first and second requests over TLS at 128 MB, in the own account and in another."""
+    variables = {"ACCOUNTS": "blue=arn:aws:iam::111122223333:role/x", **function.environment}
+    function = replace(function, environment=variables)
+    rows = []
+    for name, asked in (("own account", LIST), ("another account", in_account(LIST))):
+        found = []
+        for _ in range(runs):
+            with capped(function, url, SIZES[0] / SIZES[-1]) as (process, _):
+                found.append([invoke(process, asked)[1] for _ in range(2)])
+        rows.append([name, *(f"{statistics.median(times) * 1e3:.0f}" for times in zip(*found, strict=True))])
+    table(["HTTPS, 128 MB", "first/ms", "second/ms"], rows)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--function", type=Path, default=ROOT / ".aws-sam/local/Ec2ControlApi/bootstrap")
@@ -90,13 +113,20 @@ def main():
     options = parser.parse_args()
     gc.disable()
     function = Contender([options.function], 0)
+    authority = trustme.CA(key_type=trustme.KeyType.RSA)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1", key_type=trustme.KeyType.RSA).configure_cert(tls)
+    amazon = (ROOT / "src/aws/amazon-roots.pem").read_bytes()
+    trusting = replace(function, environment=trust(amazon + authority.cert_pem.bytes()))
     # Before any thread is started.
+    secure = Ec2Process(1, delay=DELAY, tls=tls).url
     at_once, late = Ec2Process(1000).url, {count: Ec2Process(count, delay=DELAY).url for count in (1, 1000, 10_000)}
     policies(function, at_once, options.runs)
     try:
         Cap.check()
     except NoCaps as problem:
         sys.exit(f"Without caps on CPU: {problem}")
+    accounts(trusting, secure, options.runs)
     memory_sizes(function, late, options.runs)
 
 

@@ -112,6 +112,11 @@ class Ec2:
             items = "".join(reservation(n) for n in range(first, last))
             token = f"<nextToken>{last}</nextToken>" if last < self.count else ""
             content = f"<reservationSet>{items}</reservationSet>{token}"
+        elif action == "AssumeRole":
+            names = ("AccessKeyId", "SecretAccessKey", "SessionToken")
+            credentials = "".join(f"<{name}>testing</{name}>" for name in names)
+            content = f"<Credentials>{credentials}<Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>"
+            content = f"<AssumeRoleResult>{content}</AssumeRoleResult>"
         elif action == "DescribeRegions":
             items = "".join(f"<item><regionName>{region}</regionName></item>" for region in self.regions)
             content = f"<regionInfo>{items}</regionInfo>"
