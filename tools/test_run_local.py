@@ -88,7 +88,13 @@ class Local:
         return {pid: command for pid, _, command in process_table() if self.family.get(pid) == command}
 
     def pid_of(self, name):
-        (pid,) = [pid for pid, command in self.family.items() if re.search(name, command)]
+        deadline = time.monotonic() + 20  # `cargo run` becomes the function a little later
+        while not (found := [pid for pid, command in self.family.items() if re.search(name, command)]):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"there is no process {name}: {self.family}")
+            time.sleep(0.1)
+            self.look()
+        (pid,) = found
         return pid
 
 

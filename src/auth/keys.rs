@@ -61,6 +61,11 @@ impl ApiKeys {
         self.0.is_empty()
     }
 
+    /// Whether a key of this name is configured.
+    pub fn has_name(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| known == name)
+    }
+
     /// The name of a key; `None` if it is not configured. Takes the same time for every key: all
     /// digests are compared, each in constant time.
     pub fn name_of(&self, key: &[u8]) -> Option<&str> {

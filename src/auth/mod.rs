@@ -59,6 +59,11 @@ impl Callers {
     pub fn accept(&self, method: Authentication) -> bool {
         self.only.is_none_or(|only| only == method)
     }
+
+    /// The configured groups of the caller of this name.
+    pub fn groups_of(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.groups.iter().filter(move |(known, _)| known == name).map(|(_, group)| group.as_str())
+    }
 }
 
 /// Parses comma-separated `caller=group` pairs. A caller may be an ARN, which has colons, slashes

@@ -10,7 +10,7 @@ use crate::http::call::{Decoded, call};
 use crate::http::param::Given;
 use crate::http::reply::Reply;
 use crate::http::route::{BodyUse, Handler, Input, Response, Route};
-use crate::model::{InstanceId, Selection, Shutdown, Tagged, Targets};
+use crate::model::{Expected, InstanceId, Selection, Shutdown, Tagged, Targets};
 use crate::operations::Operation as _;
 use crate::operations::reboot::RebootInstances;
 use crate::operations::start::StartInstances;
@@ -140,7 +140,7 @@ fn targets(input: &Input<'_>) -> Result<Targets, Error> {
     let named = input.given(INSTANCE_ID)?;
     let tags = input.optional(INSTANCE_TAG)?.map(|tags| tags.0).unwrap_or_default();
     let tags = tags.into_iter().map(one_tag).collect::<Result<Vec<_>, _>>()?;
-    let expect = input.optional(EXPECT)?;
+    let expect = input.optional(EXPECT)?.map(Expected::Exactly);
     let partial = input.optional(PARTIAL)?.unwrap_or_default();
     match (named, tags.is_empty()) {
         // An empty list is a mistake of the caller's script: by tag alone, more would be changed.

@@ -32,7 +32,7 @@ pub fn authenticate(
     let by_key = || key_identity(callers, gateway, headers, key_in_body).filter(counts);
     let caller = by_gateway.or_else(by_key);
     let mut caller = caller.ok_or_else(|| Error::new(Kind::Unauthenticated, "InvalidApiKey", "Invalid api key"))?;
-    let configured = callers.groups.iter().filter(|(name, _)| *name == caller.name).map(|(_, group)| group.clone());
+    let configured: Vec<_> = callers.groups_of(&caller.name).map(str::to_owned).collect();
     caller.groups.extend(configured);
     Ok(caller)
 }

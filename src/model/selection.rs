@@ -3,6 +3,7 @@
 use super::ids::InstanceRef;
 use super::instance::Tag;
 use super::region::Region;
+use std::fmt;
 
 /// The instances of a change of state.
 #[derive(Debug)]
@@ -40,8 +41,36 @@ pub enum Selection {
 pub struct Tagged {
     /// The tags; at least one, each key once.
     pub tags: Vec<Tag>,
-    /// How many instances the caller expects. With any other number, nothing happens.
-    pub expect: Option<u32>,
+    /// How many instances the caller expects. With another number, nothing happens.
+    pub expect: Option<Expected>,
+}
+
+/// How many instances a caller expects by tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// This number.
+    Exactly(u32),
+    /// This number or fewer: an action of a schedule that is repeated finds those that are left.
+    AtMost(u32),
+}
+
+impl Expected {
+    /// Whether this is the number of instances that were found.
+    pub fn is(self, found: usize) -> bool {
+        match self {
+            Self::Exactly(number) => found == number as usize,
+            Self::AtMost(number) => found <= number as usize,
+        }
+    }
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exactly(number) => write!(f, "{number}"),
+            Self::AtMost(number) => write!(f, "at most {number}"),
+        }
+    }
 }
 
 /// The greatest number of instances that one request changes by tag: EC2's limit on the IDs of one

@@ -188,7 +188,7 @@ async fn find_tagged(
         }
     }
     match tagged.expect {
-        Some(expect) if expect as usize != found.len() => {
+        Some(expect) if !expect.is(found.len()) => {
             let message = format!("These tags mean {} instances, not {expect}: nothing was done", found.len());
             Err(Error::new(Kind::Conflict, "UnexpectedCount", message))
         }
