@@ -220,24 +220,32 @@ impl Form {
     }
 
     fn encode<'a, T, B: Serialize>(self, results: &'a [InstanceResult<T>], item: impl Fn(&'a T) -> B) -> Reply {
-        let encoded = |result: &'a InstanceResult<T>| match &result.change {
-            Ok(Some(change)) => PartialItem::Changed(item(change)),
-            Ok(None) => PartialItem::DryRun(Boto3DryRun { instance_id: &result.instance, dry_run: true }),
-            Err(error) => PartialItem::Failed(Boto3Failure::new(&result.instance, error)),
-        };
-        let items: Vec<_> = results.iter().map(encoded).collect();
-        let failed = results.iter().any(|result| result.change.is_err());
         match self {
-            Self::OneOrArray => one_or_array(items),
-            Self::Array => Reply::json(if failed { 207 } else { 200 }, &items),
+            Self::OneOrArray => one_or_array(items(results, item)),
+            Self::Array => encode_each(results, item),
         }
     }
+}
+
+/// Encodes what became of each instance where some may fail.
+pub(super) fn encode_each<'a, T, B: Serialize>(results: &'a [InstanceResult<T>], item: impl Fn(&'a T) -> B) -> Reply {
+    let failed = results.iter().any(|result| result.change.is_err());
+    Reply::json(if failed { 207 } else { 200 }, &items(results, item))
+}
+
+fn items<'a, T, B: Serialize>(results: &'a [InstanceResult<T>], item: impl Fn(&'a T) -> B) -> Vec<PartialItem<'a, B>> {
+    let encoded = |result: &'a InstanceResult<T>| match &result.change {
+        Ok(Some(change)) => PartialItem::Changed(item(change)),
+        Ok(None) => PartialItem::DryRun(Boto3DryRun { instance_id: &result.instance, dry_run: true }),
+        Err(error) => PartialItem::Failed(Boto3Failure::new(&result.instance, error)),
+    };
+    results.iter().map(encoded).collect()
 }
 
 /// What became of one instance where some may fail.
 #[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
-enum PartialItem<'a, T> {
+pub(super) enum PartialItem<'a, T> {
     Changed(T),
     DryRun(Boto3DryRun<'a>),
     Failed(Boto3Failure<'a>),

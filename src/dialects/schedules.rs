@@ -1,11 +1,12 @@
 //! `/schedules`: start, stop, reboot and terminate instances at certain times. Its errors are those
 //! of `/ec2`. Without a schedule group the dialect is off.
 
-use super::boto3::{ERROR_BODY, encode_error};
+use super::boto3::{Boto3Change, Boto3Id, ERROR_BODY, encode_error, sample_failure, sample_state_change};
 use super::common::{
     self, ACCOUNT, DRY_RUN, FORCE, HIBERNATE, LIST_HEADERS, PageToken, SKIP_OS_SHUTDOWN, dry_run_response,
     encode_dry_run, encode_list, one_tag,
 };
+use super::ec2_changes::{PartialItem, encode_each};
 use super::ec2_params::{INSTANCE_NAMES, NEXT_TOKEN, REGION_NAME};
 use super::schedule_body::{ScheduleBody, example};
 use crate::error::{Error, Kind};
@@ -15,16 +16,18 @@ use crate::http::reply::Reply;
 use crate::http::route::{BodyUse, Dialect, Handler, Input, Response, Route, UnknownUse};
 use crate::http::rows::Rows;
 use crate::model::{
-    AccountId, DateInterval, FromText as _, Hibernation, InstanceRef, MAX_DESCRIPTION_LEN, MAX_SCHEDULED_INSTANCES,
-    MAX_SKIP_INTERVALS, MAX_TAG_VALUE_LEN, Region, ScheduleFields, ScheduleName, ScheduledAction, ScheduledInstances,
-    Timetable, check_stored_text, timestamp,
+    AccountId, DateInterval, FromText as _, Hibernation, InstanceId, InstanceRef, MAX_DESCRIPTION_LEN,
+    MAX_SCHEDULED_INSTANCES, MAX_SKIP_INTERVALS, MAX_TAG_VALUE_LEN, Region, ScheduleFields, ScheduleName,
+    ScheduledAction, ScheduledInstances, Timetable, check_stored_text, timestamp,
 };
 use crate::operations::Operation as _;
+use crate::operations::schedules::act::ActionOutput;
 use crate::operations::schedules::delete::DeleteSchedule;
 use crate::operations::schedules::entries::KeptSchedule;
 use crate::operations::schedules::get::GetSchedule;
 use crate::operations::schedules::list::{ListSchedules, SCHEDULE_PAGE_SIZES};
 use crate::operations::schedules::put::PutSchedule;
+use crate::operations::schedules::run::RunSchedule;
 use crate::operations::schedules::set_state::SetScheduleState;
 use crate::operations::schedules::{CREATE_SCHEDULE, UPDATE_SCHEDULE};
 use serde_json::json;
@@ -154,12 +157,36 @@ const ROUTES: &[Route] = &[
             decode: |input| set_state(input, false),
         },
     },
+    Route {
+        methods: &["POST"],
+        path: "/schedules/{name}/run",
+        name: "run",
+        summary: "Does one of a schedule's actions now, as its owner: as if it were time.",
+        parameters: &[ACTION.info, ACCOUNT.info, DRY_RUN.info],
+        body: BodyUse::Parameters,
+        responses: &[
+            Response::json::<Vec<Boto3Change<'_>>>(
+                200,
+                "What became of each instance; a reboot has InstanceId only. Instances that are kept are left out.",
+                || json!([sample_state_change()]),
+            ),
+            Response::json::<Vec<PartialItem<'_, Boto3Change<'_>>>>(
+                207,
+                "Some were changed, the others have their errors.",
+                || json!([sample_state_change(), sample_failure()]),
+            ),
+            DRY_RUN_OK,
+        ],
+        handler: Handler::Authenticated { actions: &[RunSchedule::ACTION], decode: run },
+    },
 ];
 
 const DRY_RUN_OK: Response = dry_run_response(|| json!(common::DryRunBody::new(CREATE_SCHEDULE, false)));
 
 const NAME: Param<ScheduleName> = Param::required("name", "The schedule's name.");
 const SAME_NAME: Param<ScheduleName> = Param::optional("name", "The name in the path again, if it is given.");
+
+const ACTION: Param<ScheduledAction> = Param::required("action", "The action, one of the schedule's.");
 
 const START: Param<String> = action_time("start", "When the instances start: HH:MM, cron(...), rate(...) or at(...).");
 const STOP: Param<String> = action_time("stop", "When they stop, in the same forms.");
@@ -248,6 +275,16 @@ fn list(input: &Input<'_>) -> Decoded {
         }
     });
     call(ListSchedules { account, region, max_results, after: after.transpose()?, sink }, encode_list(false))
+}
+
+fn run(input: &Input<'_>) -> Decoded {
+    let (name, account, action) = (name(input)?, account(input)?, input.required(ACTION)?);
+    call(RunSchedule { name, account, action }, |output| match output {
+        ActionOutput::Changed(results) => encode_each(&results, Boto3Change::from),
+        ActionOutput::Rebooted(results) => {
+            encode_each(&results, |id: &InstanceId| Boto3Id { instance_id: id.as_str() })
+        }
+    })
 }
 
 fn set_state(input: &Input<'_>, enabled: bool) -> Decoded {

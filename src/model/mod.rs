@@ -59,6 +59,6 @@ pub use schedule_dates::{
     DateInterval, Lifetime, MAX_SKIP_INTERVALS, SkippedDates, TimeZoneName, parse_duration, timestamp,
 };
 pub use schedule_expression::{Days, Expression};
-pub use selection::{MAX_TAGGED, Selection, Tagged, Targets};
+pub use selection::{Expected, MAX_TAGGED, Selection, Tagged, Targets};
 pub use stored_schedule::{Definition, MAX_SCHEDULED_INSTANCES, Owner, Schedule, ScheduledInstances};
 pub use text::{FromText, is_invisible, isoformat, parse_rfc3339, rfc3339_milliseconds};

@@ -16,7 +16,7 @@ pub struct RebootInstances {
 }
 
 /// The states of instances that are rebooted by tag.
-const STATES: [&str; 1] = ["running"];
+pub(super) const STATES: [&str; 1] = ["running"];
 
 impl StateCall for RebootInstances {
     type Item = InstanceId;

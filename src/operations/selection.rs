@@ -135,7 +135,7 @@ async fn tagged_ids(
 }
 
 /// Describes those of the instances that exist: by one call, if they fit into a filter.
-async fn describe_existing(
+pub(super) async fn describe_existing(
     cx: &Context<'_>,
     region: &Region,
     mut ids: Vec<InstanceId>,

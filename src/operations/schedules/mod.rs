@@ -1,11 +1,15 @@
 //! Schedules: EventBridge Scheduler keeps each action of one as an entry of its own.
 
+pub mod act;
+mod acting_owner;
 mod changes;
 pub mod delete;
 pub mod entries;
 pub mod get;
 pub mod list;
+pub mod marked_reboot;
 pub mod put;
+pub mod run;
 pub mod set_state;
 
 use super::Context;
@@ -39,6 +43,22 @@ pub const UPDATE_SCHEDULE: Action = Action {
     iam: &["scheduler:UpdateSchedule", "scheduler:GetSchedule", "iam:PassRole"],
 };
 
+/// The action of a caller who lets a schedule act now. What it then does is authorized for its
+/// owner.
+pub const RUN_SCHEDULE: Action = Action {
+    name: "RunSchedule",
+    effect: Effect::Write,
+    iam: &[
+        "scheduler:GetSchedule",
+        "ec2:DescribeInstances",
+        "ec2:StartInstances",
+        "ec2:StopInstances",
+        "ec2:RebootInstances",
+        "ec2:TerminateInstances",
+        "ec2:CreateTags",
+    ],
+};
+
 /// Scheduler.
 ///
 /// # Errors
@@ -59,10 +79,13 @@ fn account_of<'a>(cx: &'a Context<'_>, schedule: &'a Schedule) -> Option<&'a Acc
     schedule.definition.account.as_ref().or(own)
 }
 
-/// The owner of what this caller writes.
-fn owner(caller: &Caller) -> Owner {
-    let Caller { name, authentication, groups, scopes, .. } = caller;
-    Owner { authentication: *authentication, name: name.clone(), groups: groups.clone(), scopes: scopes.clone() }
+/// The owner of what the caller of the context writes. Only groups and scopes of a token are kept:
+/// those of the configuration are looked up when the schedule acts.
+fn owner(cx: &Context<'_>) -> Owner {
+    let Caller { name, authentication, groups, scopes, .. } = cx.caller;
+    let is_configured = |group: &String| cx.config.callers.groups_of(name).any(|configured| configured == group);
+    let groups = groups.iter().filter(|group| !is_configured(group)).cloned().collect();
+    Owner { authentication: *authentication, name: name.clone(), groups, scopes: scopes.clone() }
 }
 
 fn schedule_not_found(name: &ScheduleName) -> Error {

@@ -90,7 +90,7 @@ impl PutSchedule {
     /// The schedule as it is to be.
     fn schedule(&self, cx: &Context<'_>) -> Schedule {
         let definition = Definition {
-            owner: owner(cx.caller),
+            owner: owner(cx),
             updated: timestamp(cx.now),
             timetable: self.timetable.clone(),
             region: self.region.clone(),
@@ -117,7 +117,7 @@ impl PutSchedule {
     /// Refuses one schedule too many.
     async fn has_room(&self, cx: &Context<'_>) -> Result<(), Error> {
         let max = cx.config.schedules.as_ref().map_or(0, |schedules| schedules.max);
-        let owner = owner(cx.caller);
+        let owner = owner(cx);
         let count = Box::pin(count_of_owner(scheduler(cx)?, &owner, max));
         if cx.before_change(count).await? < max {
             return Ok(());
