@@ -24,7 +24,8 @@
 //!  9. [`pages`], [`meta`]: the console, the documentation and the function's health; [`routes`]:
 //!     the whole API on one screen.
 //! 10. [`metrics`], [`request_log`]: the log line of a request; [`app`]: the function's parts;
-//!     [`handler`]: the life of a request; [`invocation`]: from an event to a response.
+//!     [`handler`]: the life of a request; [`invocation`]: from an event to a response; [`firing`]:
+//!     from an event of Scheduler to an action of a schedule.
 //! 11. [`warm_up`] and [`startup`]: the cold start and the composition root.
 
 pub mod error;
@@ -52,6 +53,7 @@ pub mod pages;
 pub mod routes;
 
 pub mod app;
+pub mod firing;
 pub mod handler;
 pub mod invocation;
 pub mod metrics;

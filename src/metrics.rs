@@ -115,9 +115,7 @@ impl Metrics {
         cold_start: &ColdStart,
     ) -> Self {
         let mut values = vec![(REQUESTS, Value::Count(1)), (LATENCY, milliseconds(latency))];
-        if calls.count() > 0 {
-            values.extend([(AWS_LATENCY, milliseconds(calls.time())), (AWS_CALLS, Value::Count(calls.count()))]);
-        }
+        values.extend(of_calls(calls));
         // A failure after the change itself had happened is answered as a success.
         let status = if answered < 400 { answered } else { failed.map_or(answered, status) };
         let errors = match status {
@@ -125,19 +123,57 @@ impl Metrics {
             400.. => Some(CLIENT_ERRORS),
             _ => None,
         };
-        let kind = match failed {
-            Some(Kind::Unauthenticated | Kind::Forbidden) => Some(REFUSED),
-            Some(Kind::Throttled) => Some(THROTTLED),
-            Some(Kind::Upstream) => Some(UPSTREAM),
-            Some(Kind::Unreachable) => Some(UNREACHABLE),
-            _ => None,
-        };
-        values.extend(errors.into_iter().chain(kind).map(|metric| (metric, Value::Count(1))));
-        if let Some(init) = cold_start.take() {
-            values.extend([(COLD_START, Value::Count(1)), (INIT, milliseconds(init))]);
-        }
-        Self { timestamp: now.unix_timestamp() * 1_000 + i64::from(now.millisecond()), values }
+        values.extend(errors.into_iter().chain(of_kind(failed)).map(|metric| (metric, Value::Count(1))));
+        values.extend(of_cold_start(cold_start));
+        Self { timestamp: milliseconds_of(now), values }
     }
+
+    /// The metrics of an action of a schedule that ended now. `failed` is the kind of its error.
+    pub fn of_firing(
+        now: OffsetDateTime,
+        failed: Option<Kind>,
+        latency: Duration,
+        calls: &CallStats,
+        cold_start: &ColdStart,
+    ) -> Self {
+        let mut values = vec![(LATENCY, milliseconds(latency))];
+        values.extend(of_calls(calls));
+        values.extend(
+            failed
+                .map(|_| SCHEDULED_FAILURES)
+                .into_iter()
+                .chain(of_kind(failed))
+                .map(|metric| (metric, Value::Count(1))),
+        );
+        values.extend(of_cold_start(cold_start));
+        Self { timestamp: milliseconds_of(now), values }
+    }
+}
+
+fn of_calls(calls: &CallStats) -> Vec<(&'static Metric, Value)> {
+    match calls.count() {
+        0 => Vec::new(),
+        count => vec![(AWS_LATENCY, milliseconds(calls.time())), (AWS_CALLS, Value::Count(count))],
+    }
+}
+
+fn of_cold_start(cold_start: &ColdStart) -> Vec<(&'static Metric, Value)> {
+    let init = cold_start.take();
+    init.map(|init| vec![(COLD_START, Value::Count(1)), (INIT, milliseconds(init))]).unwrap_or_default()
+}
+
+fn of_kind(failed: Option<Kind>) -> Option<&'static Metric> {
+    match failed {
+        Some(Kind::Unauthenticated | Kind::Forbidden) => Some(REFUSED),
+        Some(Kind::Throttled) => Some(THROTTLED),
+        Some(Kind::Upstream) => Some(UPSTREAM),
+        Some(Kind::Unreachable) => Some(UNREACHABLE),
+        _ => None,
+    }
+}
+
+fn milliseconds_of(time: OffsetDateTime) -> i64 {
+    time.unix_timestamp() * 1_000 + i64::from(time.millisecond())
 }
 
 /// Rounded to the microsecond.

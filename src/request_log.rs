@@ -1,4 +1,4 @@
-//! The log: one line of JSON for each request. For a change it is the audit record: the caller, his
+//! The log: one line of JSON for each request, and for each action of a schedule. For a change it is the audit record: the caller, his
 //! address, the change, the decision with its reason, and AWS's response. CloudWatch reads the
 //! metrics from it.
 //!
@@ -39,7 +39,10 @@ pub struct RequestLog<'a> {
     pub session: Option<String>,
     /// The authentication method.
     pub authentication: Option<&'static str>,
-    /// The HTTP method.
+    /// The time for which an action of a schedule was planned.
+    pub scheduled_time: Option<String>,
+    /// The HTTP method; empty for an action of a schedule.
+    #[serde(skip_serializing_if = "str::is_empty")]
     pub method: &'a str,
     /// The route's path with its placeholders.
     pub route: Option<&'static str>,
@@ -69,7 +72,7 @@ pub struct RequestLog<'a> {
     pub aws_request_id: Option<String>,
     /// The code of the error: AWS's, or one of this function.
     pub code: Option<String>,
-    /// The message of the error, as the caller gets it.
+    /// The message of the error, as the caller gets it; what became of an action of a schedule.
     pub message: Option<String>,
     /// The cause of the error. The caller does not get it.
     pub cause: Option<String>,

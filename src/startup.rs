@@ -6,7 +6,8 @@ use crate::aws::ec2::Ec2;
 use crate::aws::s3::S3;
 use crate::aws::scheduler::Scheduler;
 use crate::aws::sdk;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Serves};
+use crate::firing::fire;
 use crate::invocation::invoke;
 use crate::metrics::{ColdStart, NAMESPACE};
 use crate::model::rfc3339_milliseconds;
@@ -31,7 +32,9 @@ pub async fn from_env() -> Result<App, ConfigError> {
     #[expect(clippy::print_stdout, reason = "this is the log")]
     let log = Box::new(|line: &str| println!("{line}"));
     let sdk = sdk::config(&config);
-    warm_up::run(&config, &sdk).await;
+    if config.serves == Serves::Api {
+        warm_up::run(&config, &sdk).await;
+    }
     let ec2 = Ec2::new(sdk.clone(), config.endpoints.ec2.clone());
     let accounts = Accounts::new(sdk.clone(), &config);
     let scheduler = Scheduler::new(sdk.clone(), &config);
@@ -41,13 +44,18 @@ pub async fn from_env() -> Result<App, ConfigError> {
     Ok(App { config, policies, ec2, accounts, s3, scheduler, api, clock, cold_start, log })
 }
 
-/// Serves invocations until Lambda stops the sandbox.
+/// Serves invocations, of the API or of schedules as the configuration says, until Lambda stops the sandbox.
 ///
 /// # Errors
 /// Lambda's runtime API can't be reached.
 pub async fn run(app: App) -> Result<(), lambda_runtime::Error> {
     let app = &app;
-    lambda_runtime::run(service_fn(|event| async { Ok::<_, Infallible>(invoke(app, event).await) })).await
+    match app.config.serves {
+        Serves::Api => {
+            lambda_runtime::run(service_fn(|event| async { Ok::<_, Infallible>(invoke(app, event).await) })).await
+        }
+        Serves::Schedules => lambda_runtime::run(service_fn(|event| fire(app, event))).await,
+    }
 }
 
 /// The log line of a failure that belongs to no request: one line, even if the message has several.

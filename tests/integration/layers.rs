@@ -18,7 +18,7 @@ const LAYERS: &[&[&str]] = &[
     &["dialects"],
     &["openapi"],
     &["meta", "pages", "routes"],
-    &["request_log", "metrics", "app", "handler", "invocation"],
+    &["request_log", "metrics", "app", "handler", "invocation", "firing"],
     &["startup", "warm_up", "lib", "main"],
 ];
 

@@ -670,11 +670,15 @@ fn role_of_the_second_function_may_less_than_that_of_the_first() {
     let resources = with_schedules(&[("Accounts", accounts)]);
     let both = json!([{"Ref": "ExecutionRole"}, {"Ref": "ScheduleRunnerRole"}]);
     assert_eq!(resources["AccountRights"]["Properties"]["Roles"], both);
-    // It reads schedules of the group and deletes those that are done; it makes none.
+    // It reads schedules of the group, and deletes or moves those that are done; it makes none.
     let policies = resources["ScheduleRunnerRole"]["Properties"]["Policies"].as_array().unwrap();
     let schedules = policies.iter().find(|policy| policy["PolicyName"] == "schedules").unwrap();
-    let [read, keep] = &schedules["PolicyDocument"]["Statement"].as_array().unwrap()[..] else { panic!() };
-    assert_eq!(read["Action"], json!(["scheduler:DeleteSchedule", "scheduler:GetSchedule"]));
+    let [read, pass, keep] = &schedules["PolicyDocument"]["Statement"].as_array().unwrap()[..] else { panic!() };
+    assert_eq!(
+        read["Action"],
+        json!(["scheduler:DeleteSchedule", "scheduler:GetSchedule", "scheduler:UpdateSchedule"])
+    );
+    assert_eq!(pass, &resources["ScheduleRights"]["Properties"]["PolicyDocument"]["Statement"][2]);
     assert_eq!(
         (&keep["Action"], &keep["Resource"]),
         (&json!("sqs:SendMessage"), &json!({"Fn::GetAtt": "ScheduleFailures.Arn"}),)

@@ -5,6 +5,7 @@ mod acting_owner;
 mod changes;
 pub mod delete;
 pub mod entries;
+pub mod firing;
 pub mod get;
 pub mod list;
 pub mod marked_reboot;

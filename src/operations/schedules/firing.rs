@@ -1,0 +1,174 @@
+//! A firing: one action of a schedule whose time has come. What happens is read from Scheduler now,
+//! not taken from the event.
+
+use super::act::act;
+use super::marked_reboot::MarkedReboot;
+use super::scheduler;
+use crate::aws::scheduler::ScheduledEntry;
+use crate::error::{Error, Kind};
+use crate::model::{
+    Action, Definition, Schedule, ScheduleFields, ScheduleName, ScheduledAction, ScheduledInstances, Tag, Timetable,
+    timestamp,
+};
+use crate::operations::start::StartInstances;
+use crate::operations::stop::StopInstances;
+use crate::operations::terminate::TerminateInstances;
+use crate::operations::{Completed, Context, Operation as _, Outcome, Target};
+use jiff::Timestamp;
+
+/// One action of a schedule, as Scheduler keeps it now.
+#[derive(Debug)]
+pub struct Firing {
+    /// The schedule.
+    pub schedule: Schedule,
+    /// The action.
+    pub action: ScheduledAction,
+    entry: ScheduledEntry,
+}
+
+impl Firing {
+    /// Reads the action from the deployment's group. `None`: the schedule was deleted in between.
+    ///
+    /// # Errors
+    /// Scheduler's refusal, or no usable response; this function did not write the schedule.
+    pub async fn read(cx: &Context<'_>, name: &ScheduleName, action: ScheduledAction) -> Result<Option<Self>, Error> {
+        let scheduler = scheduler(cx)?;
+        let entry_name = action.scheduled_name(name);
+        let entry = match cx.before_change(Box::pin(scheduler.get(&entry_name))).await {
+            Ok(entry) => entry.value,
+            Err(error) if error.kind == Kind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let definition = Definition::from_message(&entry.input);
+        let definition = definition.filter(|definition| definition.timetable.time(action).is_some());
+        let definition = definition.ok_or_else(|| {
+            let message = format!("{entry_name} is of another program, or of another version of this function");
+            Error::new(Kind::Conflict, "UnreadableSchedule", message)
+        })?;
+        let schedule = Schedule { name: name.clone(), enabled: entry.enabled, definition };
+        Ok(Some(Self { schedule, action, entry }))
+    }
+
+    /// The AWS operation that it is authorized as, for its owner.
+    pub fn aws_action(&self) -> Action {
+        match self.action {
+            ScheduledAction::Start => StartInstances::ACTION,
+            ScheduledAction::Stop => StopInstances::ACTION,
+            ScheduledAction::Reboot => MarkedReboot::ACTION,
+            ScheduledAction::Terminate => TerminateInstances::ACTION,
+        }
+    }
+
+    /// What it names, for the log.
+    pub fn target(&self) -> Target {
+        let definition = &self.schedule.definition;
+        let target = match &definition.instances {
+            ScheduledInstances::Named(instances) => Target::instances(&definition.region, instances),
+            ScheduledInstances::Tagged(tags) => {
+                let text = |tag: &Tag| format!("{}={}", tag.key, tag.value);
+                Target { instance_tags: tags.iter().map(text).collect(), ..Target::region(&definition.region) }
+            }
+            ScheduledInstances::Launched(_) => Target::region(&definition.region),
+        };
+        let account = definition.account.as_ref().map(ToString::to_string);
+        Target { account, schedule: Some(self.entry.name.clone()), ..target }
+    }
+
+    /// Does the action that was planned for `time`, and deletes its entry if there is no other time.
+    ///
+    /// # Errors
+    /// Those of [`act`]; the first error of an instance, where others were changed. The entry is
+    /// kept then.
+    pub async fn carry_out(&self, cx: &Context<'_>, time: Timestamp) -> Result<Completed<()>, Error> {
+        let acted = Box::pin(act(cx, &self.schedule, self.action, time)).await;
+        let completed = match acted {
+            Ok(Outcome::Done(Completed { output, aws_request_id, incomplete, warnings })) => {
+                let errors = output.errors();
+                if let Some(error) = worst(&errors).filter(|_| !self.is_over(cx)) {
+                    let message = format!("{} of the instances failed: {}", errors.len(), error.message);
+                    return Err(Error { message, ..error.clone() });
+                }
+                Completed { output: (), aws_request_id, incomplete, warnings }
+            }
+            Ok(Outcome::DryRun(_)) => return Err(Error::internal("a firing was a dry run")),
+            Err(_) if self.is_over(cx) => Completed::new((), None),
+            Err(error) => return Err(error),
+        };
+        self.finish(cx).await?;
+        Ok(completed)
+    }
+
+    /// Whether the action is the only one of its entry, at one time.
+    fn is_one_time(&self) -> bool {
+        self.schedule.definition.timetable.time(self.action).is_some_and(|time| time.expression.is_one_time())
+    }
+
+    /// Whether an end has nothing left to do: everything that failed is an instance that is gone.
+    fn is_over(&self, cx: &Context<'_>) -> bool {
+        let ends = matches!(self.action, ScheduledAction::Stop | ScheduledAction::Terminate);
+        let mut all_gone = false;
+        cx.record(|audit| {
+            all_gone =
+                !audit.failed.is_empty() && audit.failed.values().all(|code| code == "InvalidInstanceID.NotFound");
+        });
+        ends && self.is_one_time() && all_gone
+    }
+
+    /// Deletes the entry of a one-time action that is done. One that has left out instances which
+    /// are kept is made anew for the time until when they are. Scheduler itself would delete it when
+    /// it hands the event over, whatever becomes of that.
+    async fn finish(&self, cx: &Context<'_>) -> Result<(), Error> {
+        if !self.is_one_time() {
+            return Ok(());
+        }
+        let scheduler = scheduler(cx)?;
+        match cx.before_change(Box::pin(scheduler.get(&self.entry.name))).await {
+            // Replaced in between: that one is still to come.
+            Ok(now) if now.value != self.entry => return Ok(()),
+            Ok(_) => {}
+            Err(error) if error.kind == Kind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        let sent = match self.later(cx) {
+            Some(later) => cx.within_deadline(Box::pin(scheduler.update(&later))).await,
+            None => cx.within_deadline(Box::pin(scheduler.delete(&self.entry.name))).await,
+        };
+        match sent {
+            Err(error) if error.kind == Kind::NotFound => Ok(()),
+            sent => sent.map(|_| ()),
+        }
+    }
+
+    /// The entry for the time until when all instances that were left out are kept; `None` if none
+    /// was left out, or if the schedule has other actions, too.
+    fn later(&self, cx: &Context<'_>) -> Option<ScheduledEntry> {
+        let mut kept = None;
+        cx.record(|audit| kept = audit.kept.values().max().copied());
+        let definition = &self.schedule.definition;
+        if definition.actions().count() != 1 {
+            return None;
+        }
+        // Scheduler is exact to the minute.
+        let minute = timestamp(kept?).as_second().div_euclid(60) + 1;
+        let time = Timestamp::from_second(minute * 60).ok()?.strftime("at(%Y-%m-%dT%H:%M:%S)").to_string();
+        let skip: Vec<_> = definition.timetable.skip.intervals().iter().map(ToString::to_string).collect();
+        let skip: Vec<_> = skip.iter().map(String::as_str).collect();
+        let actions = [(self.action, time.as_str())];
+        let fields = ScheduleFields { actions: &actions, timezone: Some("UTC"), skip: &skip, ..Default::default() };
+        let timetable = Timetable::read(&fields).ok()?;
+        let definition = Definition { timetable, ..definition.clone() };
+        let input = definition.to_message(&self.schedule.name, self.action);
+        Some(ScheduledEntry { expression: time, timezone: "UTC".to_owned(), input, ..self.entry.clone() })
+    }
+}
+
+/// The error that says most: one that a repetition may not have, else the first.
+fn worst<'a>(errors: &[&'a Error]) -> Option<&'a Error> {
+    errors.iter().find(|error| is_transient(error)).or_else(|| errors.first()).copied()
+}
+
+/// Whether AWS is to blame, so that the same action may succeed later.
+pub fn is_transient(error: &Error) -> bool {
+    let of_aws = [Kind::Throttled, Kind::Unreachable, Kind::Upstream, Kind::Capacity, Kind::Internal];
+    error.outcome_unknown || of_aws.contains(&error.kind)
+}
