@@ -33,25 +33,12 @@ const MAX_DELAY: SignedDuration = SignedDuration::from_mins(15);
 /// The name of the second function's route in the log.
 const OPERATION: &str = "fire";
 
-/// A failed invocation: Lambda repeats it, and then puts the event into the queue of failures.
-#[derive(Debug)]
-pub struct FiringFailed {
-    code: String,
-    message: String,
-}
-
-impl From<FiringFailed> for Diagnostic {
-    fn from(failed: FiringFailed) -> Self {
-        Self { error_type: failed.code, error_message: failed.message }
-    }
-}
-
 /// Handles one event, with one log line. Its result says in a few words what became of it.
 ///
 /// # Errors
 /// The action failed or was refused. A reboot that failed because of AWS is no error here, so that
 /// Lambda does not repeat it; log and metrics show it like all others.
-pub async fn fire(app: &App, event: LambdaEvent<Value>) -> Result<Value, FiringFailed> {
+pub async fn fire(app: &App, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
     let started = Instant::now();
     let LambdaEvent { payload, context } = event;
     let service = Some(context.env_config.function_name.as_str()).filter(|name| !name.is_empty());
@@ -95,7 +82,8 @@ pub async fn fire(app: &App, event: LambdaEvent<Value>) -> Result<Value, FiringF
         Err(error) if is_reboot && is_transient(&error) => {
             Ok(json!({"message": format!("A reboot is not repeated. {}", error.message)}))
         }
-        Err(error) => Err(FiringFailed { code: error.code.into_owned(), message: error.message }),
+        // Lambda repeats it, and then puts the event and these two texts into the queue of failures.
+        Err(error) => Err(Diagnostic { error_type: error.code.into_owned(), error_message: error.message }),
     }
 }
 

@@ -28,6 +28,7 @@ mod ec2;
 mod error_codes;
 mod events;
 mod faults;
+mod firing;
 mod gateway;
 mod generated;
 mod hidden;

@@ -2,9 +2,13 @@
 //! Scheduler.
 
 use super::moto::moto_port;
-use super::{Function, RecordedRequest, Response, Wire, xml};
+use super::{Function, REQUEST_ID, RecordedRequest, Response, SERVICE, Wire, xml};
+use ec2_control_api::firing::fire;
+use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The function that carries schedules out, and the role with which Scheduler calls it.
 pub const SCHEDULE_TARGET: &str = "arn:aws:lambda:us-east-1:123456789012:function:schedules";
@@ -45,6 +49,35 @@ impl Function {
     ) -> Self {
         let variables: Vec<_> = schedule_variables("tests").into_iter().chain(variables.iter().copied()).collect();
         Self::with_variables(&variables, responses).await
+    }
+}
+
+/// A second function: what becomes of an event.
+pub type Fired = Result<String, Diagnostic>;
+
+impl Function {
+    /// A function of the same deployment and the same schedule group, with other variables.
+    pub async fn with_other_variables(&self, variables: &[(&str, &str)]) -> Self {
+        let group = &self.app.config.schedules.as_ref().unwrap().group;
+        let variables: Vec<_> = schedule_variables(group).into_iter().chain(variables.iter().copied()).collect();
+        Self::new(Wire::to_moto().await, &variables).await
+    }
+
+    /// Sends an event to the second function, as Lambda does.
+    pub async fn fire_event(&self, event: &Value) -> Fired {
+        let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(28);
+        let mut context = Context::default();
+        context.request_id = REQUEST_ID.to_owned();
+        context.env_config =
+            Arc::new(lambda_runtime::Config { function_name: SERVICE.to_owned(), ..lambda_runtime::Config::default() });
+        context.deadline = u64::try_from(deadline.as_millis()).unwrap();
+        let answer = fire(&self.app, LambdaEvent::new(event.clone(), context)).await?;
+        Ok(answer["message"].as_str().unwrap().to_owned())
+    }
+
+    /// Fires an action of a schedule, such as `office-hours.stop`, at its time: the tests' minute.
+    pub async fn fire(&self, name: &str) -> Fired {
+        self.fire_event(&json!({"schedule": name, "scheduled_time": "2016-02-16T18:04:00Z"})).await
     }
 }
 
