@@ -30,6 +30,8 @@ use crate::operations::schedules::put::PutSchedule;
 use crate::operations::schedules::run::RunSchedule;
 use crate::operations::schedules::set_state::SetScheduleState;
 use crate::operations::schedules::{CREATE_SCHEDULE, UPDATE_SCHEDULE};
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::json;
 
 // ---------------------------------------------------------------------------------------- routes
@@ -165,12 +167,12 @@ const ROUTES: &[Route] = &[
         parameters: &[ACTION.info, ACCOUNT.info, DRY_RUN.info],
         body: BodyUse::Parameters,
         responses: &[
-            Response::json::<Vec<Boto3Change<'_>>>(
+            Response::json::<Vec<ActedItem<'_>>>(
                 200,
                 "What became of each instance; a reboot has InstanceId only. Instances that are kept are left out.",
                 || json!([sample_state_change()]),
             ),
-            Response::json::<Vec<PartialItem<'_, Boto3Change<'_>>>>(
+            Response::json::<Vec<PartialItem<'_, ActedItem<'_>>>>(
                 207,
                 "Some were changed, the others have their errors.",
                 || json!([sample_state_change(), sample_failure()]),
@@ -277,12 +279,20 @@ fn list(input: &Input<'_>) -> Decoded {
     call(ListSchedules { account, region, max_results, after: after.transpose()?, sink }, encode_list(false))
 }
 
+/// What an action did with one instance.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+enum ActedItem<'a> {
+    Changed(Boto3Change<'a>),
+    Rebooted(Boto3Id<'a>),
+}
+
 fn run(input: &Input<'_>) -> Decoded {
     let (name, account, action) = (name(input)?, account(input)?, input.required(ACTION)?);
     call(RunSchedule { name, account, action }, |output| match output {
-        ActionOutput::Changed(results) => encode_each(&results, Boto3Change::from),
+        ActionOutput::Changed(results) => encode_each(&results, |change| ActedItem::Changed(Boto3Change::from(change))),
         ActionOutput::Rebooted(results) => {
-            encode_each(&results, |id: &InstanceId| Boto3Id { instance_id: id.as_str() })
+            encode_each(&results, |id: &InstanceId| ActedItem::Rebooted(Boto3Id { instance_id: id.as_str() }))
         }
     })
 }
