@@ -82,7 +82,7 @@ pub async fn fire(app: &App, event: LambdaEvent<Value>) -> Result<Value, Diagnos
         Err(error) if is_reboot && is_transient(&error) => {
             Ok(json!({"message": format!("A reboot is not repeated. {}", error.message)}))
         }
-        // Lambda repeats it, and then puts the event and these two texts into the queue of failures.
+        // Lambda repeats it, and then puts the event and these texts into the queue of failures.
         Err(error) => Err(Diagnostic { error_type: error.code.into_owned(), error_message: error.message }),
     }
 }

@@ -1,6 +1,6 @@
-//! The log: one line of JSON for each request, and for each action of a schedule. For a change it is the audit record: the caller, his
-//! address, the change, the decision with its reason, and AWS's response. CloudWatch reads the
-//! metrics from it.
+//! The log: one line of JSON for each request, and for each action of a schedule. For a change it
+//! is the audit record: the caller, his address, the change, the decision with its reason, and
+//! AWS's response. CloudWatch reads the metrics from it.
 //!
 //! The texts of a caller are bounded in a line, and are never an API key. A key may be anywhere by
 //! mistake: in the place of an instance's ID, or in the path.

@@ -44,7 +44,8 @@ pub async fn from_env() -> Result<App, ConfigError> {
     Ok(App { config, policies, ec2, accounts, s3, scheduler, api, clock, cold_start, log })
 }
 
-/// Serves invocations, of the API or of schedules as the configuration says, until Lambda stops the sandbox.
+/// Serves invocations, of the API or of schedules as the configuration says, until Lambda stops the
+/// sandbox.
 ///
 /// # Errors
 /// Lambda's runtime API can't be reached.

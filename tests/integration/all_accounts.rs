@@ -199,6 +199,7 @@ async fn all_accounts_are_refused_where_nothing_is_listed() {
         "value=aki-0123456789abcdef0",
         "until=8h",
         "stop=22:00",
+        "action=stop",
     ];
     let mut refused = 0;
     for route in routes().iter().filter(takes_account) {

@@ -25,6 +25,7 @@ pub const CHANGES: &[(&str, &str, &str)] = &[
     ("DELETE", "/schedules/a?", "DeleteSchedule"),
     ("POST", "/schedules/a/enable?", "UpdateSchedule"),
     ("POST", "/schedules/a/disable?", "UpdateSchedule"),
+    ("POST", "/schedules/a/run?action=stop", "RunSchedule"),
     ("PUT", "/s3/demo-a?", "CreateBucket"),
     ("DELETE", "/s3/demo-a?", "DeleteBucket"),
     ("PUT", "/s3/demo-a/k?", "PutObject"),
@@ -37,7 +38,7 @@ fn sent(action: &str) -> &str {
 }
 
 /// The changes that EC2 and S3 carry out. Those of schedules read the schedule first: schedules.rs
-/// has their dry runs.
+/// and firing.rs have their dry runs.
 fn changes_of_ec2_and_s3() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
     CHANGES.iter().copied().filter(|(_, path, _)| !path.starts_with("/schedules"))
 }

@@ -3,11 +3,12 @@
 
 use crate::support::xml::{change, changed, describe, instance, rebooted, refusal, tagged, throttled};
 use crate::support::{
-    A, B, Function, HttpApiEvent, REGION, Response, SCHEDULE_TARGET, moto_client, no_schedule, own_region, policy_file,
-    schedule_deleted, schedule_written, scheduler_response, sha256,
+    A, B, Function, HttpApiEvent, IMAGE, REGION, Response, SCHEDULE_TARGET, moto_client, no_schedule, own_region,
+    policy_file, schedule_deleted, schedule_written, scheduler_response, sha256,
 };
 use lambda_runtime::Diagnostic;
 use serde_json::{Value, json};
+use std::sync::OnceLock;
 
 /// The tests' minute, for which actions are planned.
 const NOW: &str = "2016-02-16T18:04:00Z";
@@ -19,11 +20,22 @@ fn body(region: &str, id: &str, members: &Value) -> Value {
     body
 }
 
-/// A function with an instance in moto, in a region of its own, and the schedule `s` of it.
+/// The region in moto of all tests here.
+fn region() -> &'static str {
+    static REGION: OnceLock<&str> = OnceLock::new();
+    REGION.get_or_init(own_region)
+}
+
+/// Launches an instance in moto. Returns its ID.
+async fn launch() -> String {
+    let call = moto_client(region()).run_instances().image_id(IMAGE).min_count(1).max_count(1);
+    call.send().await.unwrap().instances()[0].instance_id().unwrap().to_owned()
+}
+
+/// A function with an instance in moto, and the schedule `s` of it.
 async fn scheduled(members: &Value) -> (Function, &'static str, String) {
     let function = Function::with_schedules(&[]).await;
-    let region = own_region();
-    let id = function.launch(region).await;
+    let (region, id) = (region(), launch().await);
     let made = function.put_json("/schedules/s", &body(region, &id, members)).await;
     assert_eq!(made.status, 201, "{made:?}");
     forget(&function);
@@ -124,7 +136,7 @@ async fn action_happens_as_its_owner_with_one_line_for_the_audit() {
 #[tokio::test]
 async fn forged_event_makes_a_schedule_do_its_own_action_and_nothing_else() {
     let (function, region, id) = scheduled(&json!({"stop": "20:00"})).await;
-    let other = function.launch_another(region).await;
+    let other = launch().await;
     let forged = json!({
         "schedule": "s.stop", "scheduled_time": NOW, "action": "terminate", "instance_id": other,
         "owner": {"authentication": "key", "name": "admin"}, "region_name": "us-west-2",
@@ -185,8 +197,8 @@ async fn second_function_refuses_every_event_that_is_not_of_a_schedule() {
 #[tokio::test]
 async fn function_behind_the_api_refuses_every_event_of_scheduler() {
     let function = Function::with_schedules(&[]).await;
-    let region = own_region();
-    let id = function.launch(region).await;
+    let region = region();
+    let id = launch().await;
     function.put_json("/schedules/s", &body(region, &id, &json!({"stop": "18:04"}))).await;
     forget(&function);
     let own = json!({"schedule": "s.stop", "scheduled_time": NOW});
@@ -330,10 +342,10 @@ async fn three_deliveries_leave_what_one_leaves() {
     }
     // By tag, the instances to which the action still applies are fewer.
     let function = Function::with_schedules(&[]).await;
-    let region = own_region();
-    let id = function.launch(region).await;
-    tag(region, &id, "team", "blue").await;
-    let schedule = json!({"terminate": "18:04", "region_name": region, "tag:team": "blue", "expect": 1});
+    let region = region();
+    let id = launch().await;
+    tag(region, &id, "of", &id).await;
+    let schedule = json!({"terminate": "18:04", "region_name": region, "tag:of": id, "expect": 1});
     assert_eq!(function.put_json("/schedules/s", &schedule).await.status, 201);
     for _ in 0..3 {
         function.fire("s.terminate").await.unwrap();
@@ -344,12 +356,12 @@ async fn three_deliveries_leave_what_one_leaves() {
 #[tokio::test]
 async fn more_instances_than_expected_are_left_alone() {
     let function = Function::with_schedules(&[]).await;
-    let region = own_region();
-    let ids = [function.launch(region).await, function.launch_another(region).await];
+    let region = region();
+    let ids = [launch().await, launch().await];
     for id in &ids {
-        tag(region, id, "team", "blue").await;
+        tag(region, id, "of", &ids[0]).await;
     }
-    let schedule = json!({"terminate": "18:04", "region_name": region, "tag:team": "blue", "expect": 1});
+    let schedule = json!({"terminate": "18:04", "region_name": region, "tag:of": ids[0], "expect": 1});
     function.put_json("/schedules/s", &schedule).await;
     forget(&function);
     assert_eq!(refusal_code(&function.fire("s.terminate").await), "UnexpectedCount");
@@ -522,7 +534,7 @@ async fn end_that_leaves_out_a_kept_instance_is_made_anew_for_that_time() {
 #[tokio::test]
 async fn schedule_that_is_replaced_disabled_or_deleted_in_between_acts_as_the_one_that_is_there() {
     let (function, region, id) = scheduled(&json!({"stop": "18:04"})).await;
-    let other = function.launch_another(region).await;
+    let other = launch().await;
     function.post("/schedules/s/disable").await;
     forget(&function);
     let done = function.fire("s.stop").await.unwrap();
@@ -595,6 +607,21 @@ async fn caller_runs_an_action_of_his_schedule_now() {
     assert_eq!(function.post("/schedules/s/run").await.status, 400);
     assert_eq!(function.post("/schedules/other/run?action=stop").await.status, 404);
     assert_eq!(function.post("/schedules/s/run?action=stop&force=true").await.status, 400);
+}
+
+#[tokio::test]
+async fn dry_run_of_an_action_asks_policies_and_ec2_and_changes_nothing() {
+    let (function, region, id) = scheduled(&json!({"stop": "18:04", "reboot": "18:04"})).await;
+    for action in ["stop", "reboot"] {
+        let answer = function.post(&format!("/schedules/s/run?action={action}&dry_run=true")).await;
+        assert_eq!((answer.status, &answer.json()["DryRun"]), (200, &json!(true)), "{answer:?}");
+    }
+    assert!(!changes(&function).contains(&"CreateTags".to_owned()));
+    assert_eq!(state(region, &id).await, "running");
+    let protected = function.with_other_variables(&[("PROTECTED_TAG", "keep")]).await;
+    tag(region, &id, "keep", "").await;
+    let refused = protected.post("/schedules/s/run?action=stop&dry_run=true").await;
+    assert_eq!(refused.status, 403, "{refused:?}");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The process that Lambda starts, and its warm-up before the first request.
 
 use crate::support::xml::{describe, pong};
-use crate::support::{HttpApiEvent, KEY, SERVICE, Wire, sha256};
+use crate::support::{HttpApiEvent, KEY, SERVICE, Wire, no_schedule, schedule_variables, sha256};
 use serde_json::{Value, json};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -53,6 +53,16 @@ impl Sandbox {
         serde_json::from_str(&body[body.find('{').unwrap()..=body.rfind('}').unwrap()]).unwrap()
     }
 
+    /// Invokes the function with any event. Returns the path and the body of its report.
+    pub async fn report(&self, event: &Value) -> (String, String) {
+        let deadline = (SystemTime::now() + Duration::from_secs(28)).duration_since(UNIX_EPOCH).unwrap().as_millis();
+        let headers = format!("lambda-runtime-aws-request-id: r\r\nlambda-runtime-deadline-ms: {deadline}\r\n");
+        self.answer(&headers, &event.to_string()).await;
+        let report = self.answer("", "").await;
+        let (head, body) = report.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().to_owned(), body.to_owned())
+    }
+
     /// Answers one request of the function to the Runtime API. Returns the request.
     async fn answer(&self, headers: &str, body: &str) -> String {
         let (mut stream, _) = self.runtime.accept().await.unwrap();
@@ -98,6 +108,23 @@ async fn warm_up_opens_the_connection_of_the_first_request_and_sends_a_ping_only
         assert_eq!(ping.headers.keys().collect::<Vec<_>>(), ["host"], "no credentials, no signature");
         assert_eq!((call.action().as_str(), call.connection), ("DescribeInstances", ping.connection));
     }
+}
+
+#[tokio::test]
+async fn second_function_fails_the_invocation_of_a_refused_event_and_opens_no_connection_at_its_start() {
+    let wire = Wire::canned([no_schedule()]).await;
+    let mut variables = schedule_variables("tests").to_vec();
+    variables.push(("SERVES", "schedules"));
+    let sandbox = Sandbox::start(&wire.url, &variables).await;
+    let (path, body) = sandbox.report(&HttpApiEvent::new("GET", LIST).key().json()).await;
+    assert_eq!(path, "/2018-06-01/runtime/invocation/r/error");
+    assert!(body.contains("MalformedEvent") && body.contains("takes no other events"), "{body}");
+    assert_eq!(wire.requests().len(), 0);
+    let now = jiff::Timestamp::now().to_string();
+    let (path, body) = sandbox.report(&json!({"schedule": "s.stop", "scheduled_time": now})).await;
+    assert_eq!(path, "/2018-06-01/runtime/invocation/r/response", "{body}");
+    assert_eq!(wire.only_request().schedule_call(), "GET /schedules/s.stop");
+    assert_eq!(sandbox.stop().len(), 2);
 }
 
 #[tokio::test]

@@ -74,7 +74,7 @@ impl Firing {
         Target { account, schedule: Some(self.entry.name.clone()), ..target }
     }
 
-    /// Does the action that was planned for `time`, and deletes its entry if there is no other time.
+    /// Does the action that was planned for `time`, and deletes its entry if it has no other time.
     ///
     /// # Errors
     /// Those of [`act`]; the first error of an instance, where others were changed. The entry is
@@ -114,9 +114,9 @@ impl Firing {
         ends && self.is_one_time() && all_gone
     }
 
-    /// Deletes the entry of a one-time action that is done. One that has left out instances which
-    /// are kept is made anew for the time until when they are. Scheduler itself would delete it when
-    /// it hands the event over, whatever becomes of that.
+    /// Deletes the entry of a one-time action that is done. One that has left out kept instances is
+    /// made anew for the time until when they are. Scheduler itself would delete it when it hands
+    /// the event over, whatever becomes of that.
     async fn finish(&self, cx: &Context<'_>) -> Result<(), Error> {
         if !self.is_one_time() {
             return Ok(());

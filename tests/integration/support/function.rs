@@ -201,16 +201,6 @@ impl Function {
         launched.json()["InstanceId"].as_str().unwrap().to_owned()
     }
 
-    /// Launches one more instance like [`Function::launch`]. Returns its ID.
-    pub async fn launch_another(&self, region: &str) -> String {
-        let groups = moto_client(region).describe_security_groups().group_names("demo").send().await.unwrap();
-        let group = groups.security_groups()[0].group_id().unwrap().to_owned();
-        let path = format!("/ec2/create?region_name={region}&KeyName=demo&SecurityGroupId={group}");
-        let launched = self.post(&path).await;
-        self.wire.requests();
-        launched.json()["InstanceId"].as_str().unwrap().to_owned()
-    }
-
     /// Prepares moto for launches: creates the key pair `demo` and a security group. Returns the
     /// group's ID.
     pub async fn prepare(&self, region: &str) -> String {
