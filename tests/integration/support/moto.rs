@@ -50,9 +50,10 @@ pub(super) async fn answer(head: &str, body: &[u8]) -> Option<Vec<u8>> {
     Some(answer)
 }
 
-/// A region that no other test of this run uses in moto.
+/// A region that no other test of this run uses in moto, and that has instances of the type
+/// t3.micro there.
 pub fn own_region() -> &'static str {
-    const REGIONS: [&str; 23] = [
+    const REGIONS: [&str; 28] = [
         "us-east-2",
         "us-west-1",
         "us-west-2",
@@ -73,7 +74,12 @@ pub fn own_region() -> &'static str {
         "ca-west-1",
         "af-south-1",
         "me-south-1",
-        "me-central-1",
+        "ap-northeast-3",
+        "ap-south-2",
+        "ap-southeast-3",
+        "ap-southeast-4",
+        "ap-southeast-5",
+        "il-central-1",
         "eu-central-2",
         "eu-south-2",
     ];
