@@ -214,6 +214,11 @@ grep -o '"i-[0-9a-f]*"' | tr -d '"')
 {curl} '{url}/ec2/list?region_name={REGION}&account=sandbox'
 {curl} -d region_name={REGION} -d instance_id=$ID {url}/ec2/stop
 
+Start it again, and let it stop by itself at the next minute (the schedule goes on each minute):
+
+{curl} -d region_name={REGION} -d instance_id=$ID {url}/ec2/start
+{curl} -X PUT -d 'stop=rate(1 minute)' -d region_name={REGION} -d instance_id=$ID {url}/schedules/demo
+
 Ctrl-C stops everything. The log of the function follows, a line of JSON for each request:
 """
 

@@ -132,10 +132,25 @@ class RunLocal(unittest.TestCase):
         self.assertEqual(local.running(), {})
         self.assertEqual([port for port in local.ports if is_open(port)], [])
 
+    def assert_stops(self, local, identifier):
+        """Waits until the schedule stops the instance: at the next minute."""
+        url = f"http://127.0.0.1:{local.ports[0]}/ec2/list?region_name=us-east-1&instance_id={identifier}"
+        request = urllib.request.Request(url, headers={"x-api-key": "local-only-key"})
+        deadline = time.monotonic() + 90
+        while time.monotonic() < deadline:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                if json.load(answer)[0]["instance-state"] == "stopped":
+                    break
+            time.sleep(0.5)
+        else:
+            self.fail(local.output)
+        local.until("demo.stop has fired")
+        self.assertIn('"operation":"fire"', local.output)
+
     def test_printed_commands_work_and_ctrl_c_stops_everything(self):
         with Local() as local:
             lines = [line for line in local.until(READY).splitlines() if line.startswith(("ID=$(curl ", "curl "))]
-            self.assertEqual(len(lines), 4, local.output)
+            self.assertEqual(len(lines), 6, local.output)
 
             bash = subprocess.run(
                 ["bash", "-euo", "pipefail", "-c", "\n".join(lines)], text=True, timeout=60,
@@ -143,13 +158,17 @@ class RunLocal(unittest.TestCase):
             )  # fmt: skip
             self.assertEqual(bash.returncode, 0, (bash.stderr, bash.stdout, local.output))
             launched = json.loads(bash.stderr)  # the first line prints its response there
-            listed, elsewhere, stopped = (json.loads(line) for line in bash.stdout.splitlines())
+            listed, elsewhere, stopped, started, scheduled = (json.loads(line) for line in bash.stdout.splitlines())
             identifier = launched["InstanceId"]
             self.assertEqual([instance["id"] for instance in listed], [identifier])
             self.assertEqual(len(elsewhere), 1)
             self.assertNotEqual(elsewhere[0]["id"], identifier)
             self.assertEqual(stopped["InstanceId"], identifier)
             self.assertIn(stopped["CurrentState"]["Name"], ("stopping", "stopped"))
+
+            self.assertEqual(started["InstanceId"], identifier)
+            self.assertEqual((scheduled["name"], scheduled["stop"]), ("demo", "rate(1 minute)"))
+            self.assert_stops(local, identifier)
 
             with self.assertRaises(urllib.error.HTTPError) as refused:
                 urllib.request.urlopen(f"http://127.0.0.1:{local.ports[0]}/ec2/list?region_name=us-east-1", timeout=10)
