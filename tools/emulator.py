@@ -24,7 +24,9 @@ os.environ.update(
 )
 
 from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.base_backend import BackendDict
 from moto.ec2.models import amis, ec2_backends, instances, security_groups
+from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from moto.scheduler.models import scheduler_backends
 from run_local import GROUP, HOST, IMAGE, INSTANCE, REGION, SANDBOX, SCHEDULE_GROUP
@@ -65,6 +67,23 @@ def add_instance_of_other_account():
     )  # fmt: skip
 
 
+def keep_sessions():
+    """Lets sessions in other accounts outlive a reset: the function uses them for an hour."""
+    reset = BackendDict.reset
+
+    def reset_all_but_keys():
+        kept = [
+            (account, partition, backend.access_keys)
+            for account, backends in list(iam_backends.items())
+            for partition, backend in list(backends.items())
+        ]
+        reset()
+        for account, partition, keys in kept:
+            iam_backends[account][partition].access_keys.update(keys)
+
+    BackendDict.reset = reset_all_but_keys
+
+
 def name_first_instance():
     """Gives the first launched instance the ID of the sample events, and all others random IDs."""
     random_id, pending = instances.random_instance_id, [INSTANCE]
@@ -96,6 +115,7 @@ def main():
     add_instance_of_other_account()
     scheduler_backends[DEFAULT_ACCOUNT_ID][REGION].create_schedule_group(SCHEDULE_GROUP, [])
     name_first_instance()
+    keep_sessions()
     serve(HOST, options.port)
     if options.bridge:
         bridge = ipaddress.ip_interface(options.bridge)
