@@ -4,6 +4,7 @@ Shared by the tests of the pages and by screenshots.py.
 """
 
 import contextlib
+import json
 import os
 import shutil
 import socket
@@ -21,6 +22,7 @@ import run_local  # noqa: E402
 
 KEY = run_local.KEY
 REGION, OTHER_REGION = "us-east-1", "eu-west-1"
+OWN_ACCOUNT, SANDBOX = "123456789012", run_local.SANDBOX  # of the emulator
 IMAGE = "ami-1e749f67"  # moto has it in every region
 
 POLICY = "policies/examples/production.cedar"  # protects instances tagged env=production
@@ -71,6 +73,23 @@ class Local:
     def ec2(region):
         return boto3.client("ec2", region)
 
+    @staticmethod
+    def sandbox_ec2(region):
+        role = f"arn:aws:iam::{SANDBOX}:role/test"
+        assumed = boto3.client("sts", region).assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
+        return boto3.client(
+            "ec2", region, aws_access_key_id=assumed["AccessKeyId"], aws_secret_access_key=assumed["SecretAccessKey"],
+            aws_session_token=assumed["SessionToken"],
+        )  # fmt: skip
+
+    def launch_in_sandbox(self, region, name):
+        """Launches an instance in the second account. Returns its ID."""
+        specification = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": name}]}]
+        launched = self.sandbox_ec2(region).run_instances(
+            ImageId=IMAGE, MinCount=1, MaxCount=1, InstanceType="t3.micro", TagSpecifications=specification
+        )
+        return launched["Instances"][0]["InstanceId"]
+
     def launch(self, region, name, kind="t3.micro", **tags):
         """Launches an instance directly in moto. Returns its ID."""
         tags = [{"Key": key, "Value": value} for key, value in tags.items()]
@@ -82,13 +101,20 @@ class Local:
         )
         return launched["Instances"][0]["InstanceId"]
 
+    def put_schedule(self, name, **definition):
+        headers = {"x-api-key": KEY, "content-type": "application/json"}
+        body = json.dumps(definition).encode()
+        request = urllib.request.Request(f"{self.url}/schedules/{name}", body, headers, method="PUT")
+        urllib.request.urlopen(request).close()
+
     def state(self, region, instance):
         described = self.ec2(region).describe_instances(InstanceIds=[instance])
         return described["Reservations"][0]["Instances"][0]["State"]["Name"]
 
     def reset(self):
-        """Removes all instances: a test sees only its own."""
+        """Removes all instances and schedules: a test sees only its own."""
         urllib.request.urlopen(f"{self.moto}/moto-api/reset", data=b"").close()
+        boto3.client("scheduler", REGION).create_schedule_group(Name=run_local.SCHEDULE_GROUP)
 
 
 def watch(processes):

@@ -18,6 +18,12 @@ INSTANCES = [
 ]
 
 
+OFFICE_HOURS = {
+    "start": "08:00", "stop": "19:00", "days": "MON-FRI", "timezone": "Europe/Berlin", "skip": ["2026-12-24/2026-12-26"],
+    "region_name": REGION, "tag:team": "blue", "hibernate": "prefer", "description": "Office hours of Berlin",
+}  # fmt: skip
+
+
 def chosen_and_details(page):
     """Two instances are chosen; the details of two others are compared."""
     for name in ("web-1", "web-2"):
@@ -43,6 +49,13 @@ def launch_form(page):
     page.locator("#launch-status", has_text="would permit").wait_for()
 
 
+def schedules(page):
+    """A schedule, and the form that changes it."""
+    page.get_by_role("button", name="Schedules", exact=True).click()
+    page.get_by_role("button", name="Change: office-hours").click()
+    page.locator("#schedule-next li").first.wait_for()
+
+
 def nothing(page):
     """The list as it is after the sign-in."""
 
@@ -51,6 +64,7 @@ PICTURES = {
     "console-light": ({"viewport": {**WIDE, "height": 1110}, "color_scheme": "light"}, chosen_and_details),
     "console-dark": ({"viewport": {**WIDE, "height": 470}, "color_scheme": "dark"}, reason_of_a_button),
     "console-launch": ({"viewport": WIDE, "color_scheme": "light"}, launch_form),
+    "console-schedules": ({"viewport": {**WIDE, "height": 1000}, "color_scheme": "light", "timezone_id": "America/New_York"}, schedules),
     "console-320": ({"viewport": PHONE, "color_scheme": "light"}, nothing),
 }
 
@@ -62,6 +76,7 @@ def main():
             instance = local.launch(region, name, kind, **tags)
             if name in ("build-runner", "staging-web"):
                 local.ec2(region).stop_instances(InstanceIds=[instance])
+        local.put_schedule("office-hours", **OFFICE_HOURS)
         for name, (options, act) in PICTURES.items():
             page = browser.new_context(**options).new_page()
             page.goto(local.url + "/")

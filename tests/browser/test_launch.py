@@ -1,5 +1,6 @@
 """The form of the console that launches instances."""
 
+import base64
 import json
 import os
 import re
@@ -55,6 +56,10 @@ class Launch(Page):
         run.click()
         expect(self.status()).to_contain_text(f"Launched in {REGION}: i-")
         expect(page.get_by_role("rowheader")).to_have_text(["dublin-1", "web-1", "web-1"])
+        # The form shows their states and addresses.
+        results = page.locator("#launch-results li")
+        expect(results).to_have_count(2)
+        expect(results.first).to_have_text(re.compile(r"^web-1 running, public [0-9.]+, private [0-9.]+$"))
         found = self.local.ec2(REGION).describe_instances()["Reservations"][0]["Instances"]
         tags = {tag["Key"]: tag["Value"] for tag in found[0]["Tags"]}
         self.assertEqual((len(found), found[0]["InstanceType"]), (2, "t3.small"))
@@ -75,7 +80,7 @@ class Launch(Page):
         key = self.form().get_by_label("Key pair")
         expect(key).to_be_focused()
         expect(key).to_have_attribute("aria-invalid", "true")
-        expect(key).to_have_accessible_description("KeyName is required. Its name. Needed with the default image.")
+        expect(key).to_have_accessible_description("KeyName is required. Its name. Needed with the default image, unless a launch template is given.")
         self.assert_accessible("an error at a field")
         key.fill("demo")
         expect(key).not_to_have_attribute("aria-invalid", "true")
@@ -115,6 +120,104 @@ class Launch(Page):
         expect(self.status()).to_be_focused()
         expect(self.status()).to_contain_text("The policy does not permit it. Whoever runs this deployment")
         expect(self.status()).to_contain_text("Request ID: 8f5e-1")
+
+    def test_more_options_are_sent_and_an_error_opens_them(self):
+        page = self.open_form()
+        more = self.form().locator("#launch-more")
+        spot = self.form().get_by_label("Spot", exact=True)
+        expect(spot).to_be_hidden()
+        more.locator("summary").click()
+        self.fill(Image=IMAGE)
+        self.form().get_by_label("Region", exact=True).select_option(REGION)
+        self.assert_accessible("more options")
+        for label, value, message in [
+            ("Subnet", "subnet-?", "SubnetId must be"),
+            ("Launch template", "no-such-template", "no-such-template"),
+            ("Instance profile", "admin", "This deployment allows no instance profiles."),
+            ("User data", "x" * 16385, "UserData has more than 16384 bytes."),
+        ]:
+            with self.subTest(label=label):
+                field = self.form().get_by_label(label, exact=True)
+                field.fill(value)
+                more.evaluate("more => more.open = false")
+                page.get_by_role("button", name="Dry run").click()
+                expect(field).to_be_focused()
+                expect(field.locator("xpath=following-sibling::p[1]")).to_contain_text(message)
+                field.fill("")
+        spot.select_option("prefer")
+        script = "#!/bin/sh\n echo hello \n"
+        self.fill(User_data=script)
+        self.dry_run()
+        body, _ = self.launches()[-1]
+        self.assertEqual((body["spot"], body["UserData"]), ("prefer", script))
+        self.assertNotIn("SubnetId", body)
+        spot.select_option("never")
+        self.dry_run()
+        page.get_by_role("button", name="Launch 1 instance").click()
+        expect(page.get_by_role("rowheader")).to_have_count(1)
+        (reservation,) = self.local.ec2(REGION).describe_instances()["Reservations"]
+        instance = reservation["Instances"][0]["InstanceId"]
+        stored = self.local.ec2(REGION).describe_instance_attribute(InstanceId=instance, Attribute="userData")
+        self.assertEqual(base64.b64decode(stored["UserData"]["Value"]).decode(), script)
+        self.assertNotIn("spot", self.launches()[-1][0])
+
+    def test_what_the_listed_instances_have_is_suggested(self):
+        self.local.launch(REGION, "web-1", "t3.small")
+        page = self.open_form()
+        expect(page.get_by_role("rowheader")).to_have_text(["web-1"])
+        page.get_by_role("button", name="Launch", exact=True).click()
+        page.get_by_role("button", name="Launch", exact=True).click()
+
+        def suggested(label):
+            values = "input => [...input.list.options].map((option) => option.value)"
+            return self.form().get_by_label(label, exact=True).evaluate(values)
+
+        self.assertEqual((suggested("Image"), suggested("Type")), ([IMAGE], ["t3.small"]))
+        self.assertRegex(suggested("Subnet")[0], "^subnet-")
+        self.form().get_by_label("Region", exact=True).select_option(OTHER_REGION)
+        self.assertEqual(suggested("Image"), [])
+
+    def test_a_launch_may_have_an_end(self):
+        page = self.open_form()
+        self.fill(Image=IMAGE, Name="web-1", Ends_after="8")
+        self.form().get_by_label("Region", exact=True).select_option(REGION)
+        expect(page.locator("#launch-curl")).to_contain_text('"stop_after":"8h"')
+        self.form().get_by_label("Unit of the time after which it ends").select_option("days")
+        self.form().get_by_label("What its end is").select_option("terminate")
+        self.dry_run()
+        page.get_by_role("button", name="Launch 1 instance").click()
+        time = r"\d{4}-\d\d-\d\d \d\d:\d\d"
+        expect(self.status()).to_have_text(
+            re.compile(rf"^Launched in us-east-1: i-\w+\. Ends for good at {time}, by the schedule [\w-]+\.$")
+        )
+        end = self.status().inner_text().rstrip(".").rpartition(" ")[2]
+        self.assertEqual({body["terminate_after"] for body, _ in self.launches()}, {"8d"})
+        self.assertFalse(any("stop_after" in body for body, _ in self.launches()))
+        # It is among the schedules. What finds its instances can't be written: no change.
+        page.get_by_role("button", name="Schedules", exact=True).click()
+        item = page.locator("#schedule-list > li").filter(has=page.get_by_role("heading", name=end))
+        expect(item).to_contain_text("those of one launch in us-east-1")
+        expect(item).to_contain_text(re.compile(rf"Next\s*terminate \w+ {time}"))
+        expect(item.get_by_role("button", name="Change")).to_have_count(0)
+        item.get_by_role("button", name=f"Delete: {end}").click()
+        self.confirm("Delete")
+        expect(item).to_have_count(0)
+        expect(page.get_by_role("rowheader")).to_have_text(["web-1"])
+        self.fill(Ends_after="soon")
+        page.get_by_role("button", name="Dry run").click()
+        expect(self.form().get_by_label("Ends after")).to_be_focused()
+        expect(self.form().get_by_label("Ends after")).to_have_accessible_description(re.compile("^terminate_after must be"))
+        self.fill(Ends_after="1")
+        self.form().get_by_label("Unit of the time after which it ends").select_option("minutes")
+        page.get_by_role("button", name="Dry run").click()
+        expect(self.form().get_by_label("Ends after")).to_have_accessible_description(re.compile("^terminate_after must be"))
+
+    def test_a_deployment_without_schedules_offers_no_end(self):
+        self.page.route("**/schedules", lambda route: route.fulfill(status=404, json={"Message": "No such path"}))
+        self.open_form()
+        self.fill(Image=IMAGE)
+        expect(self.form().get_by_label("Ends after")).to_be_hidden()
+        self.dry_run()
 
     def test_a_launch_whose_response_was_lost_is_sent_again_under_the_same_key(self):
         page = self.open_form()
@@ -185,7 +288,7 @@ class Launch(Page):
             expect(page.get_by_role("heading", name="Launch instances")).to_be_focused()
             self.assert_accessible(f"form, {scheme} {viewport['width']}")
             self.assertEqual(page.evaluate("document.documentElement.scrollWidth"), viewport["width"])
-        for text in ("", "web-1", IMAGE):  # region, name, image
+        for text in ("", "", "web-1", IMAGE):  # region, account, name, image
             page.keyboard.press("Tab")
             while not page.evaluate("document.activeElement.matches('input, select')"):
                 page.keyboard.press("Tab")

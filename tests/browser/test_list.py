@@ -30,6 +30,42 @@ class List(Page):
             if width >= 1200:
                 self.assertEqual(page.locator("#scroll").evaluate("list => list.scrollWidth - list.clientWidth"), 0, width)
 
+    def test_a_start_that_falls_back_says_why(self):
+        instance = self.local.launch(REGION, "web-1")
+        self.local.ec2(REGION).stop_instances(InstanceIds=[instance])
+        page = self.sign_in()
+        self.ready("Start", "web-1")
+        reason = "Server.InsufficientInstanceCapacity: Insufficient capacity to satisfy instance request"
+
+        def fallen_back(route):
+            rows = route.fetch().json()
+            for row in rows:
+                row.update({"instance-state": "stopped", "state-reason": reason})
+            route.fulfill(status=200, json=rows)
+
+        page.route("**/ec2/list?*", fallen_back)
+        self.button("Start", "web-1").click()
+        alert = page.get_by_role("alert")
+        # One look may be older than the start.
+        expect(alert).to_contain_text(f"web-1 does not run, it is stopped. EC2 says: {reason}")
+        self.assertGreaterEqual(self.count_requests("/ec2/list"), 3)
+        page.get_by_role("button", name="Dismiss this message").click()
+        page.unroute("**/ec2/list?*")
+        page.get_by_role("button", name="Refresh").click()
+        self.state("web-1", "running")
+        # A stop by the caller is not a start that failed.
+        self.ready("Stop", "web-1").click()
+        self.confirm("Stop")
+        self.state("web-1", "stopped")
+        self.ready("Start", "web-1").click()
+        self.state("web-1", "running")
+        self.ready("Stop", "web-1").click()
+        self.confirm("Stop")
+        self.state("web-1", "stopped")
+        page.get_by_role("button", name="Refresh").click()
+        page.get_by_role("button", name="Refresh").click()
+        expect(alert).to_have_count(0)
+
     def test_a_list_without_instances_says_what_to_do(self):
         page = self.sign_in()
         empty = page.locator("#empty")

@@ -30,6 +30,7 @@ export const FIELDS = [
   "state-reason",
   "lifecycle",
   "operator",
+  "keep-until",
 ].join();
 
 /** In ms; longer than the gateway waits. */
@@ -86,15 +87,24 @@ function adviceFor(status) {
 }
 
 /**
- * Calls the API: POST with a body, else GET. Returns the decoded response and the token of the
- * next page of a list. Throws an `ApiError`, or `SessionEnded`.
+ * @typedef {object} CallOptions
+ * @property {string} [method] POST with a body, else GET, unless given
+ * @property {string} [idempotencyKey]
+ */
+
+/** @typedef {Record<string, unknown> | null} Body */
+
+/**
+ * Calls the API. Returns the decoded response, the token of the next page of a list, and the name
+ * of the schedule that ends what was launched. Throws an `ApiError`, or `SessionEnded`.
  * @param {string} path
  * @param {Record<string, string>} [query]
- * @param {Record<string, string> | null} [body]
- * @param {string} [idempotencyKey]
- * @returns {Promise<{ value: any, next: string | null }>}
+ * @param {Body} [body]
+ * @param {CallOptions} [options]
+ * @returns {Promise<{ value: any, next: string | null, schedule: string | null }>}
  */
-export async function callApi(path, query = {}, body = null, idempotencyKey = "") {
+export async function callApi(path, query = {}, body = null, options = {}) {
+  const { method = body ? "POST" : "GET", idempotencyKey = "" } = options;
   const caller = session;
   if (!caller) throw new SessionEnded();
   const url = new URL(BASE + path, location.origin);
@@ -109,7 +119,7 @@ export async function callApi(path, query = {}, body = null, idempotencyKey = ""
   let text;
   try {
     response = await fetch(url, {
-      method: body ? "POST" : "GET",
+      method,
       headers,
       body: body && JSON.stringify(body),
       signal: AbortSignal.any([caller.abort.signal, AbortSignal.timeout(REQUEST_TIMEOUT)]),
@@ -130,7 +140,21 @@ export async function callApi(path, query = {}, body = null, idempotencyKey = ""
   const value = parseJson(text);
   showWarning(response.headers.get("warning"));
   if (!response.ok || value === null) throw toError(response, value);
-  return { value, next: response.headers.get("x-next-token") };
+  const { headers: received } = response;
+  return { value, next: received.get("x-next-token"), schedule: received.get("x-schedule") };
+}
+
+/**
+ * Whether the deployment has this path: OPTIONS of a path needs no key, and makes no call to AWS.
+ * @param {string} path
+ */
+export async function isOffered(path) {
+  try {
+    const signal = AbortSignal.timeout(REQUEST_TIMEOUT);
+    return (await fetch(BASE + path, { method: "OPTIONS", credentials: "omit", signal })).ok;
+  } catch {
+    return false;
+  }
 }
 
 /**
@@ -189,13 +213,14 @@ function quote(text) {
  * Returns the call as a curl command. The key is the shell's variable KEY, never the key itself.
  * @param {string} path
  * @param {Record<string, string> | string[][]} [query]
- * @param {Record<string, string> | null} [body]
- * @param {string} [idempotencyKey]
+ * @param {Body} [body]
+ * @param {CallOptions} [options]
  */
-export function curlCommand(path, query = {}, body = null, idempotencyKey = "") {
+export function curlCommand(path, query = {}, body = null, options = {}) {
+  const { method, idempotencyKey } = options;
   const url = new URL(BASE + path, location.origin);
   url.search = new URLSearchParams(query).toString();
-  const parts = ["curl -sS", '-H "Authorization: Bearer $KEY"'];
+  const parts = [method ? `curl -sS -X ${method}` : "curl -sS", '-H "Authorization: Bearer $KEY"'];
   if (idempotencyKey) parts.push(`-H 'Idempotency-Key: ${idempotencyKey}'`);
   if (body) {
     parts.push("-H 'Content-Type: application/json'", `-d ${quote(JSON.stringify(body))}`);

@@ -1,7 +1,10 @@
 // @ts-check
-// Actions on all chosen instances: one call for each region, with the results of each instance.
+// Actions on all chosen instances: one call for each region and account, with the results of each
+// instance.
 
+import { accountQuery, placeText } from "./accounts.js";
 import { ApiError, callApi } from "./api.js";
+import { awaitRunning, stopAwaiting } from "./awaited.js";
 import { byId, make, restoreFocus, setText } from "./dom.js";
 import { advise, reportError } from "./errors.js";
 import { emit, on } from "./events.js";
@@ -9,7 +12,7 @@ import { watchList } from "./lists.js";
 import { announce, showMessage } from "./messages.js";
 import { ACTIONS, loadPermissions, unavailableReason } from "./permissions.js";
 import { chosenRows, setChosen } from "./selection.js";
-import { session } from "./session.js";
+import { byPlace, listFor, session } from "./session.js";
 import { matchingRows } from "./view.js";
 
 /** @import { Row } from "./instances.js" */
@@ -59,7 +62,7 @@ async function askBulk(action) {
   asked = { action, rows, opener };
   setText(byId("bulk-title"), `${action.title} ${numberOf(rows.length)}?`);
   setText(byId("bulk-text"), consequence(action, rows.length));
-  byId("bulk-rows").replaceChildren(...named(rows, (row) => `${row.label} in ${row.region}`));
+  byId("bulk-rows").replaceChildren(...named(rows, (row) => `${row.label} in ${placeOf(row)}`));
   byId("bulk-others").replaceChildren(
     ...named(others, (row) => `${row.label}: ${unavailableReason(action, row)}`),
   );
@@ -72,6 +75,13 @@ async function askBulk(action) {
   checkNumber();
   bulkDialog.showModal();
   (action.danger && rows.length ? bulkNumber : byId("bulk-no")).focus();
+}
+
+/**
+ * @param {Row} row
+ */
+function placeOf({ region, accountName }) {
+  return placeText(region, accountName);
 }
 
 /**
@@ -113,32 +123,30 @@ function checkNumber() {
 }
 
 /**
- * Runs the action, in one call for each region, and shows the results.
+ * Runs the action, in one call for each region and account, and shows the results.
  * @param {Action} action
  * @param {Row[]} rows
  */
 async function runBulk(action, rows) {
-  /** @type {Map<string, Row[]>} */
-  const byRegion = new Map();
-  for (const row of rows) byRegion.set(row.region, [...(byRegion.get(row.region) ?? []), row]);
-  for (const [region, { length }] of byRegion) {
-    if (length <= MAX_INSTANCES) continue;
-    const text = `At most ${MAX_INSTANCES} instances in one call: ${region} has ${length} chosen.`;
+  const parts = byPlace(rows).flatMap((rows) => (rows[0] ? [{ first: rows[0], rows }] : []));
+  const large = parts.find(({ rows }) => rows.length > MAX_INSTANCES);
+  if (large) {
+    const { first, rows } = large;
+    const text = `At most ${MAX_INSTANCES} instances in one call: ${placeOf(first)} has ${rows.length} chosen.`;
     showMessage("bulk", "error", text);
     return;
   }
   const caller = session;
+  stopAwaiting(rows.map((row) => row.id));
   for (const row of rows) session?.running.set(row.id, action.title);
   emit("rows-changed");
   announce(`${action.title} ${numberOf(rows.length)}.`);
-  const results = await Promise.all(
-    [...byRegion].map(([region, rows]) => runRegion(action, region, rows)),
-  );
+  const results = await Promise.all(parts.map(({ first, rows }) => runPlace(action, first, rows)));
   if (!session || session !== caller) return;
   for (const row of rows) session.running.delete(row.id);
   showResults(action, results.flat());
   emit("lists-changed");
-  for (const region of byRegion.keys()) watchList(region);
+  for (const { first } of parts) watchList(first.region, first.accountName);
 }
 
 /**
@@ -147,21 +155,24 @@ async function runBulk(action, rows) {
  */
 
 /**
- * Runs the action for instances of one region.
+ * Runs the action for instances of one region and account.
  * @param {Action} action
- * @param {string} region
+ * @param {Row} first of the instances
  * @param {Row[]} rows
  * @returns {Promise<Result[]>}
  */
-async function runRegion(action, region, rows) {
+async function runPlace(action, first, rows) {
+  const { region, accountName } = first;
   try {
     const instance_id = rows.map((row) => row.id).join();
-    const { value } = await callApi(`ec2/${action.verb}`, {}, { region_name: region, instance_id });
+    const body = { region_name: region, ...accountQuery(accountName), instance_id };
+    const { value } = await callApi(`ec2/${action.verb}`, {}, body);
     const changes = Array.isArray(value) ? value : [value];
+    if (action.verb === "start") awaitRunning(rows.map((row) => row.id));
     return rows.map((row) => {
       const change = changes.find((candidate) => candidate.InstanceId === row.id);
       const state = change?.CurrentState?.Name;
-      const present = session?.lists.get(region)?.rows.find(({ id }) => id === row.id);
+      const present = listFor(region, accountName)?.rows.find(({ id }) => id === row.id);
       if (present && state) present.state = state;
       const before = change?.PreviousState?.Name;
       if (state) return { row, text: before ? `${before} \u2192 ${state}` : state, failed: false };
@@ -169,7 +180,7 @@ async function runRegion(action, region, rows) {
     });
   } catch (error) {
     if (!(error instanceof ApiError) || error.status === 401) {
-      reportError("bulk", `${action.title} in ${region} did not work`, error);
+      reportError("bulk", `${action.title} in ${placeOf(first)} did not work`, error);
       return [];
     }
     const id = error.requestId ? ` Request ID: ${error.requestId}` : "";
@@ -194,7 +205,7 @@ function showResults(action, results) {
         "li",
         { className: failed ? "failed" : "" },
         make("strong", {}, row.label),
-        ` (${row.id}, ${row.region}): ${text}`,
+        ` (${row.id}, ${placeOf(row)}): ${text}`,
       ),
     ),
   );

@@ -6,9 +6,9 @@ import { on } from "./events.js";
 import { COLUMNS } from "./instances.js";
 import { changeView, view } from "./view.js";
 
-/** By column; the name is always shown. */
+/** By column; others are shown whatever is chosen. */
 const columnBoxes = new Map(
-  COLUMNS.filter(([column]) => column !== "name").map(([column, title]) => {
+  COLUMNS.filter(([column]) => column !== "name" && column !== "account").map(([column, title]) => {
     const box = make("input", { type: "checkbox" });
     byId("columns").append(make("label", {}, box, title));
     box.addEventListener("change", chooseColumns);
@@ -18,7 +18,7 @@ const columnBoxes = new Map(
 
 function chooseColumns() {
   const columns = COLUMNS.map(([column]) => column).filter(
-    (column) => columnBoxes.get(column)?.checked ?? true,
+    (column) => columnBoxes.get(column)?.checked ?? column === "name",
   );
   changeView({ columns, page: view.page });
 }

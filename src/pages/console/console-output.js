@@ -1,11 +1,14 @@
 // @ts-check
 // The console output of an instance, loaded when it is asked for.
 
+import { accountQuery } from "./accounts.js";
 import { callApi } from "./api.js";
 import { make, setAttribute, setText } from "./dom.js";
 import { reportError } from "./errors.js";
 import { localTime } from "./instances.js";
 import { announce, dismissMessage } from "./messages.js";
+
+/** @import { Row } from "./instances.js" */
 
 /**
  * @typedef {object} ConsoleOutput
@@ -18,10 +21,9 @@ import { announce, dismissMessage } from "./messages.js";
 
 /**
  * Creates the part of a panel that shows the console output of an instance.
- * @param {string} id
- * @param {string} region
+ * @param {Row} row
  */
-export function newConsoleOutput(id, region) {
+export function newConsoleOutput({ id, region, accountName }) {
   const button = make("button", { type: "button" }, "Show");
   const time = make("span", { className: "quiet" });
   const text = make("pre", { tabIndex: 0, role: "group", hidden: true });
@@ -42,6 +44,7 @@ export function newConsoleOutput(id, region) {
     try {
       const { value } = await callApi("ec2/console-output", {
         region_name: region,
+        ...accountQuery(accountName),
         instance_id: id,
       });
       output.loaded = true;

@@ -2,9 +2,8 @@
 // The rows of the list as CSV, made by the browser without a further request.
 
 import { byId, make } from "./dom.js";
-import { COLUMNS } from "./instances.js";
 import { announce } from "./messages.js";
-import { matchingRows, view } from "./view.js";
+import { matchingRows, shownColumns } from "./view.js";
 
 /**
  * The characters that begin a formula, in both widths, at the start of a cell or after a character
@@ -23,7 +22,7 @@ function csvCell(text) {
 
 /** Returns the matching rows of all pages, with the chosen columns, as CSV by RFC 4180. */
 function csvOfShown() {
-  const columns = COLUMNS.filter(([column]) => view.columns.includes(column));
+  const columns = shownColumns();
   const lines = [columns.map(([, title]) => title)];
   for (const row of matchingRows().found) lines.push(columns.map(([column]) => row[column]));
   return lines.map((cells) => `${cells.map(csvCell).join()}\r\n`).join("");

@@ -2,15 +2,21 @@
 // The details of instances, in up to two panels beside the list: one shows what is opened next, the
 // other stays once it is kept, so that two instances can be compared.
 
+import { accountQuery } from "./accounts.js";
 import { curlCommand } from "./api.js";
 import { copyText } from "./clipboard.js";
 import { drawConsoleOutput, newConsoleOutput } from "./console-output.js";
-import { byId, make, restoreFocus, setAttribute, setText } from "./dom.js";
+import { byId, make, replaceContent, restoreFocus, setAttribute, setText } from "./dom.js";
 import { on } from "./events.js";
 import { facts } from "./facts.js";
+import { localTime } from "./instances.js";
+import { openKeep } from "./keep.js";
 import { announce } from "./messages.js";
 import { ACTIONS, unavailableReason } from "./permissions.js";
-import { session } from "./session.js";
+import { openScheduleForm } from "./schedule-form.js";
+import { actionsOf, isScheduled, loadSchedules } from "./schedule-store.js";
+import { nextText } from "./schedule-times.js";
+import { listFor, session } from "./session.js";
 import { filterByTag } from "./view.js";
 
 /** @import { ConsoleOutput } from "./console-output.js" */
@@ -22,6 +28,7 @@ import { filterByTag } from "./view.js";
  * @typedef {object} Panel
  * @property {string} id of the instance
  * @property {string} region
+ * @property {string} accountName
  * @property {boolean} kept whether it stays when another instance is opened
  * @property {Element | null} opener gets the focus when the panel is closed
  * @property {string} content the data that it was drawn from
@@ -50,6 +57,7 @@ export function openDetails(row) {
     byId("panels").append(panel.element);
   }
   panel.opener = document.activeElement;
+  if (session?.hasSchedules && !session.schedules) loadSchedules().catch(ignoreSchedules);
   updateDetails();
   panel.title.focus();
 }
@@ -59,12 +67,13 @@ export function openDetails(row) {
  * @param {Row} row
  * @returns {Panel}
  */
-function newPanel({ id, region }) {
+function newPanel(row) {
+  const { id, region, accountName } = row;
   const title = make("h2", { tabIndex: -1, id: `panel-${id}` });
   const keep = make("button", { type: "button" }, "Keep open");
   const close = make("button", { type: "button" }, "Close");
   const body = make("div", { className: "facts" });
-  const output = newConsoleOutput(id, region);
+  const output = newConsoleOutput(row);
   const element = make(
     "section",
     { className: "panel card", "aria-labelledby": title.id },
@@ -74,7 +83,7 @@ function newPanel({ id, region }) {
   );
   /** @type {Panel} */
   const panel = {
-    ...{ id, region, kept: false, opener: null, content: "" },
+    ...{ id, region, accountName, kept: false, opener: null, content: "" },
     ...{ element, title, keep, close, body, output },
   };
   keep.addEventListener("click", () => keepPanel(panel));
@@ -111,7 +120,7 @@ function closePanel(panel) {
 /** Draws the details again that have changed. Closes those of instances that are gone. */
 export function updateDetails() {
   for (const panel of panels) {
-    const { rows = [] } = session?.lists.get(panel.region) ?? {};
+    const { rows = [] } = listFor(panel.region, panel.accountName) ?? {};
     const row = rows.find((candidate) => candidate.id === panel.id);
     if (row) updatePanel(panel, row);
     else closePanel(panel);
@@ -130,23 +139,17 @@ function updatePanel(panel, row) {
   setAttribute(panel.close, "aria-label", `Close the details of ${row.label}`);
   drawConsoleOutput(panel.output, row.label);
   const reasons = ACTIONS.map((action) => unavailableReason(action, row));
-  const content = JSON.stringify([row.source, row.state, reasons]);
+  const content = JSON.stringify([row.source, row.state, reasons, schedulesOf(row)]);
   if (content === panel.content) return;
   panel.content = content;
-  const { activeElement } = document;
-  const focused =
-    activeElement instanceof HTMLElement && panel.body.contains(activeElement)
-      ? activeElement.getAttribute("aria-label")
-      : null;
-  panel.body.replaceChildren(
+  const tags = row.tags.map(([title, value]) => ({ title, value, isTag: true }));
+  const when = session?.hasSchedules ? [part("When", ...whenOf(row))] : [];
+  replaceContent(
+    panel.body,
     part("Instance", factList(facts(row))),
-    part("Tags", factList(row.tags.map(([title, value]) => ({ title, value, isTag: true })))),
+    make("div", {}, part("Tags", factList(tags)), ...when),
     part("Actions", ...ACTIONS.map((action) => callOf(action, row))),
   );
-  if (!focused) return;
-  for (const button of panel.body.querySelectorAll("button")) {
-    if (button.getAttribute("aria-label") === focused) button.focus();
-  }
 }
 
 /**
@@ -187,12 +190,48 @@ function factList(pairs) {
 }
 
 /**
+ * Returns the schedules of an instance, with their next times. Those of launches are not known by
+ * the instance.
+ * @param {Row} row
+ */
+function schedulesOf(row) {
+  const schedules = session?.schedules?.filter((schedule) => isScheduled(schedule, row)) ?? [];
+  return schedules.flatMap((schedule) =>
+    actionsOf(schedule).map(({ action, expression }) => ({
+      title: schedule.name,
+      value: `${action}: ${nextText(schedule, expression)}`,
+    })),
+  );
+}
+
+/**
+ * Returns when something happens to an instance by itself, and buttons that change that.
+ * @param {Row} row
+ */
+function whenOf(row) {
+  const until = row.source["keep-until"];
+  const kept = until ? [{ title: "Kept until", value: localTime(until) }] : [];
+  const schedule = make("button", { type: "button" }, "Schedule\u2026");
+  setAttribute(schedule, "aria-label", `Schedule ${row.label}`);
+  schedule.addEventListener("click", () => openScheduleForm(null, [row]));
+  const end = make("button", { type: "button" }, "End\u2026");
+  setAttribute(end, "aria-label", `End ${row.label}`);
+  end.addEventListener("click", () => openScheduleForm(null, [row], true));
+  const keep = make("button", { type: "button" }, "Keep\u2026");
+  setAttribute(keep, "aria-label", `Keep ${row.label}`);
+  keep.addEventListener("click", () => openKeep([row]));
+  const facts = [...schedulesOf(row), ...kept];
+  return [factList(facts), make("div", { className: "row" }, end, schedule, keep)];
+}
+
+/**
  * Returns the element of an action: whether it is available, or why not, and its curl command.
  * @param {Action} action
  * @param {Row} row
  */
 function callOf(action, row) {
-  const body = { region_name: row.region, instance_id: row.id };
+  const place = { region_name: row.region, ...accountQuery(row.accountName) };
+  const body = { ...place, instance_id: row.id };
   const command = curlCommand(`ec2/${action.verb}`, {}, body);
   const code = make("code", {}, command);
   const label = `Copy the curl call: ${action.title} ${row.label}`;
@@ -208,6 +247,10 @@ function callOf(action, row) {
   );
 }
 
+/** The panel is of use without the schedules: their own list says why they can't be loaded. */
+function ignoreSchedules() {}
+
+on("schedules-changed", updateDetails);
 on("signed-out", () => {
   for (const panel of panels) panel.element.remove();
   panels = [];

@@ -52,6 +52,24 @@ export function setAttribute(element, name, value) {
 }
 
 /**
+ * Replaces what an element contains. A button that has the focus keeps it: the new one of the same
+ * label has it then. Returns whether the focus was lost.
+ * @param {Element} element
+ * @param {...Node} children
+ */
+export function replaceContent(element, ...children) {
+  const { activeElement } = document;
+  const hadFocus = activeElement !== null && element.contains(activeElement);
+  const label = activeElement?.getAttribute("aria-label");
+  element.replaceChildren(...children);
+  if (!hadFocus) return false;
+  const buttons = [...element.querySelectorAll("button")];
+  const same = buttons.find((button) => label && button.getAttribute("aria-label") === label);
+  same?.focus();
+  return !same;
+}
+
+/**
  * Returns the focus to the element that opened a dialog, or to the list if that element is gone.
  * @param {Element | null | undefined} opener
  */

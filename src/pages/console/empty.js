@@ -4,7 +4,7 @@
 import { byId, setText } from "./dom.js";
 import { openLaunch } from "./launch.js";
 import { openRegions, total } from "./regions.js";
-import { session } from "./session.js";
+import { listedRegions, session } from "./session.js";
 import { clearFilters, sortedRows } from "./view.js";
 
 const launchButton = byId("empty-launch");
@@ -21,9 +21,8 @@ export function drawEmpty(isEmpty, loading) {
   if (!isEmpty || !session) return;
   const lists = [...session.lists.values()];
   const hasRows = sortedRows().length > 0;
-  const others = session.regions.filter(
-    (region) => total(region) && !session?.lists.has(region.name),
-  );
+  const listed = listedRegions();
+  const others = session.regions.filter((region) => total(region) && !listed.includes(region.name));
   const names = others.map((region) => `${region.name} (${total(region)})`).join(", ");
   setText(byId("empty-text"), emptyText(lists.length, loading, hasRows, names));
   launchButton.hidden = Boolean(loading) || hasRows;

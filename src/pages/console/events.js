@@ -6,12 +6,16 @@
  * `rows-changed`: permissions or running actions changed; the visible rows must be updated.
  * `view-changed`: the search, the filters, the order or the page changed.
  * `selection-changed`: other instances are chosen.
+ * `accounts-changed`: other accounts are chosen; their lists must be loaded.
+ * `offer-changed`: it is known whether the deployment has schedules.
+ * `schedules-changed`: the schedules were loaded.
  * `signed-out`: everything shown must be cleared.
  * `forgotten`: the user has signed out; what was typed must be cleared, too.
  * @typedef {"lists-changed" | "rows-changed" | "view-changed" | "selection-changed"} ListEvent
  */
 
-/** @typedef {ListEvent | "signed-out" | "forgotten"} PageEvent */
+/** @typedef {ListEvent | "accounts-changed" | "offer-changed"
+ *   | "schedules-changed" | "signed-out" | "forgotten"} PageEvent */
 
 /** @type {Map<PageEvent, (() => void)[]>} */
 const listeners = new Map();

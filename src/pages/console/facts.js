@@ -33,6 +33,7 @@ export function facts(row) {
     ["Lifecycle", source.lifecycle],
     ["Operator", source.operator],
     ["Zone", row.zone],
+    ["Account", row.account],
     ["Launched", localTime(row.launched)],
     ["Launched by", tags[CALLER_TAG]],
     ["Request", tags[REQUEST_TAG], true],

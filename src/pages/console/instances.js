@@ -1,6 +1,8 @@
 // @ts-check
 // Instances, from the API's form to the rows of the list.
 
+/** @import { Account } from "./accounts.js" */
+
 /**
  * An instance as the API lists it.
  * @typedef {object} ApiInstance
@@ -25,11 +27,14 @@
  * @property {string | null} [state-reason]
  * @property {string} [lifecycle]
  * @property {string | null} [operator]
+ * @property {string | null} [keep-until]
+ * @property {string} [account]
  */
 
 /**
  * @typedef {"name" | "id" | "state" | "type" | "private" | "public" | "zone" | "launched"
- *   | "region" | "lifecycle" | "reason" | "image" | "caller" | "tagList"} Column
+ *   | "region" | "account" | "lifecycle" | "reason" | "image" | "caller" | "kept"
+ *   | "tagList"} Column
  */
 
 /**
@@ -37,10 +42,12 @@
  * @typedef {Record<Column, string> & {
  *   source: ApiInstance,
  *   tags: [string, string][],
+ *   accountName: string,
  *   label: string,
  *   text: string,
  *   tagsJson: string,
- * }} Row `label` is the name, or the ID without one; `text` is searched, in lower case
+ * }} Row `accountName` is empty for the function's own account; `label` is the name, or the ID
+ *   without one; `text` is searched, in lower case
  */
 
 /** @type {[Column, string][]} */
@@ -54,10 +61,12 @@ export const COLUMNS = [
   ["zone", "Zone"],
   ["launched", "Launched"],
   ["region", "Region"],
+  ["account", "Account"],
   ["lifecycle", "Lifecycle"],
   ["reason", "Reason"],
   ["image", "Image"],
   ["caller", "Launched by"],
+  ["kept", "Kept until"],
   ["tagList", "Tags"],
 ];
 
@@ -75,9 +84,12 @@ export const REQUEST_TAG = "ec2-control-api:request";
  * Returns the row of an instance.
  * @param {string} region
  * @param {ApiInstance} source
+ * @param {string} listed the account of the list, or `all`
+ * @param {Account[]} accounts
  * @returns {Row}
  */
-export function toRow(region, source) {
+export function toRow(region, source, listed, accounts) {
+  const account = accountOf(source, listed, accounts);
   const tags = Object.entries(source.tags ?? {});
   const columns = {
     name: source.name ?? "",
@@ -89,10 +101,12 @@ export function toRow(region, source) {
     zone: source["availability-zone"] ?? region,
     launched: source["launch-time"] ?? "",
     region,
+    account: account || (source.account ?? (accounts.length > 1 ? "own" : "")),
     lifecycle: source.lifecycle ?? "",
     reason: source["state-reason"] ?? "",
     image: source["image-id"] ?? "",
     caller: source.tags?.[CALLER_TAG] ?? "",
+    kept: source["keep-until"] ?? "",
     tagList: tags.map(([key, value]) => `${key}=${value}`).join(";"),
   };
   const { name, id, type, zone } = columns;
@@ -102,11 +116,27 @@ export function toRow(region, source) {
     source,
     tags,
     label: name.trim() ? name : id,
-    text: [name, id, type, columns.private, columns.public, zone, ...tagTexts]
+    accountName: account,
+    text: [name, id, type, columns.private, columns.public, zone, columns.account, ...tagTexts]
       .join("\n")
       .toLowerCase(),
     tagsJson: JSON.stringify(tags),
   };
+}
+
+/**
+ * Returns the name of the account of an instance, or the number if the name is not known; empty for
+ * the function's own.
+ * @param {ApiInstance} source
+ * @param {string} listed
+ * @param {Account[]} accounts
+ */
+function accountOf(source, listed, accounts) {
+  if (listed !== "all") return listed;
+  const account = accounts.find(({ id }) => id === source.account);
+  if (account) return account.name ?? "";
+  // Whose number is not known is the function's own, unless that is known.
+  return accounts[0]?.id ? (source.account ?? "") : "";
 }
 
 /**

@@ -1,17 +1,20 @@
 // @ts-check
-// The fields of the form that launches instances: what they mean, and their errors.
+// The fields of the form that launches instances, and what they mean.
 
-import { ApiError } from "./api.js";
-import { byId, make, setAttribute } from "./dom.js";
-import { advise } from "./errors.js";
-import { announce } from "./messages.js";
-import { session } from "./session.js";
+import { accountQuery, drawAccountOptions } from "./accounts.js";
+import { byId, make } from "./dom.js";
+import { on } from "./events.js";
+import { clearFieldErrors, field, forgetErrorsOnInput, tagsOf, textOf } from "./fields.js";
+import { drawRegionOptions } from "./regions.js";
+import { listFor, session } from "./session.js";
 
-/** @typedef {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} Field */
+/** @import { FormFields } from "./fields.js" */
+/** @import { ApiInstance } from "./instances.js" */
 
-/** The fields, with the parameters whose errors stand there. */
-const PARAMETERS = {
+/** @type {FormFields} */
+export const LAUNCH_FIELDS = {
   "launch-region": ["region_name"],
+  "launch-account": ["account"],
   "launch-image": ["ImageId", "image_id"],
   "launch-type": ["InstanceType"],
   "launch-count": ["MinCount", "MaxCount"],
@@ -20,41 +23,70 @@ const PARAMETERS = {
   "launch-groups": ["SecurityGroupId", "security_groups"],
   "launch-tags": ["tag:"],
   "launch-wait": ["wait"],
+  "launch-end": ["stop_after", "terminate_after"],
+  "launch-spot": ["spot"],
+  "launch-subnet": ["SubnetId"],
+  "launch-template": ["LaunchTemplate"],
+  "launch-profile": ["InstanceProfile"],
+  "launch-user-data": ["UserData"],
 };
 
-/** The beginnings of EC2's own codes, whose messages name no parameter. */
-const CODES = {
+/** Of EC2 and of the deployment's limits. @type {FormFields} */
+export const LAUNCH_CODES = {
   "launch-image": ["InvalidAMI"],
-  "launch-type": ["InvalidInstanceType", "Unsupported"],
+  "launch-type": ["InvalidInstanceType", "InstanceTypeNotAllowed", "Unsupported"],
+  "launch-count": ["TooManyInstances"],
+  "launch-tags": ["ReservedTag"],
   "launch-key": ["InvalidKeyPair"],
   "launch-groups": ["InvalidGroup", "InvalidSecurityGroup"],
+  "launch-spot": ["InvalidSpot", "SpotMaxPriceTooLow", "MaxSpotInstanceCountExceeded"],
+  "launch-subnet": ["InvalidSubnet", "InsufficientFreeAddressesInSubnet"],
+  "launch-template": ["InvalidLaunchTemplate"],
+  "launch-profile": ["InvalidIamInstanceProfile", "InstanceProfileNotAllowed"],
+  "launch-user-data": ["InvalidUserData"],
 };
 
-/**
- * @param {string} id
- * @returns {Field}
- */
-function field(id) {
-  const element = byId(id);
-  return /** @type {Field} */ (element);
-}
-
-/**
- * Returns the trimmed text of a field.
- * @param {string} id
- */
-function textOf(id) {
-  return field(id).value.trim();
-}
-
-/** Fills the regions, and selects the first one that is listed. What was chosen stays. */
-export function drawLaunchRegions() {
+/** Fills regions and accounts, and selects the first one that is listed. What was chosen stays. */
+export function drawLaunchPlaces() {
   if (!session) return;
-  const select = field("launch-region");
-  const chosen = select.value || [...session.lists.keys()][0];
-  const names = session.regions.map((region) => region.name).sort();
-  select.replaceChildren(...names.map((name) => make("option", { value: name }, name)));
-  if (chosen && names.includes(chosen)) select.value = chosen;
+  const first = [...session.lists.values()][0];
+  drawRegionOptions("launch-region", first?.region);
+  drawAccountOptions("launch-account", first?.account);
+  drawSuggestions();
+}
+
+/**
+ * What the listed instances have, as suggestions for fields: the deployment has no list of key
+ * pairs and the like, and asking AWS for one would need more permissions.
+ * @type {Record<string, (instance: ApiInstance) => [value?: string, note?: string][]>}
+ */
+const SUGGESTED = {
+  "launch-image-list": (instance) => [[instance["image-id"], instance.platform]],
+  "launch-type-list": (instance) => [[instance["instance-type"]]],
+  "launch-key-list": (instance) => [[instance["key-name"]]],
+  "launch-groups-list": (instance) =>
+    (instance["security-group-ids"] ?? []).map(({ GroupId, GroupName }) => [GroupId, GroupName]),
+  "launch-subnet-list": (instance) => [[instance["subnet-id"], instance["availability-zone"]]],
+};
+
+/** The most suggestions for a field. */
+const MAX_SUGGESTED = 30;
+
+/** Suggests what the instances of the chosen region and account have. */
+function drawSuggestions() {
+  const account = textOf("launch-account");
+  const { rows = [] } = listFor(textOf("launch-region"), account) ?? {};
+  for (const [id, valuesOf] of Object.entries(SUGGESTED)) {
+    /** @type {Map<string, string>} */
+    const notes = new Map();
+    for (const { source, accountName } of rows) {
+      if (notes.size >= MAX_SUGGESTED) break;
+      if (accountName !== account) continue;
+      for (const [value, note] of valuesOf(source)) if (value) notes.set(value, note ?? "");
+    }
+    const options = [...notes].map(([value, label]) => make("option", { value, label }));
+    byId(id).replaceChildren(...options);
+  }
 }
 
 /**
@@ -63,85 +95,49 @@ export function drawLaunchRegions() {
  */
 export function launchBody() {
   /** @type {Record<string, string>} */
-  const body = { region_name: textOf("launch-region") };
+  const body = {
+    region_name: textOf("launch-region"),
+    ...accountQuery(textOf("launch-account")),
+  };
   const members = {
+    LaunchTemplate: textOf("launch-template"),
     image_id: textOf("launch-image"),
     InstanceType: textOf("launch-type"),
     MinCount: textOf("launch-count"),
     KeyName: textOf("launch-key"),
     security_groups: textOf("launch-groups"),
+    SubnetId: textOf("launch-subnet"),
+    spot: textOf("launch-spot"),
+    InstanceProfile: textOf("launch-profile"),
+    // White space counts: a script begins with #!.
+    UserData: textOf("launch-user-data") && field("launch-user-data").value,
     wait: textOf("launch-wait"),
   };
   for (const [name, value] of Object.entries(members)) if (value) body[name] = value;
+  const end = textOf("launch-end");
+  if (end && session?.hasSchedules) {
+    body[field("launch-end-action").value] = `${end}${field("launch-end-unit").value}`;
+  }
   const name = textOf("launch-name");
-  for (const [key, value] of tags()) body[`tag:${key}`] = value;
+  for (const [key, value] of tagsOf("launch-tags")) body[`tag:${key}`] = value;
   if (name) body["tag:Name"] = name;
   return body;
-}
-
-/**
- * Returns the tags, one in each line: KEY=VALUE.
- * @returns {[string, string][]}
- */
-function tags() {
-  const lines = field("launch-tags")
-    .value.split("\n")
-    .map((line) => line.trim());
-  return lines.filter(Boolean).map((line) => {
-    const [key = "", ...value] = line.split("=");
-    return [key.trim(), value.join("=").trim()];
-  });
-}
-
-/**
- * Shows an error of the API at the field that it names, and moves the focus there. Returns whether
- * there is such a field.
- * @param {ApiError} error
- */
-export function showFieldError(error) {
-  const byParameter = Object.entries(PARAMETERS).find(([, names]) =>
-    names.some((name) => {
-      // Every tag but those with a field of their own.
-      if (name.endsWith(":")) return error.message.startsWith(name);
-      return error.message === name || error.message.startsWith(`${name} `);
-    }),
-  );
-  const byCode = Object.entries(CODES).find(([, codes]) =>
-    codes.some((code) => error.code.startsWith(code)),
-  );
-  const id = (byParameter ?? byCode)?.[0];
-  if (!id) return false;
-  const text = advise(error);
-  const message = byId(`${id}-error`);
-  message.textContent = text;
-  message.hidden = false;
-  setAttribute(field(id), "aria-invalid", "true");
-  announce(text);
-  field(id).focus();
-  return true;
-}
-
-/** Removes the errors at the fields. */
-export function clearFieldErrors() {
-  for (const id of Object.keys(PARAMETERS)) clearFieldError(id);
-}
-
-/**
- * @param {string} id
- */
-function clearFieldError(id) {
-  byId(`${id}-error`).hidden = true;
-  byId(`${id}-error`).textContent = "";
-  setAttribute(field(id), "aria-invalid", null);
 }
 
 /** Empties the fields. */
 export function forgetLaunch() {
   byId("launch-form", HTMLFormElement).reset();
+  byId("launch-more", HTMLDetailsElement).open = false;
   field("launch-region").replaceChildren();
-  clearFieldErrors();
+  field("launch-account").replaceChildren();
+  for (const id of Object.keys(SUGGESTED)) byId(id).replaceChildren();
+  clearFieldErrors(LAUNCH_FIELDS);
 }
 
-for (const id of Object.keys(PARAMETERS)) {
-  field(id).addEventListener("input", () => clearFieldError(id));
+forgetErrorsOnInput(LAUNCH_FIELDS);
+for (const id of ["launch-region", "launch-account"]) {
+  field(id).addEventListener("change", drawSuggestions);
 }
+on("offer-changed", () => {
+  byId("launch-end-part").hidden = !session?.hasSchedules;
+});

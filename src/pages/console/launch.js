@@ -1,26 +1,33 @@
 // @ts-check
 // The form that launches instances: a dry run first, then the launch.
 
+import { addAccount, placeText } from "./accounts.js";
 import { ApiError, callApi, curlCommand, randomKey } from "./api.js";
+import { awaitRunning } from "./awaited.js";
 import { copyText } from "./clipboard.js";
-import { byId, setAttribute, setText } from "./dom.js";
+import { byId, make, setAttribute, setText } from "./dom.js";
 import { advise, reportError } from "./errors.js";
 import { on } from "./events.js";
-import { REQUEST_TAG } from "./instances.js";
+import { clearFieldErrors, showFieldError } from "./fields.js";
+import { localTime, REQUEST_TAG } from "./instances.js";
 import {
-  clearFieldErrors,
-  drawLaunchRegions,
+  drawLaunchPlaces,
   forgetLaunch,
+  LAUNCH_CODES,
+  LAUNCH_FIELDS,
   launchBody,
-  showFieldError,
 } from "./launch-fields.js";
 import { watchList } from "./lists.js";
 import { announce } from "./messages.js";
 import { addRegion } from "./regions.js";
+import { loadSchedules, NOT_LOADED } from "./schedule-store.js";
 import { session } from "./session.js";
 import { changeView } from "./view.js";
 
 const PATH = "ec2/create";
+
+/** The most instances of a launch that the form shows. */
+const MAX_SHOWN = 10;
 
 const launchForm = byId("launch-form", HTMLFormElement);
 const checkButton = byId("launch-check", HTMLButtonElement);
@@ -34,14 +41,17 @@ const curlText = byId("launch-curl");
  */
 const launch = { key: randomKey(), permitted: "", sent: "", running: false };
 
-/** The tag that the instances of the last launch have, and no others. @type {[string, string][]} */
-let launchedTags = [];
+/** The instances of the last launch, and the tag that they have and no others. */
+const launched = {
+  ids: /** @type {string[]} */ ([]),
+  tags: /** @type {[string, string][]} */ ([]),
+};
 
 /** Opens the form, and moves the focus there. */
 export function openLaunch() {
   byId("launch").hidden = false;
   setAttribute(byId("launch-open"), "aria-expanded", true);
-  drawLaunchRegions();
+  drawLaunchPlaces();
   drawLaunch();
   byId("launch-title").focus();
 }
@@ -61,7 +71,7 @@ function drawLaunch() {
     // Another launch: under the old key it would be refused.
     Object.assign(launch, { key: randomKey(), sent: "" });
   }
-  setText(curlText, curlCommand(PATH, {}, body, launch.key));
+  setText(curlText, curlCommand(PATH, {}, body, { idempotencyKey: launch.key }));
   const count = Number(body.MinCount) || 1;
   setText(runButton, count === 1 ? "Launch 1 instance" : `Launch ${count} instances`);
   const ready = launch.permitted === input;
@@ -80,7 +90,9 @@ function sayStatus(text, isError = false) {
   const status = byId("launch-status");
   setText(status, text);
   status.classList.toggle("failed", isError);
-  if (text) announce(text);
+  if (!text) return;
+  announce(text);
+  status.scrollIntoView({ block: "nearest" });
 }
 
 /**
@@ -93,18 +105,21 @@ async function sendLaunch(dryRun) {
   const input = JSON.stringify(body);
   Object.assign(launch, { running: true, permitted: "" });
   if (!dryRun) launch.sent = input;
-  clearFieldErrors();
+  clearFieldErrors(LAUNCH_FIELDS);
   showButton.hidden = true;
+  Object.assign(launched, { ids: [], tags: [] });
+  drawLaunched();
   sayStatus(dryRun ? "Asking whether it would be permitted." : "Launching.");
   drawLaunch();
   try {
     const asked = dryRun ? { ...body, dry_run: "true" } : body;
-    const { value } = await callApi(PATH, {}, asked, dryRun ? "" : launch.key);
+    const key = dryRun ? "" : launch.key;
+    const { value, schedule } = await callApi(PATH, {}, asked, { idempotencyKey: key });
     if (dryRun) {
       launch.permitted = input;
       sayStatus(String(value.Message ?? "It would be permitted."));
     } else {
-      showLaunched(body.region_name ?? "", Array.isArray(value) ? value : [value]);
+      showLaunched(body, Array.isArray(value) ? value : [value], schedule);
     }
   } catch (error) {
     reportLaunchError(error, dryRun);
@@ -117,18 +132,61 @@ async function sendLaunch(dryRun) {
 
 /**
  * Says what was launched, and lets the list show it.
- * @param {string} region
+ * @param {Record<string, string>} body of the request
  * @param {{ InstanceId: string, Tags?: { Key: string, Value: string }[] }[]} instances
+ * @param {string | null} schedule the name of the schedule that ends them
  */
-function showLaunched(region, instances) {
+function showLaunched(body, instances, schedule) {
   Object.assign(launch, { key: randomKey(), sent: "" });
-  const ids = instances.map((instance) => instance.InstanceId).join(", ");
-  sayStatus(`Launched in ${region}: ${ids}.`);
+  const { region_name: region = "", account = "" } = body;
+  launched.ids = instances.map((instance) => instance.InstanceId);
+  awaitRunning(launched.ids);
+  const ids = launched.ids.join(", ");
+  sayStatus(
+    `Launched in ${placeText(region, account)}: ${ids}.${schedule ? ` ${endText(body, schedule)}` : ""}`,
+  );
   const tag = instances[0]?.Tags?.find(({ Key }) => Key === REQUEST_TAG);
-  launchedTags = tag ? [[REQUEST_TAG, tag.Value]] : [];
+  launched.tags = tag ? [[REQUEST_TAG, tag.Value]] : [];
   showButton.hidden = !tag;
+  if (schedule) loadSchedules().catch((error) => reportError("schedules", NOT_LOADED, error));
   addRegion(region);
-  watchList(region);
+  addAccount(account);
+  watchList(region, account);
+}
+
+/** Draws how the instances of the last launch are, and their addresses. */
+function drawLaunched() {
+  const rows = [...(session?.lists.values() ?? [])].flatMap((list) => list.rows);
+  const shown = rows.filter((row) => launched.ids.includes(row.id)).slice(0, MAX_SHOWN);
+  const items = shown.map((row) => {
+    const addresses = [
+      row.public && `public ${row.public}`,
+      row.private && `private ${row.private}`,
+    ];
+    const texts = [row.state, ...addresses.filter(Boolean)];
+    return make("li", {}, make("strong", {}, row.label), ` ${texts.join(", ")}`);
+  });
+  const content = items.map((item) => item.textContent).join("\n");
+  const list = byId("launch-results");
+  if (list.dataset.content === content) return; // selected text stays selected
+  list.dataset.content = content;
+  list.replaceChildren(...items);
+}
+
+/** Of the units of `stop_after` and `terminate_after`, in ms. */
+const UNITS = { m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/**
+ * Says when and how the instances of a launch end.
+ * @param {Record<string, string>} body of the request
+ * @param {string} schedule
+ */
+function endText({ stop_after, terminate_after }, schedule) {
+  const after = stop_after ?? terminate_after ?? "";
+  const unit = UNITS[/** @type {keyof typeof UNITS} */ (after.slice(-1))];
+  const end = new Date(Date.now() + Number.parseInt(after, 10) * unit).toISOString();
+  const action = stop_after ? "Stops" : "Ends for good";
+  return `${action} at ${localTime(end)}, by the schedule ${schedule}.`;
 }
 
 /**
@@ -148,7 +206,7 @@ function reportLaunchError(error, dryRun) {
     ? " It may have been launched all the same. To make sure, try again: under the same" +
       " Idempotency-Key it is launched once."
     : "";
-  if (!lost && showFieldError(error)) return;
+  if (!lost && showFieldError(error, LAUNCH_FIELDS, LAUNCH_CODES)) return;
   const id = error.requestId ? ` Request ID: ${error.requestId}` : "";
   sayStatus(`${advise(error)}${again}${id}`, true);
   byId("launch-status").focus();
@@ -172,16 +230,18 @@ runButton.addEventListener("click", () => {
   else sayStatus("Try it as a dry run first.");
 });
 showButton.addEventListener("click", () => {
-  changeView({ search: "", states: new Set(), tags: launchedTags });
+  changeView({ search: "", states: new Set(), tags: launched.tags });
   byId("scroll").focus();
 });
 byId("launch-copy").addEventListener("click", () => {
   copyText(curlText.textContent ?? "", curlText);
 });
+on("lists-changed", drawLaunched);
+on("signed-out", drawLaunched);
 // The form keeps what was typed when the key has expired, not when somebody signs out.
 on("forgotten", () => {
   Object.assign(launch, { key: randomKey(), permitted: "", sent: "" });
-  launchedTags = [];
+  Object.assign(launched, { ids: [], tags: [] });
   forgetLaunch();
   sayStatus("");
   showButton.hidden = true;

@@ -4,7 +4,7 @@
 
 import { on } from "./events.js";
 import { COLUMNS, STATES } from "./instances.js";
-import { session } from "./session.js";
+import { listedAccounts, listedRegions, session } from "./session.js";
 import { changeView, initialView, view } from "./view.js";
 
 /** @import { Column } from "./instances.js" */
@@ -26,6 +26,11 @@ function parameters() {
  */
 function listOf(name) {
   return (parameters().get(name) ?? "").split(",").filter(Boolean);
+}
+
+/** Returns the accounts of the link, by name or number, or `all`. */
+export function linkedAccounts() {
+  return listOf("accounts");
 }
 
 /** Returns the regions of the link. */
@@ -60,7 +65,11 @@ export function readLink() {
 function fragment() {
   const first = initialView();
   const chosen = new URLSearchParams();
-  const regions = session ? [...session.lists.keys()] : [];
+  const accounts = listedAccounts();
+  const onlyOwn = accounts.every((account) => !account);
+  const own = session?.accounts[0]?.id || "own";
+  if (!onlyOwn) chosen.set("accounts", accounts.map((account) => account || own).join());
+  const regions = listedRegions();
   if (regions.length) chosen.set("regions", regions.join());
   if (view.search.trim()) chosen.set("search", view.search.trim());
   if (view.states.size) chosen.set("state", [...view.states].join());

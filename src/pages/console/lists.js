@@ -1,12 +1,14 @@
 // @ts-check
 // Loads the instances of the selected regions, and polls them.
 
+import { accountQuery, hasAccounts, placeText } from "./accounts.js";
 import { ApiError, callApi, FIELDS } from "./api.js";
+import { checkAwaited } from "./awaited.js";
 import { reportError } from "./errors.js";
 import { emit } from "./events.js";
 import { toRow } from "./instances.js";
 import { announce, dismissMessage } from "./messages.js";
-import { session } from "./session.js";
+import { listFor, listKey, session } from "./session.js";
 
 /** @import { ApiInstance, Row } from "./instances.js" */
 /** @import { RegionList } from "./session.js" */
@@ -25,11 +27,13 @@ const TRANSITIONAL_STATES = new Set(["pending", "stopping", "shutting-down"]);
 /**
  * Returns the list of a region, not loaded yet.
  * @param {string} region
+ * @param {string} account
  * @returns {RegionList}
  */
-export function newList(region) {
+export function newList(region, account) {
   const rows = /** @type {Row[]} */ ([]);
-  return { region, rows, loaded: false, loading: false, dueAt: 0, changedAt: 0, watchUntil: 0 };
+  const times = { dueAt: 0, changedAt: 0, watchUntil: 0 };
+  return { region, account, rows, loaded: false, loading: false, ...times };
 }
 
 /** Loads the lists that are due, and sets a timer for the next one. Pauses in a hidden tab. */
@@ -51,9 +55,10 @@ export function loadDueLists() {
 /**
  * Loads the list of a region again, and polls it fast for a while: something there has changed.
  * @param {string} region
+ * @param {string} account
  */
-export function watchList(region) {
-  const list = session?.lists.get(region);
+export function watchList(region, account) {
+  const list = listFor(region, account);
   if (!list) return;
   list.changedAt = Date.now();
   list.watchUntil = Date.now() + WATCH_TIME;
@@ -74,20 +79,21 @@ export function reloadLists() {
  * @param {RegionList} list
  */
 async function loadList(list) {
-  const { region } = list;
+  const topic = listTopic(list);
   const startedAt = Date.now();
   list.loading = true;
   const statesBefore = new Map(list.rows.map((row) => [row.id, row.state]));
   let delay = SLOW_POLL_INTERVAL;
   try {
     const rows = await loadPages(list);
-    dismissMessage(`list ${region}`);
+    dismissMessage(topic);
     if (list.changedAt > startedAt) {
       delay = 0; // the response may be older than the change
     } else {
       list.rows = rows;
       if (list.loaded) announceChanges(rows, statesBefore);
       list.loaded = true;
+      checkAwaited(rows);
       list.loadedAt = new Date();
       const changing = rows.some((row) => TRANSITIONAL_STATES.has(row.state));
       if (changing || list.watchUntil > Date.now()) {
@@ -95,7 +101,8 @@ async function loadList(list) {
       }
     }
   } catch (error) {
-    reportError(`list ${region}`, `Listing ${region} did not work`, error);
+    const place = placeText(list.region, list.account);
+    reportError(topic, `Listing ${place} did not work`, error);
     if (!session) return;
     delay = Math.max(SLOW_POLL_INTERVAL, error instanceof ApiError ? error.retryAfter : 0);
   } finally {
@@ -108,23 +115,33 @@ async function loadList(list) {
 }
 
 /**
+ * The topic of the messages about a list.
+ * @param {RegionList} list
+ */
+export function listTopic({ region, account }) {
+  return `list ${listKey(region, account)}`;
+}
+
+/**
  * Loads all pages of a list. The first time, each page is shown as it arrives.
  * @param {RegionList} list
  */
 async function loadPages(list) {
-  const { region } = list;
+  const { region, account } = list;
+  const accounts = session?.accounts ?? [];
+  const fields = hasAccounts() ? `${FIELDS},account` : FIELDS;
   /** @type {Row[]} */
   const rows = [];
   /** @type {string | null} */
   let token = null;
   do {
     /** @type {Record<string, string>} */
-    const query = { region_name: region, fields: FIELDS };
+    const query = { region_name: region, ...accountQuery(account), fields };
     if (token) query.next_token = token;
     const page = await callApi("ec2/list", query);
     /** @type {ApiInstance[]} */
     const instances = page.value;
-    for (const instance of instances) rows.push(toRow(region, instance));
+    for (const instance of instances) rows.push(toRow(region, instance, account, accounts));
     token = page.next;
     if (token && !list.loaded && isCurrent(list)) {
       list.rows = rows.slice();
@@ -139,7 +156,7 @@ async function loadPages(list) {
  * @param {RegionList} list
  */
 function isCurrent(list) {
-  return session?.lists.get(list.region) === list;
+  return session?.lists.get(listKey(list.region, list.account)) === list;
 }
 
 /**

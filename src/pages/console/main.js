@@ -1,6 +1,7 @@
 // @ts-check
 // The console: launches instances, lists them and changes their states with the API that serves it.
 
+import { accountQuery, hasAccounts, showAccounts } from "./accounts.js";
 import { BASE, curlCommand, FIELDS } from "./api.js";
 import "./bulk.js";
 import "./chips.js";
@@ -8,11 +9,11 @@ import { copyText } from "./clipboard.js";
 import "./columns.js";
 import "./csv.js";
 import { byId } from "./dom.js";
-import { reportError } from "./errors.js";
-import { linkedRegions, readLink } from "./link.js";
+import { linkedAccounts, linkedRegions, readLink } from "./link.js";
 import { reloadLists } from "./lists.js";
-import { announce, dismissMessage, showMessage } from "./messages.js";
-import { loadRegions, selectRegions, showRegions } from "./regions.js";
+import { announce, showMessage } from "./messages.js";
+import { reloadRegions, showRegions } from "./regions.js";
+import "./schedules.js";
 import { session, signOut, storedKey } from "./session.js";
 import { signIn } from "./sign-in.js";
 import "./table.js";
@@ -20,28 +21,23 @@ import { view } from "./view.js";
 
 byId("docs", HTMLAnchorElement).href = `${BASE}docs`;
 
-byId("refresh").addEventListener("click", async () => {
+byId("refresh").addEventListener("click", () => {
   reloadLists();
   announce("Refreshing.");
-  try {
-    await loadRegions();
-    dismissMessage("regions");
-    selectRegions();
-  } catch (error) {
-    reportError("regions", "Counting the instances of the regions did not work", error);
-  }
+  reloadRegions();
 });
 
 byId("copy-list").addEventListener("click", () => {
-  const regions = session ? [...session.lists.keys()] : [];
-  if (!regions.length) {
+  const lists = session ? [...session.lists.values()] : [];
+  if (!lists.length) {
     showMessage("copied", "warning", "Choose a region first.");
     return;
   }
-  const commands = regions.map((region) => {
+  const commands = lists.map(({ region, account }) => {
     const query = [
       ["region_name", region],
-      ["fields", FIELDS],
+      ...Object.entries(accountQuery(account)),
+      ["fields", hasAccounts() ? `${FIELDS},account` : FIELDS],
     ];
     if (view.states.size) query.push(["state", [...view.states].join()]);
     // EC2's wildcards are characters here.
@@ -55,8 +51,10 @@ byId("copy-list").addEventListener("click", () => {
 // Another link in the same tab.
 addEventListener("hashchange", () => {
   if (!session) return;
+  const accounts = linkedAccounts();
   const regions = linkedRegions();
   readLink();
+  showAccounts(accounts);
   showRegions(regions);
 });
 

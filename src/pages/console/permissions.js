@@ -1,11 +1,12 @@
 // @ts-check
 // Which actions are possible now, and which the caller is permitted.
 
+import { accountQuery, placeText } from "./accounts.js";
 import { ApiError, callApi } from "./api.js";
 import { reportError } from "./errors.js";
 import { emit } from "./events.js";
 import { dismissMessage } from "./messages.js";
-import { session } from "./session.js";
+import { byPlace, listKey, session } from "./session.js";
 
 /** @import { Row } from "./instances.js" */
 
@@ -62,45 +63,49 @@ export function unavailableReason(action, row) {
  * @param {Row[]} rows
  */
 export async function loadPermissions(rows) {
-  /** @type {Map<string, Row[]>} */
-  const byRegion = new Map();
-  for (const row of rows) {
-    if (!session || ["shutting-down", "terminated"].includes(row.state)) continue;
+  const unknown = rows.filter((row) => {
+    if (!session || ["shutting-down", "terminated"].includes(row.state)) return false;
     const known = session.permissions.get(row.id);
-    if (known?.state === row.state && known.tagsJson === row.tagsJson) continue;
-    byRegion.set(row.region, [...(byRegion.get(row.region) ?? []), row]);
-  }
-  const parts = [...byRegion].flatMap(([region, rows]) => {
+    return known?.state !== row.state || known.tagsJson !== row.tagsJson;
+  });
+  const parts = byPlace(unknown).flatMap((rows) => {
     const starts = Array.from(
       { length: Math.ceil(rows.length / MAX_ASKED) },
       (_, n) => n * MAX_ASKED,
     );
-    return starts.map((start) => ({ region, rows: rows.slice(start, start + MAX_ASKED) }));
+    return starts.map((start) => rows.slice(start, start + MAX_ASKED));
   });
-  await Promise.all(parts.map(({ region, rows }) => loadRegionPermissions(region, rows)));
-  if (byRegion.size) emit("rows-changed");
+  await Promise.all(parts.map(loadPlacePermissions));
+  if (parts.length) emit("rows-changed");
 }
 
 /**
- * Loads the permissions for rows of one region. If that fails, all actions are offered: the API
- * itself refuses them.
- * @param {string} region
+ * Loads the permissions for rows of one region and account. If that fails, all actions are offered:
+ * the API itself refuses them.
  * @param {Row[]} rows
  */
-async function loadRegionPermissions(region, rows) {
+async function loadPlacePermissions(rows) {
+  const [first] = rows;
+  if (!first) return;
+  const { region, accountName } = first;
   const caller = session;
   /** @type {Map<string, Record<string, string>>} */
   const refused = new Map();
-  const topic = `permissions ${region}`;
+  const topic = `permissions ${listKey(region, accountName)}`;
   try {
     const instance_id = rows.map((row) => row.id).join();
-    const { value } = await callApi("ec2/permissions", { region_name: region, instance_id });
+    const query = { region_name: region, ...accountQuery(accountName), instance_id };
+    const { value } = await callApi("ec2/permissions", query);
     for (const permission of value) refused.set(permission.id, permission.refused ?? {});
     dismissMessage(topic);
   } catch (error) {
     // An instance that is gone is not an error: the next list is without it.
     if (!(error instanceof ApiError && error.status === 404)) {
-      reportError(topic, `Asking what you may do in ${region} did not work`, error);
+      reportError(
+        topic,
+        `Asking what you may do in ${placeText(region, accountName)} did not work`,
+        error,
+      );
     }
   }
   if (!caller || caller !== session) return;

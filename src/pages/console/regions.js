@@ -1,13 +1,15 @@
 // @ts-check
 // The regions: how many instances they have, and which are selected.
 
-import { callApi } from "./api.js";
+import { accountQuery, accountText, chosenAccounts } from "./accounts.js";
+import { ApiError, callApi } from "./api.js";
 import { byId, make, setText } from "./dom.js";
+import { reportError } from "./errors.js";
 import { emit, on } from "./events.js";
 import { linkedRegions } from "./link.js";
-import { loadDueLists, newList } from "./lists.js";
+import { listTopic, loadDueLists, newList } from "./lists.js";
 import { dismissMessage } from "./messages.js";
-import { session } from "./session.js";
+import { listKey, session } from "./session.js";
 
 /**
  * A region as the API lists it: its instances by state, or why they could not be counted.
@@ -67,12 +69,55 @@ export function forgetSelection() {
   sessionStorage.removeItem(SELECTION_ITEM);
 }
 
+/**
+ * Counts the instances of each region, of all chosen accounts together. An account that fails is
+ * left out and named, unless all of them fail.
+ * @returns {Promise<Region[]>}
+ */
+async function countInstances() {
+  const accounts = chosenAccounts();
+  const answers = await Promise.allSettled(
+    accounts.map(async (account) => (await callApi("regions", accountQuery(account))).value),
+  );
+  const errors = answers.flatMap((answer) => (answer.status === "rejected" ? answer.reason : []));
+  const fatal = errors.find((error) => !(error instanceof ApiError) || error.status === 401);
+  if (fatal || (errors.length && errors.length === answers.length)) throw fatal ?? errors[0];
+  /** @type {Map<string, Region>} */
+  const regions = new Map();
+  answers.forEach((answer, index) => {
+    const account = accounts[index] ?? "";
+    const topic = `regions ${account}`;
+    if (answer.status === "rejected") {
+      reportError(
+        topic,
+        `Counting the instances of ${accountText(account)} did not work`,
+        answer.reason,
+      );
+      return;
+    }
+    dismissMessage(topic);
+    for (const region of answer.value) addCounts(regions, region);
+  });
+  return [...regions.values()];
+}
+
+/**
+ * @param {Map<string, Region>} regions
+ * @param {Region} added the region of another account
+ */
+function addCounts(regions, { name, instances = {}, error }) {
+  const region = regions.get(name) ?? { name, instances: {} };
+  for (const [state, count] of Object.entries(instances)) {
+    region.instances = { ...region.instances, [state]: (region.instances?.[state] ?? 0) + count };
+  }
+  region.error ??= error;
+  regions.set(name, region);
+}
+
 /** Loads the regions and draws their checkboxes, those with most instances first. */
 export async function loadRegions() {
-  const { value } = await callApi("regions");
+  const regions = await countInstances();
   if (!session) return;
-  /** @type {Region[]} */
-  const regions = value;
   session.regions = regions;
   const selected = storedSelection(regions);
   const focused = checkboxes().find((box) => box === document.activeElement)?.value;
@@ -97,13 +142,17 @@ export function selectRegions() {
   sessionStorage.setItem(SELECTION_ITEM, JSON.stringify(selected));
   const summary = selected.length ? `Regions: ${selected.join(", ")}` : "Regions: choose some";
   setText(byId("region-summary"), summary);
-  for (const region of session.lists.keys()) {
-    if (selected.includes(region)) continue;
-    session.lists.delete(region);
-    dismissMessage(`list ${region}`);
+  const accounts = chosenAccounts();
+  for (const [key, list] of session.lists) {
+    if (selected.includes(list.region) && accounts.includes(list.account)) continue;
+    session.lists.delete(key);
+    dismissMessage(listTopic(list));
   }
   for (const region of selected) {
-    if (!session.lists.has(region)) session.lists.set(region, newList(region));
+    for (const account of accounts) {
+      const key = listKey(region, account);
+      if (!session.lists.has(key)) session.lists.set(key, newList(region, account));
+    }
   }
   emit("lists-changed");
   loadDueLists();
@@ -130,16 +179,42 @@ export function showRegions(names) {
   selectRegions();
 }
 
+/**
+ * Fills a choice of one region. What was chosen stays.
+ * @param {string} id of the element
+ * @param {string} [first] selected at first
+ */
+export function drawRegionOptions(id, first) {
+  const select = byId(id, HTMLSelectElement);
+  const chosen = select.value || first;
+  const names = (session?.regions ?? []).map((region) => region.name).sort();
+  select.replaceChildren(...names.map((name) => make("option", { value: name }, name)));
+  if (chosen && names.includes(chosen)) select.value = chosen;
+}
+
 /** Opens the list of regions, and moves the focus there. */
 export function openRegions() {
   byId("region-box", HTMLDetailsElement).open = true;
   (checkboxes()[0] ?? byId("region-summary")).focus();
 }
 
+/** Lists the regions of the accounts that are chosen now. */
+export async function reloadRegions() {
+  selectRegions();
+  try {
+    await loadRegions();
+    dismissMessage("regions");
+    selectRegions();
+  } catch (error) {
+    reportError("regions", "Counting the instances of the regions did not work", error);
+  }
+}
+
 function clearRegions() {
   for (const label of byId("regions").querySelectorAll("label")) label.remove();
 }
 
+on("accounts-changed", reloadRegions);
 on("signed-out", () => {
   clearRegions();
   byId("region-summary").textContent = "";

@@ -49,7 +49,7 @@ export function newRow(row) {
   const buttons = ACTIONS.map((action) => {
     const className = action.danger ? "danger" : "";
     const button = make("button", { type: "button", className }, action.title);
-    const reason = make("span", { hidden: true, id: `why-${action.verb}-${row.id}` });
+    const reason = make("span", { hidden: true });
     button.addEventListener("click", () => requestAction(action, drawn.row, button));
     return { action, button, reason };
   });
@@ -88,6 +88,7 @@ export function updateRow({ tr, box, columns, cells, state, buttons, details, ro
   });
   for (const { action, button, reason } of buttons) {
     const text = unavailableReason(action, row);
+    setAttribute(reason, "id", `why-${action.verb}-${row.id}`);
     setAttribute(button, "aria-label", `${action.title} ${row.label}`);
     setAttribute(button, "aria-disabled", text ? "true" : null);
     setAttribute(button, "aria-describedby", text ? reason.id : null);
@@ -101,7 +102,7 @@ export function updateRow({ tr, box, columns, cells, state, buttons, details, ro
  * @param {Row} row
  */
 function cellText(column, row) {
-  if (column === "launched") return localTime(row.launched);
+  if (column === "launched" || column === "kept") return localTime(row[column]);
   if (column === "name") return row.name || "\u2013";
   return row[column];
 }

@@ -3,14 +3,17 @@
 
 import { emit } from "./events.js";
 
+/** @import { Account } from "./accounts.js" */
 /** @import { Region } from "./regions.js" */
 /** @import { Row } from "./instances.js" */
+/** @import { Schedule } from "./schedule-store.js" */
 /** @import { Permission } from "./permissions.js" */
 
 /**
- * The instances of one region.
+ * The instances of one region, of one account or of all.
  * @typedef {object} RegionList
  * @property {string} region
+ * @property {string} account its name; empty: the function's own; `all`
  * @property {Row[]} rows
  * @property {boolean} loaded whether all pages were received once
  * @property {boolean} loading
@@ -24,10 +27,14 @@ import { emit } from "./events.js";
  * @typedef {object} Session
  * @property {string} key
  * @property {AbortController} abort aborts requests when the session ends
+ * @property {Account[]} accounts the function's own first
  * @property {Region[]} regions
- * @property {Map<string, RegionList>} lists by region
+ * @property {boolean} hasSchedules whether the deployment has schedules
+ * @property {Schedule[] | null} schedules once they were loaded
+ * @property {Map<string, RegionList>} lists by `listKey`
  * @property {Map<string, Permission>} permissions by instance ID
  * @property {Map<string, string>} running title of the running action, by instance ID
+ * @property {Map<string, { looks: number, wasPending: boolean }>} awaited instances that are to run
  * @property {number} [loadTimer]
  * @property {number} [permissionTimer]
  */
@@ -45,11 +52,60 @@ export function startSession(key) {
   session = {
     key,
     abort: new AbortController(),
+    accounts: [],
     regions: [],
+    hasSchedules: false,
+    schedules: null,
     lists: new Map(),
     permissions: new Map(),
     running: new Map(),
+    awaited: new Map(),
   };
+}
+
+/**
+ * The key of a list in `session.lists`.
+ * @param {string} region
+ * @param {string} account
+ */
+export function listKey(region, account) {
+  return `${region} ${account}`;
+}
+
+/**
+ * Returns the list that has the instances of this region and account.
+ * @param {string} region
+ * @param {string} account
+ */
+export function listFor(region, account) {
+  const lists = session?.lists;
+  return lists?.get(listKey(region, account)) ?? lists?.get(listKey(region, "all"));
+}
+
+/** Returns the regions that are listed. */
+export function listedRegions() {
+  const lists = session ? [...session.lists.values()] : [];
+  return [...new Set(lists.map((list) => list.region))];
+}
+
+/**
+ * Returns rows in parts, each of one region and account.
+ * @param {Row[]} rows
+ */
+export function byPlace(rows) {
+  /** @type {Map<string, Row[]>} */
+  const parts = new Map();
+  for (const row of rows) {
+    const key = listKey(row.region, row.accountName);
+    parts.set(key, [...(parts.get(key) ?? []), row]);
+  }
+  return [...parts.values()];
+}
+
+/** Returns the accounts that are listed, by name. */
+export function listedAccounts() {
+  const lists = session ? [...session.lists.values()] : [];
+  return [...new Set(lists.map((list) => list.account))];
 }
 
 /** Ends the session: aborts its requests and stops its timers. */

@@ -1,14 +1,15 @@
 // @ts-check
 // Signing in and out.
 
-import { ApiError, SessionEnded } from "./api.js";
+import { forgetAccounts, loadAccounts } from "./accounts.js";
+import { ApiError, isOffered, SessionEnded } from "./api.js";
 import { byId } from "./dom.js";
 import { reportError } from "./errors.js";
 import { emit, on } from "./events.js";
 import { readLink } from "./link.js";
 import { announce, dismissMessage, showMessage } from "./messages.js";
 import { forgetSelection, loadRegions, selectRegions } from "./regions.js";
-import { endSession, signOut, startSession, storeKey } from "./session.js";
+import { endSession, session, signOut, startSession, storeKey } from "./session.js";
 
 const keyField = byId("key", HTMLInputElement);
 
@@ -21,6 +22,7 @@ export async function signIn(key) {
   dismissMessage("key");
   startSession(key);
   try {
+    await loadAccounts();
     await loadRegions();
   } catch (error) {
     if (error instanceof SessionEnded) return;
@@ -38,6 +40,16 @@ export async function signIn(key) {
   byId("main").focus();
   readLink();
   selectRegions();
+  learnOffer();
+}
+
+/** Learns what the deployment has. */
+async function learnOffer() {
+  const caller = session;
+  const hasSchedules = await isOffered("schedules");
+  if (!caller || caller !== session) return;
+  caller.hasSchedules = hasSchedules;
+  emit("offer-changed");
 }
 
 /**
@@ -62,6 +74,7 @@ byId("sign-in-form").addEventListener("submit", (event) => {
 byId("sign-out").addEventListener("click", () => {
   signOut();
   emit("forgotten");
+  forgetAccounts();
   forgetSelection();
   announce("Signed out.");
   keyField.focus();

@@ -26,6 +26,12 @@ const PERMISSIONS_DELAY = 120;
 /** @type {Map<string, DrawnRow>} by instance ID */
 const drawnRows = new Map();
 
+/**
+ * Rows that are not visible now, for those that will be: to make new ones takes longer.
+ * @type {DrawnRow[]}
+ */
+const spareRows = [];
+
 const filters = new Map(STATES.map((state) => [state, newFilter(state)]));
 
 /** The columns that are drawn. */
@@ -78,7 +84,8 @@ function drawOrder() {
 }
 
 /**
- * Draws the visible rows. If the focused row is gone, the list gets the focus.
+ * Draws the visible rows, in the elements of others that are no longer visible if there are some.
+ * If the focused row is gone, the list gets the focus.
  * @param {Row[]} visible
  * @param {number} first index of the first visible row
  */
@@ -89,12 +96,17 @@ function drawRows(visible, first) {
   let focusLost = false;
   for (const [id, drawn] of drawnRows) {
     if (visibleIds.has(id)) continue;
-    focusLost ||= drawn.tr.contains(focused);
-    drawn.tr.remove();
     drawnRows.delete(id);
+    if (drawn.tr.contains(focused)) {
+      // What has the focus must not become another instance.
+      drawn.tr.remove();
+      focusLost = true;
+    } else {
+      spareRows.push(drawn);
+    }
   }
   visible.forEach((row, index) => {
-    const drawn = drawnRows.get(row.id) ?? newRow(row);
+    const drawn = drawnRows.get(row.id) ?? spareRows.shift() ?? newRow(row);
     drawnRows.set(row.id, drawn);
     drawn.row = row;
     setAttribute(drawn.tr, "aria-rowindex", first + index + 2); // row 1 is the header
@@ -102,6 +114,7 @@ function drawRows(visible, first) {
     const place = tbody.children[index] ?? null;
     if (place !== drawn.tr) tbody.insertBefore(drawn.tr, place);
   });
+  for (const { tr } of spareRows) tr.remove();
   if (focusLost) byId("scroll").focus();
   else if (focused instanceof HTMLElement && focused.isConnected) {
     if (focused !== document.activeElement) focused.focus();
@@ -189,13 +202,19 @@ function drawAllBox() {
   allBox.indeterminate = count > 0 && count < found.length;
 }
 
-/** Draws the header of other columns than before; their rows are drawn anew. */
-function drawHeads() {
-  const columns = view.columns.join();
-  if (columns === drawnColumns) return;
-  drawnColumns = columns;
+/** Removes all rows: they have other columns, or are those of an earlier session. */
+function forgetRows() {
   byId("rows").replaceChildren();
   drawnRows.clear();
+  spareRows.length = 0;
+}
+
+/** Draws the header of other columns than before; their rows are drawn anew. */
+function drawHeads() {
+  const columns = shownColumns().join();
+  if (columns === drawnColumns) return;
+  drawnColumns = columns;
+  forgetRows();
   byId("heads").replaceChildren(
     make("th", { role: "columnheader", scope: "col", className: "choose" }, allBox),
     ...shownColumns().map(([column, title]) => newHead(column, title)),
@@ -234,8 +253,7 @@ on("selection-changed", () => {
   drawAllBox();
 });
 on("signed-out", () => {
-  byId("rows").replaceChildren();
-  drawnRows.clear();
+  forgetRows();
   search.value = "";
   byId("count").textContent = "";
 });

@@ -3,7 +3,7 @@
 
 import { emit, on } from "./events.js";
 import { COLUMNS, DEFAULT_COLUMNS } from "./instances.js";
-import { session } from "./session.js";
+import { listedAccounts, session } from "./session.js";
 
 /** @import { Column, Row } from "./instances.js" */
 
@@ -43,6 +43,12 @@ export const view = initialView();
  */
 let sorted = null;
 
+/**
+ * What matches, until a list or the view changes.
+ * @type {{ found: Row[], counts: Map<string, number> } | null}
+ */
+let matching = null;
+
 const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
 
 /**
@@ -51,6 +57,7 @@ const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" })
  */
 export function changeView(changes) {
   if ("column" in changes || "descending" in changes) sorted = null;
+  matching = null;
   Object.assign(view, { page: 0 }, changes);
   emit("view-changed");
 }
@@ -70,9 +77,17 @@ export function filterByTag(key, value) {
   changeView({ tags: [...view.tags, [key, value]] });
 }
 
-/** Returns the columns that are shown, with their titles. The name always is. */
+/**
+ * Returns the columns that are shown, with their titles. The name always is, and the account while
+ * more than one is listed.
+ */
 export function shownColumns() {
-  return COLUMNS.filter(([column]) => column === "name" || view.columns.includes(column));
+  const accounts = listedAccounts();
+  const hasSeveral = accounts.length > 1 || accounts.includes("all");
+  return COLUMNS.filter(([column]) => {
+    if (column === "account") return hasSeveral;
+    return column === "name" || view.columns.includes(column);
+  });
 }
 
 /** Returns all rows in order; rows without a value come last in either direction. */
@@ -95,6 +110,7 @@ export function sortedRows() {
  * chosen.
  */
 export function matchingRows() {
+  if (matching) return matching;
   const words = view.search.toLowerCase().split(/\s+/).filter(Boolean);
   /** @type {Map<string, Set<string>>} */
   const tags = new Map();
@@ -109,7 +125,8 @@ export function matchingRows() {
     counts.set(row.state, (counts.get(row.state) ?? 0) + 1);
     if (!view.states.size || view.states.has(row.state)) found.push(row);
   }
-  return { found, counts };
+  matching = { found, counts };
+  return matching;
 }
 
 /**
@@ -125,9 +142,9 @@ function hasTags({ source }, tags) {
 }
 
 on("lists-changed", () => {
-  sorted = null;
+  sorted = matching = null;
 });
 on("signed-out", () => {
-  sorted = null;
+  sorted = matching = null;
   Object.assign(view, initialView());
 });

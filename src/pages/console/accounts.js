@@ -1,0 +1,213 @@
+// @ts-check
+// The accounts: which there are, and which are chosen. The function's own has no name.
+
+import { ApiError, callApi } from "./api.js";
+import { byId, make, setText } from "./dom.js";
+import { emit, on } from "./events.js";
+import { linkedAccounts } from "./link.js";
+import { listedAccounts, session } from "./session.js";
+
+/**
+ * An account as the API lists it.
+ * @typedef {object} Account
+ * @property {string | null} name of the function's own: null
+ * @property {string} id
+ */
+
+/** In the place of a name: all accounts, in one list. */
+const ALL = "all";
+
+const ACCOUNTS_ITEM = "ec2-control-api:accounts";
+
+/** Whether there is a choice. */
+export function hasAccounts() {
+  return (session?.accounts.length ?? 0) > 1;
+}
+
+/**
+ * Returns the parameter of a call in this account.
+ * @param {string} account its name; empty: the function's own
+ * @returns {Record<string, string>}
+ */
+export function accountQuery(account) {
+  return account ? { account } : {};
+}
+
+/**
+ * Names a region, and the account if it is another one or several are listed.
+ * @param {string} region
+ * @param {string} account
+ */
+export function placeText(region, account) {
+  const named = account !== "" || listedAccounts().length > 1 || listedAccounts().includes(ALL);
+  return named ? `${region} of ${accountText(account)}` : region;
+}
+
+/**
+ * @param {string} account
+ */
+export function accountText(account) {
+  if (account === ALL) return "all accounts";
+  return account ? `the account ${account}` : "the own account";
+}
+
+/**
+ * Returns the name of an account, or the number if the name is not known; empty for the function's
+ * own.
+ * @param {string} [id]
+ */
+export function accountNameOf(id) {
+  const account = session?.accounts.find((candidate) => candidate.id === id);
+  return account ? (account.name ?? "") : (id ?? "");
+}
+
+/** Returns the checkboxes. */
+function accountBoxes() {
+  /** @type {NodeListOf<HTMLInputElement>} */
+  const boxes = byId("accounts").querySelectorAll("input");
+  return [...boxes];
+}
+
+/** Returns the names of the chosen accounts, or `all` alone. */
+export function chosenAccounts() {
+  if (!hasAccounts()) return [""];
+  return accountBoxes()
+    .filter((box) => box.checked)
+    .map((box) => box.value);
+}
+
+/** Loads the accounts of the deployment, and draws their checkboxes if there are several. */
+export async function loadAccounts() {
+  const accounts = await listAccounts();
+  if (!session) return;
+  const own = accounts.find(({ name }) => name === null) ?? { name: null, id: "" };
+  session.accounts = [own, ...accounts.filter(({ name }) => name !== null)];
+  byId("account-box").hidden = !hasAccounts();
+  if (!hasAccounts()) return;
+  const boxes = session.accounts.map(({ name, id }) =>
+    newAccountBox(name ?? "", name ?? "own", id),
+  );
+  const all = newAccountBox(ALL, "All", `${session.accounts.length} accounts`);
+  byId("accounts").append(all, ...boxes);
+  checkAccounts(storedAccounts());
+}
+
+/**
+ * Asks for the accounts: there are none to choose where the path or the permission is missing.
+ * @returns {Promise<Account[]>}
+ */
+async function listAccounts() {
+  try {
+    return (await callApi("accounts")).value;
+  } catch (error) {
+    if (error instanceof ApiError && [403, 404].includes(error.status)) return [];
+    throw error;
+  }
+}
+
+/**
+ * @param {string} value
+ * @param {string} title
+ * @param {string} note
+ */
+function newAccountBox(value, title, note) {
+  const box = make("input", { type: "checkbox", value });
+  box.addEventListener("change", () => {
+    // All and one of them exclude each other.
+    const excluded = box.value === ALL ? () => true : (/** @type {string} */ name) => name === ALL;
+    for (const other of accountBoxes()) {
+      if (box.checked && other !== box && excluded(other.value)) other.checked = false;
+    }
+    changeAccounts();
+  });
+  return make("label", {}, box, make("span", {}, title, " ", make("small", {}, note)));
+}
+
+/**
+ * Returns the accounts of the link, or those stored in this tab, or the function's own.
+ * @returns {string[]}
+ */
+function storedAccounts() {
+  const linked = linkedAccounts();
+  if (linked.length) return linked;
+  return (sessionStorage.getItem(ACCOUNTS_ITEM) ?? "").split(",").map((name) => name || "own");
+}
+
+/**
+ * Checks the boxes of these accounts, by name or number; without one of them, that of the
+ * function's own.
+ * @param {string[]} names
+ */
+function checkAccounts(names) {
+  const idOf = (/** @type {string} */ value) =>
+    session?.accounts.find(({ name }) => (name ?? "") === value)?.id ?? value;
+  for (const box of accountBoxes()) {
+    const known = box.value === ALL ? [ALL] : [box.value || "own", idOf(box.value)];
+    box.checked = names.some((name) => known.includes(name));
+  }
+  const own = accountBoxes().find((box) => box.value === "");
+  if (own && !accountBoxes().some((box) => box.checked)) own.checked = true;
+  noteAccounts();
+}
+
+/** Says which accounts are chosen, and stores that in this tab. */
+function noteAccounts() {
+  const chosen = chosenAccounts();
+  sessionStorage.setItem(ACCOUNTS_ITEM, chosen.join());
+  const names = chosen.map((name) => name || "own").join(", ");
+  setText(byId("account-summary"), `Accounts: ${names || "choose some"}`);
+}
+
+function changeAccounts() {
+  noteAccounts();
+  emit("accounts-changed");
+}
+
+/**
+ * Lists these accounts and no others, if there is a choice.
+ * @param {string[]} names
+ */
+export function showAccounts(names) {
+  if (!hasAccounts()) return;
+  const before = chosenAccounts().join();
+  checkAccounts(names);
+  if (chosenAccounts().join() !== before) emit("accounts-changed");
+}
+
+/**
+ * Lists an account, too, if it is not listed yet.
+ * @param {string} name
+ */
+export function addAccount(name) {
+  const box = accountBoxes().find((candidate) => candidate.value === name);
+  if (!box || chosenAccounts().some((chosen) => chosen === name || chosen === ALL)) return;
+  box.checked = true;
+  changeAccounts();
+}
+
+/**
+ * Fills a choice of one account, which is there if there are several. What was chosen stays.
+ * @param {string} id of the element
+ * @param {string} [first] selected at first
+ */
+export function drawAccountOptions(id, first = "") {
+  const select = byId(id, HTMLSelectElement);
+  const chosen = select.options.length ? select.value : first;
+  const options = (session?.accounts ?? []).map(({ name, id }) =>
+    make("option", { value: name ?? "" }, `${name ?? "own"} ${id}`),
+  );
+  select.replaceChildren(...options);
+  select.value = chosen === ALL ? "" : chosen;
+  byId(`${id}-part`).hidden = !hasAccounts();
+}
+
+/** Forgets the choice stored in this tab. */
+export function forgetAccounts() {
+  sessionStorage.removeItem(ACCOUNTS_ITEM);
+}
+
+on("signed-out", () => {
+  byId("account-box").hidden = true;
+  byId("account-summary").textContent = "";
+  for (const box of accountBoxes()) box.closest("label")?.remove();
+});

@@ -1,0 +1,108 @@
+// @ts-check
+// The fields of forms, each with the error of the API that is about it: the element whose ID is
+// that of the field and `-error`.
+
+import { byId, setAttribute } from "./dom.js";
+import { advise } from "./errors.js";
+import { announce } from "./messages.js";
+
+/** @import { ApiError } from "./api.js" */
+
+/** @typedef {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} Field */
+
+/**
+ * The fields of a form by their IDs, with the parameters whose errors stand there. A name that ends
+ * with a colon is the beginning of parameters.
+ * @typedef {Record<string, string[]>} FormFields
+ */
+
+/**
+ * @param {string} id
+ * @returns {Field}
+ */
+export function field(id) {
+  const element = byId(id);
+  return /** @type {Field} */ (element);
+}
+
+/**
+ * Returns the trimmed text of a field.
+ * @param {string} id
+ */
+export function textOf(id) {
+  return field(id).value.trim();
+}
+
+/**
+ * Returns the tags that a field has, one in each line: KEY=VALUE.
+ * @param {string} id
+ * @returns {[string, string][]}
+ */
+export function tagsOf(id) {
+  const lines = field(id)
+    .value.split("\n")
+    .map((line) => line.trim());
+  return lines.filter(Boolean).map((line) => {
+    const [key = "", ...value] = line.split("=");
+    return [key.trim(), value.join("=").trim()];
+  });
+}
+
+/**
+ * Shows an error of the API at the field that it names, and moves the focus there. Returns whether
+ * there is such a field.
+ * @param {ApiError} error
+ * @param {FormFields} fields
+ * @param {FormFields} [codes] the beginnings of codes whose messages name no parameter
+ */
+export function showFieldError(error, fields, codes = {}) {
+  const byParameter = Object.entries(fields).find(([, names]) =>
+    names.some((name) => {
+      // Every tag but those with a field of their own.
+      if (name.endsWith(":")) return error.message.startsWith(name);
+      return error.message === name || error.message.startsWith(`${name} `);
+    }),
+  );
+  const byCode = Object.entries(codes).find(([, starts]) =>
+    starts.some((start) => error.code.startsWith(start)),
+  );
+  const id = (byParameter ?? byCode)?.[0];
+  if (!id || field(id).closest("[hidden]")) return false;
+  const text = advise(error);
+  const message = byId(`${id}-error`);
+  message.textContent = text;
+  message.hidden = false;
+  setAttribute(field(id), "aria-invalid", "true");
+  const closed = field(id).closest("details:not([open])");
+  if (closed instanceof HTMLDetailsElement) closed.open = true;
+  announce(text);
+  field(id).focus();
+  return true;
+}
+
+/**
+ * Removes the errors at the fields.
+ * @param {FormFields} fields
+ */
+export function clearFieldErrors(fields) {
+  for (const id of Object.keys(fields)) clearFieldError(id);
+}
+
+/**
+ * @param {string} id
+ */
+function clearFieldError(id) {
+  byId(`${id}-error`).hidden = true;
+  byId(`${id}-error`).textContent = "";
+  setAttribute(field(id), "aria-invalid", null);
+}
+
+/**
+ * Lets the error at a field go as soon as its text changes.
+ * @param {FormFields} fields
+ */
+export function forgetErrorsOnInput(fields) {
+  for (const id of Object.keys(fields)) {
+    field(id).addEventListener("input", () => clearFieldError(id));
+  }
+}

@@ -1,0 +1,111 @@
+// @ts-check
+// Keeps instances until a time: schedules and ends leave them out.
+
+import { accountQuery } from "./accounts.js";
+import { ApiError, callApi } from "./api.js";
+import { byId, make, restoreFocus, setText } from "./dom.js";
+import { reportError } from "./errors.js";
+import { on } from "./events.js";
+import { clearFieldErrors, field, forgetErrorsOnInput, showFieldError } from "./fields.js";
+import { localTime } from "./instances.js";
+import { watchList } from "./lists.js";
+import { showMessage } from "./messages.js";
+import { chosenRows } from "./selection.js";
+import { byPlace, session } from "./session.js";
+
+/** @import { FormFields } from "./fields.js" */
+/** @import { Row } from "./instances.js" */
+
+/** @type {FormFields} */
+const KEEP_FIELDS = { "keep-until": ["until"] };
+
+const keepDialog = byId("keep", HTMLDialogElement);
+
+/**
+ * What the dialog is about.
+ * @type {{ rows: Row[], opener: Element | null } | null}
+ */
+let kept = null;
+
+/**
+ * Asks until when these instances are kept.
+ * @param {Row[]} rows
+ */
+export function openKeep(rows) {
+  if (!rows.length || keepDialog.open) return;
+  kept = { rows, opener: document.activeElement };
+  const title = rows.length === 1 ? rows[0]?.label : `${rows.length} instances`;
+  setText(byId("keep-title"), `Keep ${title}`);
+  byId("keep-rows").replaceChildren(
+    ...rows.slice(0, 12).map((row) => make("li", {}, keptText(row))),
+  );
+  clearFieldErrors(KEEP_FIELDS);
+  field("keep-until").value = localTime(new Date(Date.now() + 86_400_000).toISOString()).replace(
+    " ",
+    "T",
+  );
+  byId("keep-end").hidden = !rows.some((row) => row.source["keep-until"]);
+  keepDialog.showModal();
+  field("keep-until").focus();
+}
+
+/**
+ * @param {Row} row
+ */
+function keptText(row) {
+  const until = row.source["keep-until"];
+  return until ? `${row.label}: kept until ${localTime(until)}` : row.label;
+}
+
+/**
+ * Keeps the instances until a time, or no longer.
+ * @param {string} until RFC 3339; empty: no longer
+ */
+async function keepRows(until) {
+  if (!kept) return;
+  const { rows } = kept;
+  const caller = session;
+  try {
+    for (const [first, ...others] of byPlace(rows)) {
+      if (!first) continue;
+      const { region, accountName } = first;
+      const instance_id = [first, ...others].map((row) => row.id).join();
+      const place = { region_name: region, ...accountQuery(accountName) };
+      await callApi("ec2/keep", {}, { ...place, instance_id, until });
+      watchList(region, accountName);
+    }
+    if (session !== caller) return;
+    keepDialog.close();
+    const which = rows.length === 1 ? rows[0]?.label : `${rows.length} instances`;
+    const text = until
+      ? `${which}: kept until ${localTime(until)}. Schedules and ends do not stop or terminate before.`
+      : `${which}: kept no longer.`;
+    showMessage("keep", "warning", text);
+  } catch (error) {
+    if (error instanceof ApiError && showFieldError(error, KEEP_FIELDS)) return;
+    keepDialog.close();
+    reportError("keep", "Keeping them did not work", error);
+  }
+}
+
+forgetErrorsOnInput(KEEP_FIELDS);
+byId("keep-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const time = new Date(field("keep-until").value);
+  const isTime = !Number.isNaN(time.getTime());
+  if (isTime) keepRows(time.toISOString());
+  else showFieldError(new ApiError("until must be a time", ""), KEEP_FIELDS);
+});
+byId("keep-end").addEventListener("click", () => keepRows(""));
+byId("keep-no").addEventListener("click", () => keepDialog.close());
+byId("bulk-keep").addEventListener("click", () => openKeep(chosenRows()));
+keepDialog.addEventListener("close", () => {
+  if (session) restoreFocus(kept?.opener);
+});
+on("offer-changed", () => {
+  byId("bulk-keep").hidden = !session?.hasSchedules;
+});
+on("signed-out", () => {
+  keepDialog.close();
+  byId("keep-rows").replaceChildren();
+});

@@ -1,0 +1,172 @@
+// @ts-check
+// The schedules of the deployment, and calls that change them.
+
+import { accountNameOf, placeText } from "./accounts.js";
+import { callApi } from "./api.js";
+import { emit } from "./events.js";
+import { session } from "./session.js";
+
+/** @import { Row } from "./instances.js" */
+
+/**
+ * A schedule as the API shows it, with a member `tag:KEY` for each tag of its instances.
+ * @typedef {object} Schedule
+ * @property {string} name
+ * @property {string} [start]
+ * @property {string} [stop]
+ * @property {string} [reboot]
+ * @property {string} [terminate]
+ * @property {string} [days]
+ * @property {string} [timezone]
+ * @property {string} [start_date]
+ * @property {string} [end_date]
+ * @property {string[]} [skip]
+ * @property {string} region_name
+ * @property {string} [account]
+ * @property {string[]} [instance_id]
+ * @property {string[]} [client_tokens]
+ * @property {number} [expect]
+ * @property {boolean | "prefer"} [hibernate]
+ * @property {boolean} [force]
+ * @property {boolean} [skip_os_shutdown]
+ * @property {boolean} enabled
+ * @property {string} [description]
+ * @property {{ authentication: string, name: string }} [owner]
+ * @property {string} [updated]
+ * @property {string} [acts_until]
+ * @property {string[]} [incomplete]
+ */
+
+/** @typedef {"start" | "stop" | "reboot" | "terminate"} ScheduledAction */
+
+/** @type {ScheduledAction[]} */
+export const SCHEDULED = ["start", "stop", "reboot", "terminate"];
+
+/** What is told if they can't be loaded. */
+export const NOT_LOADED = "Loading the schedules did not work";
+
+/** What a PUT does not take. */
+const READ_ONLY = ["name", "owner", "updated", "acts_until", "incomplete"];
+
+/** Loads all schedules that the caller may see. */
+export async function loadSchedules() {
+  if (!session?.hasSchedules) return;
+  /** @type {Schedule[]} */
+  const schedules = [];
+  /** @type {string | null} */
+  let token = null;
+  do {
+    const page = await callApi("schedules", token ? { next_token: token } : {});
+    schedules.push(...page.value);
+    token = page.next;
+  } while (token);
+  if (!session) return;
+  session.schedules = schedules;
+  emit("schedules-changed");
+}
+
+/**
+ * The path of a schedule, or of what is done with it.
+ * @param {string} name
+ * @param {string} [verb]
+ */
+export function schedulePath(name, verb = "") {
+  return `schedules/${encodeURIComponent(name)}${verb && `/${verb}`}`;
+}
+
+/**
+ * Writes a schedule, and loads all of them again.
+ * @param {string} name
+ * @param {Record<string, unknown>} definition
+ * @returns {Promise<Schedule>} as it is now
+ */
+export async function putSchedule(name, definition) {
+  const { value } = await callApi(schedulePath(name), {}, definition, { method: "PUT" });
+  await loadSchedules();
+  return value;
+}
+
+/**
+ * Returns what a PUT takes to write a schedule as it is.
+ * @param {Schedule} schedule
+ */
+export function definitionOf(schedule) {
+  const members = Object.entries(schedule).filter(([member]) => !READ_ONLY.includes(member));
+  return /** @type {Omit<Schedule, "name">} */ (Object.fromEntries(members));
+}
+
+/**
+ * Returns the actions of a schedule with their times.
+ * @param {Partial<Schedule>} schedule
+ * @returns {{ action: ScheduledAction, expression: string }[]}
+ */
+export function actionsOf(schedule) {
+  return SCHEDULED.flatMap((action) => {
+    const expression = schedule[action];
+    return expression ? [{ action, expression }] : [];
+  });
+}
+
+/**
+ * Returns the tags of the instances of a schedule.
+ * @param {Schedule} schedule
+ * @returns {[string, string][]}
+ */
+export function scheduledTags(schedule) {
+  return Object.entries(schedule).flatMap(([member, value]) =>
+    member.startsWith("tag:") ? [/** @type {[string, string]} */ ([member.slice(4), value])] : [],
+  );
+}
+
+/**
+ * Whether a schedule is about an instance, by its ID, name or tags.
+ * @param {Schedule} schedule
+ * @param {Row} row
+ */
+export function isScheduled(schedule, row) {
+  if (schedule.region_name !== row.region) return false;
+  if (accountNameOf(schedule.account) !== row.accountName) return false;
+  const tags = scheduledTags(schedule);
+  const named = schedule.instance_id ?? [];
+  if (named.length) return named.includes(row.id) || (row.name !== "" && named.includes(row.name));
+  return tags.length > 0 && tags.every(([key, value]) => row.source.tags?.[key] === value);
+}
+
+/**
+ * Says when the actions of a schedule happen, such as "start 08:00, stop 19:00 on MON-FRI".
+ * @param {Schedule} schedule
+ */
+export function timesText(schedule) {
+  const times = actionsOf(schedule).map(({ action, expression }) => `${action} ${expression}`);
+  const { days, start_date, end_date, timezone } = schedule;
+  const parts = [times.join(", ")];
+  if (days) parts.push(`on ${days}`);
+  if (start_date) parts.push(`from ${start_date}`);
+  if (end_date) parts.push(`until ${end_date}`);
+  parts.push(`(${timezone ?? "UTC"})`);
+  return parts.join(" ");
+}
+
+/**
+ * Says which instances a schedule is about.
+ * @param {Schedule} schedule
+ */
+export function instancesText(schedule) {
+  const tags = scheduledTags(schedule).map(([key, value]) => `${key}=${value}`);
+  const known = new Map(
+    [...(session?.lists.values() ?? [])].flatMap((list) =>
+      list.rows.map((row) => [row.id, row.label]),
+    ),
+  );
+  const named = (schedule.instance_id ?? []).map((id) => {
+    const label = known.get(id);
+    return label && label !== id ? `${label} (${id})` : id;
+  });
+  let which = named.join(", ");
+  if (tags.length) which = `tagged ${tags.join(" and ")}`;
+  if (schedule.client_tokens) which = "those of one launch";
+  const name = accountNameOf(schedule.account);
+  const place = placeText(schedule.region_name, name);
+  const expected = schedule.expect === undefined ? "" : `, ${schedule.expect} expected`;
+  return `${which} in ${place}${expected}`;
+}

@@ -1,0 +1,166 @@
+"""Other accounts in the console: the emulator has a second one, `sandbox`, with an instance."""
+
+import functools
+import urllib.parse
+
+from harness import IMAGE, KEY, OTHER_REGION, OWN_ACCOUNT, REGION, SANDBOX
+from playwright.sync_api import expect
+from tab import DESKTOP, PHONE, Page
+
+
+class Accounts(Page):
+    def setUp(self):
+        super().setUp()
+        self.sandbox_web = self.local.launch_in_sandbox(REGION, "sandbox-web")
+        self.local.launch(REGION, "web-1")
+
+    @staticmethod
+    def answer(route, **response):
+        route.fulfill(**response)
+
+    def names(self, *names):
+        expect(self.page.get_by_role("rowheader")).to_have_text(list(names))
+
+    def box(self, name):
+        return self.page.locator("#account-box").get_by_role("checkbox", name=name)
+
+    def open_accounts(self):
+        page = self.sign_in()
+        self.names("web-1")
+        expect(page.locator("#account-summary")).to_have_text("Accounts: own")
+        page.locator("#account-summary").click()
+        return page
+
+    def test_accounts_are_chosen_as_regions_are_and_are_part_of_the_link(self):
+        self.local.launch(OTHER_REGION, "dublin-1")
+        page = self.sign_in()
+        self.names("dublin-1", "web-1")
+        page.locator("#account-summary").click()
+        # Only the own account is asked until another is chosen.
+        self.assertFalse(any("account=" in request.url for request in self.requests))
+        expect(page.get_by_role("columnheader", name="Account")).to_have_count(0)
+        self.box(f"sandbox {SANDBOX}").check()
+        self.names("dublin-1", "sandbox-web", "web-1")
+        expect(page.get_by_role("columnheader", name="Account")).to_have_count(1)
+        expect(self.row("sandbox-web")).to_contain_text("sandbox")
+        expect(self.row("web-1").locator("td[data-label=Account]")).to_have_text("own")
+        self.assert_accessible("two accounts")
+        self.box("own").uncheck()
+        self.names("sandbox-web")
+        page.locator("#region-summary").click()
+        expect(page.get_by_role("checkbox", name=f"{REGION} 1 running")).to_be_checked()
+        expect(page.get_by_role("checkbox", name=f"{OTHER_REGION} none")).to_be_checked()
+        self.assertEqual(urllib.parse.parse_qs(urllib.parse.urlsplit(page.url).fragment)["accounts"], ["sandbox"])
+        link = page.url
+        page = self.tab()
+        page.goto(link)
+        page.get_by_label("API key or token").fill(KEY)
+        page.get_by_role("button", name="Sign in").click()
+        self.names("sandbox-web")
+        expect(page.locator("#account-summary")).to_have_text("Accounts: sandbox")
+        # Another link in the same tab.
+        page.evaluate(f"location.hash = 'accounts=own,sandbox&regions={REGION}'")
+        self.names("sandbox-web", "web-1")
+        page.reload()
+        self.names("sandbox-web", "web-1")
+        page.get_by_role("button", name="Sign out").click()
+        self.assertEqual(page.evaluate("sessionStorage.length"), 0)
+
+    def test_all_accounts_are_one_list_of_each_region(self):
+        page = self.open_accounts()
+        self.box("All 2 accounts").check()
+        expect(self.box("own")).not_to_be_checked()
+        self.names("sandbox-web", "web-1")
+        expect(self.row("sandbox-web")).to_contain_text("sandbox")
+        lists = [request.url for request in self.requests if "/ec2/list" in request.url]
+        self.assertIn("account=all", lists[-1])
+        page.get_by_role("searchbox").fill("sandbox")
+        self.names("sandbox-web")
+        self.ready("Stop", "sandbox-web").click()
+        expect(page.get_by_role("dialog")).to_contain_text(f"in {REGION} of the account sandbox will be shut down")
+        self.confirm("Stop")
+        self.state("sandbox-web", "stopped")
+        self.box("sandbox").check()
+        expect(self.box("All 2 accounts")).not_to_be_checked()
+        expect(page.locator("#account-summary")).to_have_text("Accounts: sandbox")
+
+    def test_what_is_done_is_done_in_the_account_of_the_row(self):
+        page = self.open_accounts()
+        self.box(f"sandbox {SANDBOX}").check()
+        self.ready("Stop", "sandbox-web")
+        self.button("Details of", "sandbox-web").click()
+        panel = self.panel("sandbox-web")
+        expect(panel.get_by_text("sandbox", exact=True)).to_be_visible()
+        expect(panel.locator(".call").first).to_contain_text('"account":"sandbox"')
+        panel.get_by_role("button", name="Show the console output of sandbox-web").click()
+        expect(panel).to_contain_text("Linux version")
+        for name in ("web-1", "sandbox-web"):
+            page.get_by_role("checkbox", name=f"Choose {name}", exact=True).check()
+        page.get_by_role("button", name="Stop all chosen instances").click()
+        expect(page.get_by_role("dialog")).to_contain_text(f"sandbox-web in {REGION} of the account sandbox")
+        expect(page.get_by_role("dialog")).to_contain_text(f"web-1 in {REGION} of the own account")
+        self.confirm("Stop")
+        expect(page.locator("#bulk-results")).to_contain_text("Stop: 2 of 2 accepted")
+        self.state("sandbox-web", "stopped")
+        self.state("web-1", "stopped")
+        bodies = [request.post_data_json for request in self.requests if request.url.endswith("/ec2/stop")]
+        self.assertEqual({body.get("account") for body in bodies}, {None, "sandbox"})
+
+    def test_a_launch_is_in_the_chosen_account(self):
+        page = self.open_accounts()
+        page.get_by_role("button", name="Launch", exact=True).click()
+        form = page.locator("#launch")
+        form.get_by_label("Account", exact=True).select_option("sandbox")
+        form.get_by_label("Region", exact=True).select_option(REGION)
+        form.get_by_label("Image", exact=True).fill(IMAGE)
+        form.get_by_label("Name", exact=True).fill("sandbox-2")
+        page.get_by_role("button", name="Dry run").click()
+        page.get_by_role("button", name="Launch 1 instance").click()
+        expect(page.locator("#launch-status")).to_contain_text(f"Launched in {REGION} of the account sandbox: i-")
+        # Its account is listed from then on.
+        self.names("sandbox-2", "sandbox-web", "web-1")
+        expect(page.get_by_role("columnheader", name="Account")).to_have_count(1)
+
+    def test_an_account_that_fails_is_named_and_the_others_are_shown(self):
+        page = self.open_accounts()
+
+        def refuse(route):
+            route.fulfill(status=502, json={"Message": "The role of the account sandbox can't be assumed", "Error": "X"})
+
+        page.route("**/regions?account=sandbox", refuse)
+        page.route("**/ec2/list?*account=sandbox*", refuse)
+        self.box(f"sandbox {SANDBOX}").check()
+        expect(page.get_by_role("alert").filter(has_text="Counting the instances of the account sandbox")).to_be_visible()
+        expect(page.get_by_role("alert").filter(has_text=f"Listing {REGION} of the account sandbox")).to_be_visible()
+        self.names("web-1")
+        page.unroute("**/regions?account=sandbox")
+        page.unroute("**/ec2/list?*account=sandbox*")
+        page.get_by_role("button", name="Refresh").click()
+        self.names("sandbox-web", "web-1")
+        expect(page.get_by_role("alert")).to_have_count(0)
+
+    def test_one_account_offers_no_choice(self):
+        for status, accounts in (
+            (404, {"Message": "No such path"}),
+            (403, {"Message": "The policy does not permit it"}),
+            (200, [{"name": None, "id": OWN_ACCOUNT}]),
+        ):
+            page = self.tab()
+            answer = functools.partial(self.answer, status=status, json=accounts)
+            page.route("**/accounts", answer)
+            self.sign_in()
+            self.names("web-1")
+            expect(page.locator("#account-box")).to_be_hidden()
+            page.get_by_role("button", name="Launch", exact=True).click()
+            expect(page.locator("#launch").get_by_label("Account", exact=True)).to_be_hidden()
+            self.assertFalse(any("account" in request.url for request in self.requests if not request.url.endswith("/accounts")))
+
+    def test_the_choice_of_accounts_fits_every_width_and_scheme(self):
+        for scheme, viewport in (("light", DESKTOP), ("dark", PHONE)):
+            page = self.tab(viewport=viewport, color_scheme=scheme)
+            self.open_accounts()
+            self.box(f"sandbox {SANDBOX}").focus()
+            page.keyboard.press("Space")
+            self.names("sandbox-web", "web-1")
+            self.assert_accessible(f"accounts, {scheme} {viewport['width']}")
+            self.assertEqual(page.evaluate("document.documentElement.scrollWidth"), viewport["width"])
