@@ -217,14 +217,14 @@ async fn dispatch(
             log.aws_request_id.clone_from(&checked.aws_request_id);
             Ok((dialect.dry_run)(&checked))
         }
-        Outcome::Done(Completed { output, aws_request_id, incomplete, warnings }) => {
+        Outcome::Done(Completed { output, aws_request_id, incomplete, warnings, end }) => {
             log.aws_request_id = aws_request_id;
             log.warnings.extend(warnings);
             if let Some(error) = &incomplete {
                 log.set_error(error);
                 log.warnings.push(error.message.clone());
             }
-            Ok(output)
+            Ok(end.into_iter().fold(output, |reply, end| reply.with("x-schedule", end.to_string())))
         }
     }
 }

@@ -1,14 +1,14 @@
 //! What several dialects share: parameters, times, dry runs, lists and the sample instance.
 
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::http::param::{Param, Tags};
 use crate::http::reply::Reply;
 use crate::http::route::{Input, Response};
 use crate::http::rows::Rows;
 use crate::http::spelling;
 use crate::model::{
-    AccountRef, Action, FromText, Hibernation, Instance, MAX_TAG_VALUE_LEN, Region, SecurityGroup, SecurityGroupId,
-    SecurityGroupRef, Shutdown, State, Tag, is_invisible,
+    AccountRef, Action, End, EndAction, FromText, Hibernation, Instance, Lifetime, MAX_TAG_VALUE_LEN, Region,
+    SecurityGroup, SecurityGroupId, SecurityGroupRef, Shutdown, State, Tag, is_invisible,
 };
 use crate::operations::DryRun;
 use crate::operations::Operation as _;
@@ -70,6 +70,39 @@ pub(super) const SKIP_OS_SHUTDOWN: Param<bool> = Param::optional(
 )
 .aliases(&["SkipOsShutdown"])
 .example("false");
+
+/// Of a launch and of a start.
+pub(super) const STOP_AFTER: Param<Lifetime> = Param::optional(
+    "stop_after",
+    "Stop the instances after this time, 5 minutes to 365 days: a schedule is made before they run, and x-schedule names it.",
+)
+.aliases(&["StopAfter"]);
+
+/// Of a launch and of a start.
+pub(super) const TERMINATE_AFTER: Param<Lifetime> =
+    Param::optional("terminate_after", "The same, but terminate them. Not with stop_after.")
+        .aliases(&["TerminateAfter"]);
+
+/// The headers of a response to a launch or a start.
+pub(super) const END_HEADERS: &[&str] = &["x-schedule"];
+
+/// The end that a launch or a start asks for.
+pub(super) fn end(input: &Input<'_>) -> Result<Option<End>, Error> {
+    let (stop, terminate) = (input.optional(STOP_AFTER)?, input.optional(TERMINATE_AFTER)?);
+    let (action, after) = match (stop, terminate) {
+        (None, None) => return Ok(None),
+        (Some(after), None) => (EndAction::Stop, after),
+        (None, Some(after)) => (EndAction::Terminate, after),
+        (Some(_), Some(_)) => {
+            let message = "stop_after and terminate_after can't be given together";
+            return Err(Error::new(Kind::Invalid, "InvalidParameterCombination", message));
+        }
+    };
+    if input.config.schedules.is_none() {
+        return Err(Error::invalid(action.parameter(), "can't be given: this deployment has no schedules"));
+    }
+    Ok(Some(End { action, after }))
+}
 
 /// The shutdown that a termination asks for.
 pub(super) fn shutdown(input: &Input<'_>) -> Result<Shutdown, Error> {

@@ -3,7 +3,10 @@
 use super::boto3::{
     Boto3Change, Boto3DryRun, Boto3Failure, Boto3Id, SAMPLE_ID, one_or_array, sample_failure, sample_state_change,
 };
-use super::common::{self, ACCOUNT, DRY_RUN, DRY_RUN_OK, FORCE, HIBERNATE, SKIP_OS_SHUTDOWN, WAIT, one_tag};
+use super::common::{
+    self, ACCOUNT, DRY_RUN, DRY_RUN_OK, END_HEADERS, FORCE, HIBERNATE, SKIP_OS_SHUTDOWN, STOP_AFTER, TERMINATE_AFTER,
+    WAIT, one_tag,
+};
 use super::ec2_params::{EXPECT, EXPECT_TO_TERMINATE, INSTANCE_ID, INSTANCE_TAG, PARTIAL, REGION_NAME};
 use crate::error::{Error, Kind};
 use crate::http::call::{Decoded, call};
@@ -35,11 +38,13 @@ pub(super) const START: Route = Route {
         INSTANCE_TAG.info,
         EXPECT.info,
         PARTIAL.info,
+        STOP_AFTER.info,
+        TERMINATE_AFTER.info,
         WAIT.info,
         DRY_RUN.info,
     ],
     body: BodyUse::Parameters,
-    responses: CHANGED,
+    responses: STARTED,
     handler: Handler::Authenticated { actions: &[StartInstances::ACTION], decode: start },
 };
 
@@ -116,18 +121,21 @@ pub(super) const TERMINATE: Route = Route {
     handler: Handler::Authenticated { actions: &[TerminateInstances::ACTION], decode: terminate },
 };
 
-const CHANGED: &[Response] = &[
-    Response::json::<Boto3Change<'_>>(200, "How the state of the instance has changed.", sample_state_change),
-    Response::json::<Vec<Boto3Change<'_>>>(
-        200,
-        "Several instances, in the order asked for; always an array by tag:KEY and with partial.",
-        || json!([sample_state_change()]),
-    ),
-    Response::json::<Vec<PartialItem<'_, Boto3Change<'_>>>>(207, SOME_FAILED, || {
-        json!([sample_state_change(), sample_failure()])
-    }),
-    DRY_RUN_OK,
-];
+const ONE_CHANGED: Response =
+    Response::json::<Boto3Change<'_>>(200, "How the state of the instance has changed.", sample_state_change);
+const SEVERAL_CHANGED: Response = Response::json::<Vec<Boto3Change<'_>>>(
+    200,
+    "Several instances, in the order asked for; always an array by tag:KEY and with partial.",
+    || json!([sample_state_change()]),
+);
+const SOME_CHANGED: Response = Response::json::<Vec<PartialItem<'_, Boto3Change<'_>>>>(207, SOME_FAILED, || {
+    json!([sample_state_change(), sample_failure()])
+});
+
+const CHANGED: &[Response] = &[ONE_CHANGED, SEVERAL_CHANGED, SOME_CHANGED, DRY_RUN_OK];
+
+const STARTED: &[Response] =
+    &[ONE_CHANGED.with(END_HEADERS), SEVERAL_CHANGED.with(END_HEADERS), SOME_CHANGED.with(END_HEADERS), DRY_RUN_OK];
 
 const SOME_FAILED: &str =
     "With partial: some were changed, the others have their errors. In a dry run: some would be changed.";
@@ -169,7 +177,7 @@ fn targets(input: &Input<'_>) -> Result<Targets, Error> {
 fn start(input: &Input<'_>) -> Decoded {
     let targets = targets(input)?;
     let form = Form::of(&targets);
-    call(StartInstances { targets }, move |changes| form.encode(&changes, Boto3Change::from))
+    call(StartInstances { targets, end: common::end(input)? }, move |changes| form.encode(&changes, Boto3Change::from))
 }
 
 fn stop(input: &Input<'_>) -> Decoded {

@@ -2,7 +2,8 @@
 
 use super::boto3::{Boto3Instance, one_or_array, sample_boto3_instance};
 use super::common::{
-    self, ACCOUNT, DRY_RUN, DRY_RUN_LAUNCH_OK, LAUNCH_TAG, MAX_GROUPS, MAX_INSTANCES, WAIT, split_groups,
+    self, ACCOUNT, DRY_RUN, DRY_RUN_LAUNCH_OK, END_HEADERS, LAUNCH_TAG, MAX_GROUPS, MAX_INSTANCES, STOP_AFTER,
+    TERMINATE_AFTER, WAIT, split_groups,
 };
 use super::ec2_params::REGION_NAME;
 use crate::error::Error;
@@ -40,15 +41,18 @@ pub(super) const CREATE: Route = Route {
         SPOT.info,
         INSTANCE_PROFILE.info,
         LAUNCH_TAG.info,
+        STOP_AFTER.info,
+        TERMINATE_AFTER.info,
         WAIT.info,
         DRY_RUN.info,
     ],
     body: BodyUse::Parameters,
     responses: &[
-        Response::json::<Boto3Instance>(200, "The instance.", sample_boto3_instance),
+        Response::json::<Boto3Instance>(200, "The instance.", sample_boto3_instance).with(END_HEADERS),
         Response::json::<Vec<Boto3Instance>>(200, "Several instances, if it was not one.", || {
             json!([sample_boto3_instance()])
-        }),
+        })
+        .with(END_HEADERS),
         DRY_RUN_LAUNCH_OK,
     ],
     handler: Handler::Authenticated { actions: &[RunInstances::ACTION], decode: create },
@@ -157,7 +161,7 @@ fn create(input: &Input<'_>) -> Decoded {
         default_image: input.config.default_image.clone(),
         default_instance_type: input.config.default_instance_type.clone(),
     };
-    call(RunInstances { region, request }, |instances| {
+    call(RunInstances { region, request, end: common::end(input)? }, |instances| {
         one_or_array(instances.iter().map(|instance| instance.details.as_ref()).collect())
     })
 }

@@ -123,7 +123,7 @@ fn action(input: &Input<'_>) -> Decoded {
     let tag = |start_time| Tag { key: "start_time".to_owned(), value: start_time };
     match action {
         ActionName::Start => {
-            let change = StartInstances { targets };
+            let change = StartInstances { targets, end: None };
             call(WithTag { change, tag: tag(isoformat(input.now)) }, |_| Reply::empty(204))
         }
         ActionName::Reboot => {

@@ -4,8 +4,8 @@
 //! action.
 
 use super::common::{
-    self, ACCOUNT, DRY_RUN, FORCE, HIBERNATE, LAUNCH_TAG, MAX_GROUPS, MAX_INSTANCES, SKIP_OS_SHUTDOWN, WAIT,
-    dry_run_message, sample_instance, split_groups,
+    self, ACCOUNT, DRY_RUN, END_HEADERS, FORCE, HIBERNATE, LAUNCH_TAG, MAX_GROUPS, MAX_INSTANCES, SKIP_OS_SHUTDOWN,
+    STOP_AFTER, TERMINATE_AFTER, WAIT, dry_run_message, sample_instance, split_groups,
 };
 use super::v1_attributes::{ATTRIBUTE, VALUE, attribute};
 use crate::error::{Error, Kind};
@@ -69,12 +69,15 @@ const ROUTES: &[Route] = &[
             REGION.info,
             ACCOUNT.info,
             LAUNCH_TAG.info,
+            STOP_AFTER.info,
+            TERMINATE_AFTER.info,
             WAIT.info,
             DRY_RUN.info,
         ],
         body: BodyUse::Parameters,
         responses: &[
-            Response::json::<Vec<String>>(200, "The IDs of the instances.", || json!(["i-0123456789abcdef0"])),
+            Response::json::<Vec<String>>(200, "The IDs of the instances.", || json!(["i-0123456789abcdef0"]))
+                .with(END_HEADERS),
             DRY_RUN_OK,
         ],
         handler: Handler::Authenticated { actions: &[RunInstances::ACTION], decode: launch },
@@ -84,9 +87,9 @@ const ROUTES: &[Route] = &[
         path: "/v1/{id}/start",
         name: "start",
         summary: "Starts an instance.",
-        parameters: &[REGION.info, ACCOUNT.info, WAIT.info, DRY_RUN.info],
+        parameters: &[REGION.info, ACCOUNT.info, STOP_AFTER.info, TERMINATE_AFTER.info, WAIT.info, DRY_RUN.info],
         body: BodyUse::Parameters,
-        responses: CHANGED,
+        responses: STARTED,
         handler: Handler::Authenticated { actions: &[StartInstances::ACTION], decode: start },
     },
     Route {
@@ -162,7 +165,11 @@ const ROUTES: &[Route] = &[
     },
 ];
 
-const CHANGED: &[Response] = &[Response::json::<String>(200, "EC2 has accepted it.", || json!(SUCCEEDED)), DRY_RUN_OK];
+const CHANGED: &[Response] = &[ACCEPTED, DRY_RUN_OK];
+
+const STARTED: &[Response] = &[ACCEPTED.with(END_HEADERS), DRY_RUN_OK];
+
+const ACCEPTED: Response = Response::json::<String>(200, "EC2 has accepted it.", || json!(SUCCEEDED));
 
 /// The response to a dry run.
 const DRY_RUN_OK: Response =
@@ -247,7 +254,7 @@ fn targets(input: &Input<'_>) -> Result<Targets, Error> {
 }
 
 fn start(input: &Input<'_>) -> Decoded {
-    call(StartInstances { targets: targets(input)? }, |_| succeeded())
+    call(StartInstances { targets: targets(input)?, end: common::end(input)? }, |_| succeeded())
 }
 
 fn reboot(input: &Input<'_>) -> Decoded {
@@ -318,7 +325,8 @@ fn launch(input: &Input<'_>) -> Decoded {
         default_image: input.config.default_image.clone(),
         default_instance_type: input.config.default_instance_type.clone(),
     };
-    call_in_region_of(region_parameter, RunInstances { region, request }, |instances| {
+    let end = common::end(input)?;
+    call_in_region_of(region_parameter, RunInstances { region, request, end }, |instances| {
         Reply::json(200, &instances.iter().map(|instance| instance.instance_id.as_str()).collect::<Vec<_>>())
     })
 }

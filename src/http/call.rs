@@ -79,8 +79,8 @@ impl<O: Operation, E: FnOnce(O::Output) -> Reply + Send + 'static> Call for Type
         Box::pin(async move {
             let Self { operation, encode, .. } = *self;
             Ok(match execute(&operation, cx).await? {
-                Outcome::Done(Completed { output, aws_request_id, incomplete, warnings }) => {
-                    Outcome::Done(Completed { output: encode(output), aws_request_id, incomplete, warnings })
+                Outcome::Done(Completed { output, aws_request_id, incomplete, warnings, end }) => {
+                    Outcome::Done(Completed { output: encode(output), aws_request_id, incomplete, warnings, end })
                 }
                 Outcome::DryRun(dry_run) => Outcome::DryRun(dry_run),
             })

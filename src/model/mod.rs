@@ -6,6 +6,7 @@ mod action;
 mod authentication;
 mod bucket;
 mod change;
+mod end;
 mod ids;
 mod instance;
 mod keep;
@@ -35,6 +36,7 @@ pub use bucket::{
     ObjectResponse, PresignedMethod,
 };
 pub use change::{Attribute, DeleteOnTermination, Hibernation, Shutdown, StateChange};
+pub use end::{End, EndAction, at_expression};
 pub use ids::{
     ImageId, InstanceId, InstanceName, InstanceProfileName, InstanceRef, InstanceType, LaunchTemplateId,
     SecurityGroupId, SecurityGroupRef, SubnetId, resource_id,

@@ -69,6 +69,7 @@ const HEADERS: &[(&str, &str, &str)] = &[
     ),
     ("access-control-expose-headers", "The headers that those pages may read.", "x-next-token, x-request-id"),
     ("x-next-token", "The `next_token` for the rest of the list, if there is more.", "~MW9ETXRnK3BsY2s"),
+    ("x-schedule", "The schedule that ends the instances, if one was asked for.", "end-0123456789abcdef0123"),
     ("x-error-code", "A code for programs: AWS's own, or one of this function.", "IncorrectInstanceState"),
     ("www-authenticate", "A key or token is needed.", "Bearer"),
     ("retry-after", "How many seconds to wait before another attempt.", "2"),

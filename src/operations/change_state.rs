@@ -1,7 +1,7 @@
 //! Carries out a change of state: on all instances by one EC2 call, or on those where it succeeds.
 
 use super::partial::change_each;
-use super::selection::{authorized_each, authorized_ids};
+use super::selection::{Found, authorized_each, authorized_ids, permitted};
 use super::state_call::{InstanceResult, StateCall};
 use super::wait::HasState;
 use super::{Completed, Context, DryRun, Outcome, dry_run_outcome};
@@ -22,17 +22,47 @@ pub(super) async fn change_state<C: StateCall>(
     details: &[Detail<'_>],
     call: &C,
 ) -> Result<Outcome<Vec<InstanceResult<C::Item>>>, Error> {
+    let found = find(action, cx, targets, states, details).await?;
     if targets.partial {
-        let found = authorized_each(action, cx, targets, states, details).await?;
         let (results, request_id) = change_each(cx, call, found).await;
         return partial_outcome(action, cx, results, request_id);
     }
+    change_all(action, cx, &permitted(&found), call).await
+}
+
+/// The targets, after the change of each was authorized. Without `partial`, all may be changed.
+///
+/// # Errors
+/// It is not permitted, or the targets can't be found; with `partial`, only the latter.
+pub(super) async fn find(
+    action: Action,
+    cx: &Context<'_>,
+    targets: &Targets,
+    states: &[&str],
+    details: &[Detail<'_>],
+) -> Result<Vec<Found>, Error> {
+    if targets.partial {
+        return authorized_each(action, cx, targets, states, details).await;
+    }
     let ids = authorized_ids(action, cx, targets, states, details).await?;
+    Ok(ids.into_iter().map(|id| (id.to_string(), Ok(id))).collect())
+}
+
+/// Carries out the change on all instances by one call.
+///
+/// # Errors
+/// EC2 refuses it.
+pub(super) async fn change_all<C: StateCall>(
+    action: Action,
+    cx: &Context<'_>,
+    ids: &[InstanceId],
+    call: &C,
+) -> Result<Outcome<Vec<InstanceResult<C::Item>>>, Error> {
     if ids.is_empty() {
         return Ok(no_instances(action, cx));
     }
-    let sent = call.send(cx, &ids).await;
-    dry_run_outcome(action, cx, sent, |items| results(&ids, items))
+    let sent = call.send(cx, ids).await;
+    dry_run_outcome(action, cx, sent, |items| results(ids, items))
 }
 
 /// The outcome of a change where what can be done is done.

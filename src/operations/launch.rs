@@ -1,14 +1,15 @@
 //! RunInstances: what is launched, and whether it is permitted. `launch_attempts` sends it.
 
 use super::launch_attempts::{Attempts, find_earlier, try_in_order};
+use super::schedules::end::{end_hint, make_end};
 use super::wait::{Goal, wait_for};
 use super::{Completed, Context, Operation, Outcome, Target};
 use crate::auth::Caller;
 use crate::authz::OWNER_TAG;
 use crate::error::{Error, Kind};
 use crate::model::{
-    Action, Effect, Instance, InstanceId, InstanceType, LaunchRequest, LaunchTemplate, LaunchTemplateRef, Launches,
-    MAX_TAG_VALUE_LEN, Region, SecurityGroupId, Spot, SubnetId, Tag,
+    Action, Effect, End, EndAction, Instance, InstanceId, InstanceType, LaunchRequest, LaunchTemplate,
+    LaunchTemplateRef, Launches, MAX_TAG_VALUE_LEN, Region, ScheduledInstances, SecurityGroupId, Spot, SubnetId, Tag,
 };
 use std::collections::HashMap;
 
@@ -25,6 +26,8 @@ pub struct RunInstances {
     pub region: Region,
     /// The launch as the caller asks for it.
     pub request: LaunchRequest,
+    /// When they end by themselves.
+    pub end: Option<End>,
 }
 
 impl Operation for RunInstances {
@@ -40,6 +43,11 @@ impl Operation for RunInstances {
             "ec2:DescribeSubnets",
             "ec2:DescribeVpcs",
             "iam:PassRole",
+            "scheduler:CreateSchedule",
+            "scheduler:DeleteSchedule",
+            "scheduler:GetSchedule",
+            "scheduler:ListSchedules",
+            "scheduler:UpdateSchedule",
             "ssm:GetParameters",
         ],
     };
@@ -89,14 +97,21 @@ impl Operation for RunInstances {
             cx.decide(|decision| authorizer.launch(launch, decision))?;
             launch.options.tags = with_own_tags(&launch.options.tags, cx.caller, cx.client_token);
         }
-        let attempts = Attempts::new(&launches, cx.client_token);
-        if cx.has_idempotency_key && !cx.dry_run && attempts.are_several() {
-            let earlier = cx.before_change(Box::pin(find_earlier(cx, &self.region, &attempts))).await?;
-            if let Some(earlier) = earlier {
-                return Ok(Outcome::Done(earlier));
-            }
+        if let Some(End { action: EndAction::Stop, .. }) = self.end
+            && launches.iter().any(|launch| launch.spot != Spot::Never)
+        {
+            let problem = "can't be given for spot instances, which EC2 only terminates: use terminate_after";
+            return Err(Error::invalid(EndAction::Stop.parameter(), problem));
         }
-        try_in_order(Self::ACTION, cx, &self.region, &attempts).await
+        let attempts = Attempts::new(&launches, cx.client_token);
+        let Some(end) = self.end else { return self.send(cx, &attempts).await };
+        let launched = ScheduledInstances::Launched(attempts.client_tokens());
+        let end = Box::pin(make_end(cx, end, &self.region, launched)).await?;
+        let outcome = self.send(cx, &attempts).await;
+        match end {
+            Some(end) => Box::pin(end.settle(cx, outcome)).await,
+            None => outcome,
+        }
     }
 
     async fn follow_up(&self, cx: &Context<'_>, completed: &mut Completed<Self::Output>) {
@@ -109,11 +124,23 @@ impl Operation for RunInstances {
 
     fn recovery_hint(&self, cx: &Context<'_>) -> Option<String> {
         // No instance has the tag yet, but one may appear.
-        Some(format!("What it launched has the tag {REQUEST_TAG}={}", cx.client_token))
+        let end = self.end.map(|_| format!(". {}", end_hint(cx))).unwrap_or_default();
+        Some(format!("What it launched has the tag {REQUEST_TAG}={}{end}", cx.client_token))
     }
 }
 
 impl RunInstances {
+    /// Sends the launch, unless an earlier request under the same idempotency key has launched.
+    async fn send(&self, cx: &Context<'_>, attempts: &Attempts<'_>) -> Result<Outcome<Vec<Instance>>, Error> {
+        if cx.has_idempotency_key && !cx.dry_run && attempts.are_several() {
+            let earlier = cx.before_change(Box::pin(find_earlier(cx, &self.region, attempts))).await?;
+            if let Some(earlier) = earlier {
+                return Ok(Outcome::Done(earlier));
+            }
+        }
+        try_in_order(Self::ACTION, cx, &self.region, attempts).await
+    }
+
     /// Reads the launch template.
     ///
     /// # Errors

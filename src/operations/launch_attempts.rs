@@ -58,6 +58,11 @@ impl<'a> Attempts<'a> {
         !self.others.is_empty()
     }
 
+    /// The client token of each.
+    pub(super) fn client_tokens(&self) -> Vec<String> {
+        self.iter().map(|attempt| attempt.client_token.clone()).collect()
+    }
+
     fn iter(&self) -> impl Iterator<Item = &Attempt<'a>> {
         std::iter::once(&self.first).chain(&self.others)
     }

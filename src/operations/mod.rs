@@ -47,7 +47,7 @@ use crate::aws::scheduler::Scheduler;
 use crate::aws::sdk::AwsOutput;
 use crate::config::Config;
 use crate::error::{Error, Kind};
-use crate::model::{Action, InstanceId, InstanceRef, Region, Selection, Tag, Targets};
+use crate::model::{Action, InstanceId, InstanceRef, Region, ScheduleName, Selection, Tag, Targets};
 use account::TargetAccount;
 use audit::Audit;
 use serde::Serialize;
@@ -205,6 +205,8 @@ pub struct Completed<T> {
     pub incomplete: Option<Error>,
     /// Warnings for the caller.
     pub warnings: Vec<String>,
+    /// The schedule that ends what was launched or started.
+    pub end: Option<ScheduleName>,
 }
 
 /// A dry run that succeeded.
@@ -221,7 +223,7 @@ pub struct DryRun {
 impl<T> Completed<T> {
     /// A completed operation without warnings.
     pub fn new(output: T, aws_request_id: Option<String>) -> Self {
-        Self { output, aws_request_id, incomplete: None, warnings: Vec::new() }
+        Self { output, aws_request_id, incomplete: None, warnings: Vec::new(), end: None }
     }
 }
 

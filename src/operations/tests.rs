@@ -118,7 +118,7 @@ fn targets(names: &[&str]) -> Targets {
 }
 
 fn start(names: &[&str]) -> StartInstances {
-    StartInstances { targets: targets(names) }
+    StartInstances { targets: targets(names), end: None }
 }
 
 fn launch(max_count: u32) -> RunInstances {
@@ -135,7 +135,7 @@ fn launch(max_count: u32) -> RunInstances {
         default_image: ImageId::parse("ami-abba916a").unwrap(),
         default_instance_type: InstanceType::parse("t3.micro").unwrap(),
     };
-    RunInstances { region: region(), request }
+    RunInstances { region: region(), request, end: None }
 }
 
 /// A description of instances: ID, state and name.

@@ -523,6 +523,23 @@ async fn end_that_leaves_out_a_kept_instance_is_made_anew_for_that_time() {
     assert_eq!(input["stored"]["terminate"], "at(2016-02-17T09:01:00)");
     assert_eq!(input["stored"]["owner"], json!({"authentication": "key", "name": "demo"}));
     assert_eq!(function.measured_line()["kept"], json!({A: until}));
+    assert_eq!(input["stored"]["instance_id"], json!([A]));
+    // One of several: the first that is no longer kept is next, and what is done is done.
+    let tag = "ec2-control-api:keep-until";
+    let found = [
+        running(A).tag(tag, "2016-02-18T09:00:00+00:00"),
+        running(B).tag(tag, "2016-02-17T09:00:00+00:00"),
+        running("i-abba916c"),
+    ];
+    let once = entry("terminate", "at(2016-02-16T18:04:00)", &json!({"client_tokens": ["token-1", "token-2"]}));
+    let stopped = changed("TerminateInstances", [change("i-abba916c").states("running", "shutting-down")]);
+    let responses = [once.clone(), describe(found.clone()), describe(found), stopped, once, schedule_written()];
+    let function = Function::with_canned_schedules(&[], responses).await;
+    function.fire("s.terminate").await.unwrap();
+    let body = function.wire.requests().pop().unwrap().json();
+    assert_eq!(body["ScheduleExpression"], "at(2016-02-17T09:01:00)");
+    let input: Value = serde_json::from_str(body["Target"]["Input"].as_str().unwrap()).unwrap();
+    assert_eq!((&input["stored"]["instance_id"], &input["stored"]["client_tokens"]), (&json!([A, B]), &Value::Null));
     // A schedule that comes back just leaves it out; a start does not care.
     let function = Function::with_canned_schedules(&[], [nightly("stop"), describe([kept()])]).await;
     assert_eq!(function.fire("s.stop").await.unwrap(), "Done");

@@ -25,6 +25,7 @@ mod csv;
 mod drift;
 mod dry_run;
 mod ec2;
+mod ends;
 mod error_codes;
 mod events;
 mod faults;

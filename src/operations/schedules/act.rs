@@ -135,7 +135,7 @@ async fn act_as(
     let targets = Targets { region: definition.region.clone(), selection, partial: true, leave_out_kept };
     let Definition { force, skip_os_shutdown, hibernation, .. } = *definition;
     match action {
-        ScheduledAction::Start => run(cx, StartInstances { targets }, ActionOutput::Changed).await,
+        ScheduledAction::Start => run(cx, StartInstances { targets, end: None }, ActionOutput::Changed).await,
         ScheduledAction::Stop => {
             let stop = StopInstances { targets, hibernation, force, skip_os_shutdown };
             run(cx, stop, ActionOutput::Changed).await
@@ -157,8 +157,8 @@ async fn run<O: Operation>(
     output: impl FnOnce(O::Output) -> ActionOutput,
 ) -> Result<Outcome<ActionOutput>, Error> {
     Ok(match Box::pin(execute(&operation, cx)).await? {
-        Outcome::Done(Completed { output: done, aws_request_id, incomplete, warnings }) => {
-            Outcome::Done(Completed { output: output(done), aws_request_id, incomplete, warnings })
+        Outcome::Done(Completed { output: done, aws_request_id, incomplete, warnings, end }) => {
+            Outcome::Done(Completed { output: output(done), aws_request_id, incomplete, warnings, end })
         }
         Outcome::DryRun(dry_run) => Outcome::DryRun(dry_run),
     })

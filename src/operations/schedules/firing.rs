@@ -7,14 +7,15 @@ use super::scheduler;
 use crate::aws::scheduler::ScheduledEntry;
 use crate::error::{Error, Kind};
 use crate::model::{
-    Action, Definition, Schedule, ScheduleFields, ScheduleName, ScheduledAction, ScheduledInstances, Tag, Timetable,
-    timestamp,
+    Action, Definition, InstanceId, InstanceRef, Schedule, ScheduleFields, ScheduleName, ScheduledAction,
+    ScheduledInstances, Tag, Timetable, at_expression, timestamp,
 };
 use crate::operations::start::StartInstances;
 use crate::operations::stop::StopInstances;
 use crate::operations::terminate::TerminateInstances;
 use crate::operations::{Completed, Context, Operation as _, Outcome, Target};
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 
 /// One action of a schedule, as Scheduler keeps it now.
 #[derive(Debug)]
@@ -82,13 +83,13 @@ impl Firing {
     pub async fn carry_out(&self, cx: &Context<'_>, time: Timestamp) -> Result<Completed<()>, Error> {
         let acted = Box::pin(act(cx, &self.schedule, self.action, time)).await;
         let completed = match acted {
-            Ok(Outcome::Done(Completed { output, aws_request_id, incomplete, warnings })) => {
+            Ok(Outcome::Done(Completed { output, aws_request_id, incomplete, warnings, end })) => {
                 let errors = output.errors();
                 if let Some(error) = worst(&errors).filter(|_| !self.is_over(cx)) {
                     let message = format!("{} of the instances failed: {}", errors.len(), error.message);
                     return Err(Error { message, ..error.clone() });
                 }
-                Completed { output: (), aws_request_id, incomplete, warnings }
+                Completed { output: (), aws_request_id, incomplete, warnings, end }
             }
             Ok(Outcome::DryRun(_)) => return Err(Error::internal("a firing was a dry run")),
             Err(_) if self.is_over(cx) => Completed::new((), None),
@@ -115,8 +116,8 @@ impl Firing {
     }
 
     /// Deletes the entry of a one-time action that is done. One that has left out kept instances is
-    /// made anew for the time until when they are. Scheduler itself would delete it when it hands
-    /// the event over, whatever becomes of that.
+    /// made anew for these. Scheduler itself would delete it when it hands the event over, whatever
+    /// becomes of that.
     async fn finish(&self, cx: &Context<'_>) -> Result<(), Error> {
         if !self.is_one_time() {
             return Ok(());
@@ -139,24 +140,27 @@ impl Firing {
         }
     }
 
-    /// The entry for the time until when all instances that were left out are kept; `None` if none
-    /// was left out, or if the schedule has other actions, too.
+    /// The entry for the instances that were left out, for the time until when the first of them is
+    /// kept; `None` if none was left out, or if the schedule has other actions, too. The others are
+    /// done: who starts them again must not lose them at that time.
     fn later(&self, cx: &Context<'_>) -> Option<ScheduledEntry> {
-        let mut kept = None;
-        cx.record(|audit| kept = audit.kept.values().max().copied());
+        let mut kept = BTreeMap::new();
+        cx.record(|audit| kept.clone_from(&audit.kept));
         let definition = &self.schedule.definition;
         if definition.actions().count() != 1 {
             return None;
         }
         // Scheduler is exact to the minute.
-        let minute = timestamp(kept?).as_second().div_euclid(60) + 1;
-        let time = Timestamp::from_second(minute * 60).ok()?.strftime("at(%Y-%m-%dT%H:%M:%S)").to_string();
+        let minute = timestamp(*kept.values().min()?).as_second().div_euclid(60) + 1;
+        let time = at_expression(Timestamp::from_second(minute * 60).ok()?);
         let skip: Vec<_> = definition.timetable.skip.intervals().iter().map(ToString::to_string).collect();
         let skip: Vec<_> = skip.iter().map(String::as_str).collect();
         let actions = [(self.action, time.as_str())];
         let fields = ScheduleFields { actions: &actions, timezone: Some("UTC"), skip: &skip, ..Default::default() };
         let timetable = Timetable::read(&fields).ok()?;
-        let definition = Definition { timetable, ..definition.clone() };
+        let named = kept.keys().filter_map(|id| InstanceId::parse(id)).map(InstanceRef::Id);
+        let instances = ScheduledInstances::Named(named.collect());
+        let definition = Definition { timetable, instances, expect: None, ..definition.clone() };
         let input = definition.to_message(&self.schedule.name, self.action);
         Some(ScheduledEntry { expression: time, timezone: "UTC".to_owned(), input, ..self.entry.clone() })
     }

@@ -1,7 +1,7 @@
 //! Lists schedules.
 
 use super::entries::{KeptSchedule, find_entries};
-use super::{GET_SCHEDULE, account_of, authorizer, scheduler};
+use super::{GET_SCHEDULE, account_of, authorizer, owner, scheduler};
 use crate::authz::Resource;
 use crate::aws::scheduler::Scheduler;
 use crate::error::{Error, Kind};
@@ -97,9 +97,28 @@ impl<K> ListSchedules<K> {
     }
 }
 
+/// Refuses one schedule too many of the caller.
+///
+/// # Errors
+/// The caller has as many as the deployment allows, or they can't be counted.
+pub(super) async fn has_room(cx: &Context<'_>) -> Result<(), Error> {
+    let max = cx.config.schedules.as_ref().map_or(0, |schedules| schedules.max);
+    let owner = owner(cx);
+    let count = Box::pin(count_of_owner(scheduler(cx)?, &owner, max));
+    if cx.before_change(count).await? < max {
+        return Ok(());
+    }
+    cx.decide(|decision| {
+        decision.permitted = Some(false);
+        decision.determining_policies = ["MAX_SCHEDULES".to_owned()].into();
+    });
+    let message = format!("This deployment keeps at most {max} schedules of one caller");
+    Err(Error::new(Kind::Forbidden, "TooManySchedules", message))
+}
+
 /// Counts the schedules of an owner, at least up to `max`. They are read only if there are so many
 /// schedules of all owners.
-pub(super) async fn count_of_owner(scheduler: &Scheduler, owner: &Owner, max: usize) -> Result<usize, Error> {
+async fn count_of_owner(scheduler: &Scheduler, owner: &Owner, max: usize) -> Result<usize, Error> {
     let listed = scheduler.list(None).await?.value;
     // One entry of each: every one has the owner.
     let entries: BTreeMap<_, _> =

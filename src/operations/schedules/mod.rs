@@ -4,6 +4,7 @@ pub mod act;
 mod acting_owner;
 mod changes;
 pub mod delete;
+pub mod end;
 pub mod entries;
 pub mod firing;
 pub mod get;

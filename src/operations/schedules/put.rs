@@ -2,8 +2,8 @@
 
 use super::changes::{Change, apply, has_time};
 use super::entries::{KeptSchedule, entry, find};
-use super::list::count_of_owner;
-use super::{CREATE_SCHEDULE, UPDATE_SCHEDULE, authorizer, owner, scheduler};
+use super::list::has_room;
+use super::{CREATE_SCHEDULE, UPDATE_SCHEDULE, authorizer, owner};
 use crate::authz::Decision;
 use crate::error::{Error, Kind};
 use crate::model::{
@@ -69,7 +69,7 @@ impl Operation for PutSchedule {
         };
         cx.decide(|decision| authorizer(cx, action, &schedule).schedule(&schedule, decision))?;
         if kept.is_none() {
-            self.has_room(cx).await?;
+            has_room(cx).await?;
         }
         if cx.dry_run {
             return Ok(Outcome::DryRun(DryRun { action, checked_by_aws: false, aws_request_id: None }));
@@ -112,22 +112,6 @@ impl PutSchedule {
             cx.decide(|decision| authorizer.possible(self.name.as_str(), decision))
         };
         possible(UPDATE_SCHEDULE).or_else(|_| possible(CREATE_SCHEDULE))
-    }
-
-    /// Refuses one schedule too many.
-    async fn has_room(&self, cx: &Context<'_>) -> Result<(), Error> {
-        let max = cx.config.schedules.as_ref().map_or(0, |schedules| schedules.max);
-        let owner = owner(cx);
-        let count = Box::pin(count_of_owner(scheduler(cx)?, &owner, max));
-        if cx.before_change(count).await? < max {
-            return Ok(());
-        }
-        cx.decide(|decision| {
-            decision.permitted = Some(false);
-            decision.determining_policies = ["MAX_SCHEDULES".to_owned()].into();
-        });
-        let message = format!("This deployment keeps at most {max} schedules of one caller");
-        Err(Error::new(Kind::Forbidden, "TooManySchedules", message))
     }
 
     /// The error of a name that another schedule has, which the caller may not change.

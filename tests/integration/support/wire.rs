@@ -307,8 +307,10 @@ async fn serve(mut stream: TcpStream, behavior: Behavior, log: Arc<Log>) -> Opti
                 return None;
             }
         };
-        if status == 0 {
-            return std::future::pending().await;
+        match status {
+            0 => return std::future::pending().await,
+            1 => return None,
+            _ => {}
         }
         let own = |name: &str| headers.iter().any(|(own, _)| *own == name);
         let mut head = format!("HTTP/1.1 {status} X\r\nx-amzn-requestid: {AWS_REQUEST_ID}\r\n");

@@ -3,7 +3,7 @@
 use super::AWS_REQUEST_ID;
 use std::fmt::{self, Display};
 
-/// A response of AWS. The status 0 is no response at all, ever.
+/// A response of AWS. The status 0 is no response at all, ever; 1 is a cut connection.
 #[derive(Clone, Debug)]
 pub struct Response {
     pub status: u16,
@@ -34,6 +34,11 @@ impl Response {
 /// A response with any body.
 pub fn response(status: u16, body: impl Into<String>) -> Response {
     Response { status, headers: Vec::new(), body: body.into() }
+}
+
+/// The connection is cut in the place of a response.
+pub fn cut() -> Response {
+    response(1, "")
 }
 
 /// A request that is never answered.
