@@ -1,10 +1,10 @@
 //! Actions of schedules: the second function, and `POST /schedules/{name}/run`. The tests' clock is
 //! at 2016-02-16T18:04:09.006739Z, a Tuesday.
 
-use crate::support::xml::{change, changed, describe, instance, rebooted, refusal, tagged, throttled};
+use crate::support::xml::{assumed, change, changed, describe, instance, rebooted, refusal, tagged, throttled};
 use crate::support::{
-    A, B, Function, HttpApiEvent, IMAGE, REGION, Response, SCHEDULE_TARGET, moto_client, no_schedule, own_region,
-    policy_file, schedule_deleted, schedule_written, scheduler_response, sha256,
+    A, B, Function, HttpApiEvent, IMAGE, REGION, Response, SCHEDULE_TARGET, SERVICE, moto_client, no_schedule,
+    own_region, policy_file, schedule_deleted, schedule_written, scheduler_response, sha256,
 };
 use lambda_runtime::Diagnostic;
 use serde_json::{Value, json};
@@ -221,6 +221,9 @@ async fn time_too_far_from_the_planned_one_is_refused() {
         let fired = function.fire_event(&json!({"schedule": "s.stop", "scheduled_time": time})).await;
         assert_eq!(refusal_code(&fired), "StaleEvent", "{time}");
         let line = function.measured_line();
+        let declared = line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
+        assert!(declared.contains(&json!({"Name": "ScheduledFailures", "Unit": "Count"})), "{line}");
+        assert_eq!(line["service"], SERVICE);
         assert_eq!((&line["level"], &line["ScheduledFailures"]), (&json!("ERROR"), &json!(1)), "{line}");
     }
     function.assert_no_calls();
@@ -583,6 +586,29 @@ async fn what_ec2_is_to_blame_for_fails_the_invocation_and_a_repetition_succeeds
     // Scheduler itself may fail, too.
     let function = Function::with_canned_schedules(&[], [refusal("X", "No.").status(500)]).await;
     assert!(function.fire("s.start").await.is_err());
+}
+
+#[tokio::test]
+async fn action_in_another_account_is_done_with_the_role_of_that_account_in_the_owners_name() {
+    let there = || entry("stop", "18:04", &json!({"instance_id": [A], "account": "111122223333"}));
+    let stopping = changed("StopInstances", [change(A).states("running", "stopping")]);
+    let accounts = [("ACCOUNTS", "blue=arn:aws:iam::111122223333:role/blue")];
+    let responses = [there(), assumed("AKIDBLUE", "2099-01-01T00:00:00Z"), describe([running(A)]), stopping];
+    let function = Function::with_canned_schedules(&accounts, responses).await;
+    function.fire("s.stop").await.unwrap();
+    let requests = function.wire.requests();
+    let [get, assume, _, stop] = requests.as_slice() else { panic!("{requests:#?}") };
+    assert!(get.headers["authorization"].contains("AKIDTEST"));
+    assert!(assume.form().contains(&"RoleArn=arn:aws:iam::111122223333:role/blue".to_owned()));
+    assert!(assume.form().contains(&"RoleSessionName=demo".to_owned()));
+    assert!(stop.action() == "StopInstances" && stop.headers["authorization"].contains("AKIDBLUE"));
+    assert_eq!(function.measured_line()["account"], "111122223333");
+    // The deployment no longer has the account.
+    for accounts in ["", "red=arn:aws:iam::444455556666:role/red"] {
+        let function = Function::with_canned_schedules(&[("ACCOUNTS", accounts)], [there()]).await;
+        assert_eq!(refusal_code(&function.fire("s.stop").await), "AccountNotAllowed");
+        assert_eq!(function.wire.requests().len(), 1);
+    }
 }
 
 #[tokio::test]
