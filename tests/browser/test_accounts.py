@@ -63,6 +63,11 @@ class Accounts(Page):
         self.names("sandbox-web", "web-1")
         page.reload()
         self.names("sandbox-web", "web-1")
+        # What is not shown of a link is told.
+        page.evaluate(f"location.hash = 'accounts=staging,own&regions={REGION}'")
+        warning = "The link is about accounts that are not shown to your key: staging."
+        expect(page.get_by_role("status").filter(has_text=warning)).to_be_visible()
+        self.names("web-1")
         page.get_by_role("button", name="Sign out").click()
         self.assertEqual(page.evaluate("sessionStorage.length"), 0)
 

@@ -359,6 +359,7 @@ class Schedules(Page):
         expect(page.get_by_role("button", name="Schedules", exact=True)).to_be_focused()
 
     def test_what_was_typed_outlives_an_expired_key_and_not_a_sign_out(self):
+        self.put("other")
         page = self.open_form()
         self.field("Name").fill("night")
         self.field("Instances").fill("web-1")
@@ -370,6 +371,7 @@ class Schedules(Page):
         page.get_by_label("API key or token").fill(KEY)
         page.get_by_role("button", name="Sign in").click()
         expect(self.field("Instances")).to_have_value("web-1")
+        expect(self.item("other")).to_be_visible()
         self.save()
         expect(self.item("night")).to_be_visible()
         page.get_by_role("button", name="Sign out").click()

@@ -5,6 +5,7 @@ import { ApiError, callApi } from "./api.js";
 import { byId, make, setText } from "./dom.js";
 import { emit, on } from "./events.js";
 import { linkedAccounts } from "./link.js";
+import { dismissMessage, showMessage } from "./messages.js";
 import { listedAccounts, session } from "./session.js";
 
 /**
@@ -16,6 +17,9 @@ import { listedAccounts, session } from "./session.js";
 
 /** In the place of a name: all accounts, in one list. */
 const ALL = "all";
+
+/** In links, in the place of a name: the function's own account, if its number is not known. */
+const OWN = "own";
 
 const ACCOUNTS_ITEM = "ec2-control-api:accounts";
 
@@ -83,13 +87,17 @@ export async function loadAccounts() {
   const own = accounts.find(({ name }) => name === null) ?? { name: null, id: "" };
   session.accounts = [own, ...accounts.filter(({ name }) => name !== null)];
   byId("account-box").hidden = !hasAccounts();
-  if (!hasAccounts()) return;
+  if (!hasAccounts()) {
+    warnOfHidden();
+    return;
+  }
   const boxes = session.accounts.map(({ name, id }) =>
     newAccountBox(name ?? "", name ?? "own", id),
   );
   const all = newAccountBox(ALL, "All", `${session.accounts.length} accounts`);
   byId("accounts").append(all, ...boxes);
   checkAccounts(storedAccounts());
+  warnOfHidden();
 }
 
 /**
@@ -130,7 +138,17 @@ function newAccountBox(value, title, note) {
 function storedAccounts() {
   const linked = linkedAccounts();
   if (linked.length) return linked;
-  return (sessionStorage.getItem(ACCOUNTS_ITEM) ?? "").split(",").map((name) => name || "own");
+  return (sessionStorage.getItem(ACCOUNTS_ITEM) ?? "").split(",").map((name) => name || OWN);
+}
+
+/**
+ * Returns what a link may call an account: its name, or `own`, and its number.
+ * @param {string} value of its checkbox
+ */
+function namesOf(value) {
+  if (value === ALL) return [ALL];
+  const account = session?.accounts.find(({ name }) => (name ?? "") === value);
+  return [value || OWN, account?.id ?? value];
 }
 
 /**
@@ -139,15 +157,23 @@ function storedAccounts() {
  * @param {string[]} names
  */
 function checkAccounts(names) {
-  const idOf = (/** @type {string} */ value) =>
-    session?.accounts.find(({ name }) => (name ?? "") === value)?.id ?? value;
   for (const box of accountBoxes()) {
-    const known = box.value === ALL ? [ALL] : [box.value || "own", idOf(box.value)];
-    box.checked = names.some((name) => known.includes(name));
+    box.checked = names.some((name) => namesOf(box.value).includes(name));
   }
   const own = accountBoxes().find((box) => box.value === "");
   if (own && !accountBoxes().some((box) => box.checked)) own.checked = true;
   noteAccounts();
+}
+
+/** Says which accounts of the link are not shown. */
+function warnOfHidden() {
+  const boxes = accountBoxes().map((box) => box.value);
+  const known = new Set((boxes.length ? boxes : [ALL, ""]).flatMap(namesOf));
+  const hidden = linkedAccounts().filter((name) => !known.has(name));
+  dismissMessage("accounts");
+  if (!hidden.length) return;
+  const text = `The link is about accounts that are not shown to your key: ${hidden.join(", ")}.`;
+  showMessage("accounts", "warning", text);
 }
 
 /** Says which accounts are chosen, and stores that in this tab. */
@@ -168,6 +194,7 @@ function changeAccounts() {
  * @param {string[]} names
  */
 export function showAccounts(names) {
+  warnOfHidden();
   if (!hasAccounts()) return;
   const before = chosenAccounts().join();
   checkAccounts(names);

@@ -116,8 +116,9 @@ function addCounts(regions, { name, instances = {}, error }) {
 
 /** Loads the regions and draws their checkboxes, those with most instances first. */
 export async function loadRegions() {
+  const accounts = chosenAccounts().join();
   const regions = await countInstances();
-  if (!session) return;
+  if (!session || chosenAccounts().join() !== accounts) return; // others are loaded by now
   session.regions = regions;
   const selected = storedSelection(regions);
   const focused = checkboxes().find((box) => box === document.activeElement)?.value;

@@ -215,7 +215,7 @@ function changeKind() {
 function drawZones() {
   const zones = byId("schedule-zones");
   if (zones.childElementCount) return;
-  const names = new Set(["UTC", READER_ZONE, ...Intl.supportedValuesOf("timeZone")]);
+  const names = new Set(["UTC", READER_ZONE, ...(Intl.supportedValuesOf?.("timeZone") ?? [])]);
   zones.append(...[...names].map((value) => make("option", { value })));
 }
 

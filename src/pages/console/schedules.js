@@ -298,6 +298,7 @@ on("offer-changed", () => {
   byId("schedules-open").hidden = !offered;
   byId("bulk-schedule").hidden = !offered;
   emit("rows-changed");
+  if (offered && !byId("schedules").hidden) refreshSchedules();
 });
 on("signed-out", () => {
   byId("schedules-open").hidden = true;
