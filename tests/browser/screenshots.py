@@ -32,6 +32,7 @@ def chosen_and_details(page):
     page.get_by_role("button", name="Keep open the details of staging-web").click()
     page.get_by_role("button", name="Details of db-primary").click()
     page.get_by_role("heading", name="db-primary").wait_for()
+    page.evaluate("scrollTo(0, 0)")
 
 
 def reason_of_a_button(page):
@@ -61,7 +62,7 @@ def nothing(page):
 
 
 PICTURES = {
-    "console-light": ({"viewport": {**WIDE, "height": 1110}, "color_scheme": "light"}, chosen_and_details),
+    "console-light": ({"viewport": {**WIDE, "height": 1230}, "color_scheme": "light"}, chosen_and_details),
     "console-dark": ({"viewport": {**WIDE, "height": 470}, "color_scheme": "dark"}, reason_of_a_button),
     "console-launch": ({"viewport": WIDE, "color_scheme": "light"}, launch_form),
     "console-schedules": ({"viewport": {**WIDE, "height": 1000}, "color_scheme": "light", "timezone_id": "America/New_York"}, schedules),

@@ -130,6 +130,7 @@ class Schedules(Page):
         expect(self.item("demo-day")).to_contain_text("terminate at(2099-12-01T18:30:00) (Asia/Kolkata)")
         expect(self.item("demo-day")).to_contain_text("terminate Tue 2099-12-01 18:30 (Asia/Kolkata), here Tue 2099-12-01 13:00")
         self.assertEqual(self.kept("demo-day")["instance_id"], ["web-1", "web-2"])
+        expect(self.item("demo-day").get_by_role("button", name="Skip the day")).to_have_count(0)
         self.item("demo-day").get_by_role("button", name="Change: demo-day").click()
         expect(self.field("Terminate")).to_have_value("2099-12-01T18:30")
         page.get_by_role("button", name="Cancel").click()

@@ -135,7 +135,8 @@ function contentOf(schedule) {
   if (!enabled) heading.append(make("span", { className: "quiet" }, " disabled"));
   /** @type {HTMLElement[]} */
   const parts = [heading, make("dl", {}, ...terms), make("div", { className: "row" }, ...buttons)];
-  if (!schedule.client_tokens) parts.push(skipForm(schedule));
+  const isOnce = actions.every(({ expression }) => expression.startsWith("at("));
+  if (!schedule.client_tokens && !isOnce) parts.push(skipForm(schedule));
   return parts;
 }
 
