@@ -89,13 +89,27 @@ class Accounts(Page):
         expect(self.box("All 2 accounts")).not_to_be_checked()
         expect(page.locator("#account-summary")).to_have_text("Accounts: sandbox")
 
+    def test_the_number_of_an_account_is_as_good_as_its_name_in_a_link(self):
+        accounts = [{"name": None, "id": OWN_ACCOUNT}, {"name": "sandbox", "id": SANDBOX}]
+        page = self.page
+        page.route("**/accounts", functools.partial(self.answer, status=200, json=accounts))
+        page.goto(f"{self.local.url}/#accounts={SANDBOX},{OWN_ACCOUNT}&regions={REGION}")
+        page.get_by_label("API key or token").fill(KEY)
+        page.get_by_role("button", name="Sign in").click()
+        self.names("sandbox-web", "web-1")
+        expect(page.locator("#account-summary")).to_have_text("Accounts: own, sandbox")
+        page.wait_for_function("accounts => location.hash.includes(accounts)", arg=f"accounts={OWN_ACCOUNT}%2Csandbox")
+        expect(self.row("web-1").locator("td[data-label=Account]")).to_have_text("own")
+        self.button("Details of", "sandbox-web").click()
+        expect(self.panel("sandbox-web").get_by_text(f"sandbox {SANDBOX}", exact=True)).to_be_visible()
+
     def test_what_is_done_is_done_in_the_account_of_the_row(self):
         page = self.open_accounts()
         self.box(f"sandbox {SANDBOX}").check()
         self.ready("Stop", "sandbox-web")
         self.button("Details of", "sandbox-web").click()
         panel = self.panel("sandbox-web")
-        expect(panel.get_by_text("sandbox", exact=True)).to_be_visible()
+        expect(panel.get_by_text(f"sandbox {SANDBOX}", exact=True)).to_be_visible()
         expect(panel.locator(".call").first).to_contain_text('"account":"sandbox"')
         panel.get_by_role("button", name="Show the console output of sandbox-web").click()
         expect(panel).to_contain_text("Linux version")

@@ -196,7 +196,9 @@ class Launch(Page):
         # It is among the schedules. What finds its instances can't be written: no change.
         page.get_by_role("button", name="Schedules", exact=True).click()
         item = page.locator("#schedule-list > li").filter(has=page.get_by_role("heading", name=end))
-        expect(item).to_contain_text("those of one launch in us-east-1")
+        expect(item).to_contain_text("those of one launch (web-1) in us-east-1")
+        self.button("Details of", "web-1").click()
+        expect(self.panel("web-1")).to_contain_text(re.compile(rf"{end}\s*terminate: \w+ {time}"))
         expect(item).to_contain_text(re.compile(rf"Next\s*terminate \w+ {time}"))
         expect(item.get_by_role("button", name="Change")).to_have_count(0)
         item.get_by_role("button", name=f"Delete: {end}").click()

@@ -2,7 +2,7 @@
 
 from harness import OTHER_REGION, REGION
 from playwright.sync_api import expect
-from tab import PHONE, Page
+from tab import DESKTOP, PHONE, Page
 
 
 class List(Page):
@@ -48,6 +48,12 @@ class List(Page):
         alert = page.get_by_role("alert")
         # One look may be older than the start.
         expect(alert).to_contain_text(f"web-1 does not run, it is stopped. EC2 says: {reason}")
+        # In view wherever the page is scrolled to.
+        self.button("Details of", "web-1").click()
+        page.set_viewport_size({"width": 1280, "height": 400})
+        page.evaluate("scrollTo(0, document.body.scrollHeight)")
+        expect(alert).to_be_in_viewport(ratio=0.9)
+        page.set_viewport_size(DESKTOP)
         self.assertGreaterEqual(self.count_requests("/ec2/list"), 3)
         page.get_by_role("button", name="Dismiss this message").click()
         page.unroute("**/ec2/list?*")

@@ -190,8 +190,7 @@ function factList(pairs) {
 }
 
 /**
- * Returns the schedules of an instance, with their next times. Those of launches are not known by
- * the instance.
+ * Returns the schedules of an instance, with their next times.
  * @param {Row} row
  */
 function schedulesOf(row) {

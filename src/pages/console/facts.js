@@ -33,7 +33,7 @@ export function facts(row) {
     ["Lifecycle", source.lifecycle],
     ["Operator", source.operator],
     ["Zone", row.zone],
-    ["Account", row.account],
+    ["Account", [...new Set([row.account, source.account])].filter(Boolean).join(" ")],
     ["Launched", localTime(row.launched)],
     ["Launched by", tags[CALLER_TAG]],
     ["Request", tags[REQUEST_TAG], true],

@@ -101,7 +101,7 @@ export function toRow(region, source, listed, accounts) {
     zone: source["availability-zone"] ?? region,
     launched: source["launch-time"] ?? "",
     region,
-    account: account || (source.account ?? (accounts.length > 1 ? "own" : "")),
+    account: account || (accounts.length > 1 ? "own" : ""),
     lifecycle: source.lifecycle ?? "",
     reason: source["state-reason"] ?? "",
     image: source["image-id"] ?? "",

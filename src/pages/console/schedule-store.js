@@ -4,6 +4,7 @@
 import { accountNameOf, placeText } from "./accounts.js";
 import { callApi } from "./api.js";
 import { emit } from "./events.js";
+import { REQUEST_TAG } from "./instances.js";
 import { session } from "./session.js";
 
 /** @import { Row } from "./instances.js" */
@@ -119,7 +120,8 @@ export function scheduledTags(schedule) {
 }
 
 /**
- * Whether a schedule is about an instance, by its ID, name or tags.
+ * Whether a schedule is about an instance, by its ID, name or tags; the end of a launch, by the tag
+ * that the launch has set.
  * @param {Schedule} schedule
  * @param {Row} row
  */
@@ -127,7 +129,8 @@ export function isScheduled(schedule, row) {
   if (schedule.region_name !== row.region) return false;
   if (accountNameOf(schedule.account) !== row.accountName) return false;
   const tags = scheduledTags(schedule);
-  const named = schedule.instance_id ?? [];
+  const { instance_id: named = [], client_tokens: tokens } = schedule;
+  if (tokens) return tokens.includes(row.source.tags?.[REQUEST_TAG] ?? "");
   if (named.length) return named.includes(row.id) || (row.name !== "" && named.includes(row.name));
   return tags.length > 0 && tags.every(([key, value]) => row.source.tags?.[key] === value);
 }
@@ -153,18 +156,17 @@ export function timesText(schedule) {
  */
 export function instancesText(schedule) {
   const tags = scheduledTags(schedule).map(([key, value]) => `${key}=${value}`);
-  const known = new Map(
-    [...(session?.lists.values() ?? [])].flatMap((list) =>
-      list.rows.map((row) => [row.id, row.label]),
-    ),
-  );
+  const rows = [...(session?.lists.values() ?? [])].flatMap((list) => list.rows);
   const named = (schedule.instance_id ?? []).map((id) => {
-    const label = known.get(id);
+    const label = rows.find((row) => row.id === id)?.label;
     return label && label !== id ? `${label} (${id})` : id;
   });
   let which = named.join(", ");
   if (tags.length) which = `tagged ${tags.join(" and ")}`;
-  if (schedule.client_tokens) which = "those of one launch";
+  if (schedule.client_tokens) {
+    const labels = rows.filter((row) => isScheduled(schedule, row)).map((row) => row.label);
+    which = `those of one launch${labels.length ? ` (${labels.join(", ")})` : ""}`;
+  }
   const name = accountNameOf(schedule.account);
   const place = placeText(schedule.region_name, name);
   const expected = schedule.expect === undefined ? "" : `, ${schedule.expect} expected`;
