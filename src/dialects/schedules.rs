@@ -7,7 +7,7 @@ use super::common::{
     encode_dry_run, encode_list, one_tag,
 };
 use super::ec2_changes::{PartialItem, encode_each};
-use super::ec2_params::{INSTANCE_NAMES, NEXT_TOKEN, REGION_NAME};
+use super::ec2_params::{self, INSTANCE_NAMES, REGION_NAME};
 use super::schedule_body::{ScheduleBody, example};
 use crate::error::{Error, Kind};
 use crate::http::call::{Decoded, call};
@@ -246,6 +246,7 @@ const DESCRIPTION: Param<String> =
     Param::optional("description", "A text for people.").max_len(MAX_DESCRIPTION_LEN).example("Office hours");
 
 const REGION_NAME_FILTER: Param<Region> = Param::optional("region_name", "Only schedules of instances in this region.");
+const NEXT_TOKEN: Param<PageToken> = ec2_params::NEXT_TOKEN.pattern(ScheduleName::PATTERN);
 const MAX_RESULTS: Param<u32> =
     Param::optional("max_results", "One page of at most this many, instead of all that fits.")
         .range(SCHEDULE_PAGE_SIZES)

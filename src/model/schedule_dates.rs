@@ -164,7 +164,8 @@ impl Lifetime {
 }
 
 impl FromText for Lifetime {
-    const PATTERN: &'static str = "^[0-9]{1,6}[mhd]$";
+    const PATTERN: &'static str = "^(([5-9]|[1-9][0-9]{1,4}|[1-4][0-9]{5}|5[01][0-9]{4}|52[0-4][0-9]{3}|525[0-5][0-9]{2}|525600)m|\
+        ([1-9][0-9]{0,2}|[1-7][0-9]{3}|8[0-6][0-9]{2}|87[0-5][0-9]|8760)h|([1-9][0-9]?|[12][0-9]{2}|3[0-5][0-9]|36[0-5])d)$";
     const EXPECTED: &'static str = "a duration from 5 minutes to 365 days, such as 90m, 8h or 7d";
     const EXAMPLE: &'static str = "8h";
 
@@ -229,6 +230,13 @@ mod tests {
 
     #[test]
     fn lifetime_is_5_minutes_to_365_days() {
+        let pattern = regex_lite::Regex::new(Lifetime::PATTERN).unwrap();
+        for (unit, count) in [("m", 525_700), ("h", 8_800), ("d", 400)] {
+            for number in 0..count {
+                let text = format!("{number}{unit}");
+                assert_eq!(pattern.is_match(&text), Lifetime::from_text(&text).is_some(), "{text}");
+            }
+        }
         for (text, minutes) in
             [("5m", 5), ("90m", 90), ("8h", 480), ("7d", 10_080), ("365d", 525_600), ("525600m", 525_600)]
         {

@@ -79,6 +79,7 @@ RESOURCES = [  # parameters, form, percentage, replacement
     (("account",), ACCOUNT, 80, lambda: ""),
     (("account",), ACCOUNT, 100, lambda: "sandbox"),
     (("next_token",), ANY, 100, lambda: ""),  # moto fails at unknown tokens
+    (("name",), "[A-Za-z0-9_-]{1,48}", 90, lambda: "office-hours"),
 ]
 # Long waits and large launches only take time.
 MAX = {"wait": 1, "MinCount": 1, "min_count": 1, "MaxCount": 1, "max_count": 1}
@@ -222,6 +223,25 @@ RULES = {
     "is an empty list",
     "can be given only where instances are given by tag:KEY",
     "expect is required where instances are terminated by tag:KEY",
+    "stop_after and terminate_after can't be given together",
+    "stop_after can't be given",  # with spot instances
+    "until must be ",  # in the next 30 days
+    "start or stop, reboot or terminate is required",
+    "must not be a time that has passed",
+    "must not have passed",
+    "must not be before start_date",
+    "must not be given with at(...)",
+    "applies to times such as 08:00 only",
+    "has no effect on the actions of this schedule",
+    "name must be the name in the path",
+    "action must be an action of the schedule",
+    "timezone must be ",  # of the IANA database
+    "skip must ",  # of the calendar
+    "must be a date",
+    "must be a time that exists",
+    "in cron(...)",
+    "of cron(...)",
+    "such as rate(5 minutes)",
 }
 
 
