@@ -197,7 +197,7 @@ def start_moto(programs, host):
         "scheduler", REGION, endpoint_url=url, aws_access_key_id="testing", aws_secret_access_key="testing"
     )
     scheduler.create_schedule_group(Name=SCHEDULES["SCHEDULE_GROUP"])
-    return url, group
+    return url, group, ec2, scheduler
 
 
 def variables(moto_url):
@@ -276,9 +276,11 @@ class Docker:
         wait_for(self.host, port, child, 300)
         return child, f"http://{self.host}:{port}"
 
-    def invoker(self, programs, configuration):
+    def invokers(self, programs, configuration):
+        """The process, and the addresses of the two functions."""
         child, url = self.sam(programs, "start-lambda", configuration)
-        return child, f"{url}/2015-03-31/functions/Ec2ControlApi/invocations"
+        functions = f"{url}/2015-03-31/functions"
+        return child, f"{functions}/Ec2ControlApi/invocations", f"{functions}/ScheduleRunner/invocations"
 
 
 def qemu(architecture):
@@ -301,6 +303,12 @@ class Emulator:
 
     def moto_host(self):
         return self.host
+
+    def invokers(self, programs, configuration):
+        """A process, and the addresses of the two functions."""
+        child, url = self.invoker(programs, configuration)
+        _, schedules = self.invoker(programs, {**configuration, "SERVES": "schedules"})
+        return child, url, schedules
 
     def invoker(self, programs, configuration):
         rapid = "lib/python*/site-packages/samcli/local/rapid"
@@ -333,7 +341,21 @@ class Tally:
             print(f"FAILED  {what}: {wrong}\n        {seen}", flush=True)
 
 
-def tell_story(tally, url, values, child):
+def fire(tally, schedules, values, ec2, scheduler):
+    """Hands an action of a schedule over as Scheduler does, when its time has come."""
+    kept = scheduler.get_schedule(GroupName=SCHEDULES["SCHEDULE_GROUP"], Name="office-hours.stop")
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    event = kept["Target"]["Input"].replace("<aws.scheduler.scheduled-time>", now)
+    _, _, body = send(schedules, "POST", {"content-type": "application/json"}, event.encode())
+    [reservation] = ec2.describe_instances(InstanceIds=[values["instance"]])["Reservations"]
+    state = reservation["Instances"][0]["State"]["Name"]
+    done = json.loads(body) == {"message": "Done"} and state in ("stopping", "stopped")
+    tally.note("office-hours.stop, as Scheduler hands it over", None if done else "it did not stop", (body, state))
+    ec2.start_instances(InstanceIds=[values["instance"]])  # the story goes on with a running one
+
+
+def tell_story(tally, url, values, child, after):
+    """Tells the story. `after` has something to do after the step of an event."""
     for step in STORY["steps"]:
         name = step["event"]
         event = filled(name, {**STORY["placeholders"], **step.get("placeholders", {})}, values)
@@ -347,6 +369,8 @@ def tell_story(tally, url, values, child):
         if wrong is not None and name == "ec2-create":
             print(child.log.read_text()[-4000:])
             return  # the rest needs the instance
+        if name in after:
+            after[name]()
 
 
 def call_api(tally, url, values):
@@ -394,9 +418,10 @@ def main():
     print(f"=== end to end in {banner}", flush=True)
     tally, values = Tally(), {"image": IMAGE}
     with Programs() as programs:
-        moto, values["group"] = start_moto(programs, way.moto_host())
-        child, url = way.invoker(programs, variables(moto))
-        tell_story(tally, url, values, child)
+        moto, values["group"], ec2, scheduler = start_moto(programs, way.moto_host())
+        child, url, schedules = way.invokers(programs, variables(moto))
+        after = {"schedules-enable": lambda: fire(tally, schedules, values, ec2, scheduler)}
+        tell_story(tally, url, values, child, after)
         if not missing:
             child, url = way.sam(programs, "start-api", variables(moto))
             call_api(tally, url, values)
