@@ -62,7 +62,7 @@ def nothing(page):
 
 
 PICTURES = {
-    "console-light": ({"viewport": {**WIDE, "height": 1230}, "color_scheme": "light"}, chosen_and_details),
+    "console-light": ({"viewport": {**WIDE, "height": 1290}, "color_scheme": "light"}, chosen_and_details),
     "console-dark": ({"viewport": {**WIDE, "height": 470}, "color_scheme": "dark"}, reason_of_a_button),
     "console-launch": ({"viewport": WIDE, "color_scheme": "light"}, launch_form),
     "console-schedules": ({"viewport": {**WIDE, "height": 1000}, "color_scheme": "light", "timezone_id": "America/New_York"}, schedules),

@@ -56,6 +56,8 @@ class Launch(Page):
         run.click()
         expect(self.status()).to_contain_text(f"Launched in {REGION}: i-")
         expect(page.get_by_role("rowheader")).to_have_text(["dublin-1", "web-1", "web-1"])
+        page.locator("#region-summary").click()
+        expect(page.get_by_role("checkbox", name=f"{REGION} 2 running")).to_be_checked()
         # The form shows their states and addresses.
         results = page.locator("#launch-results li")
         expect(results).to_have_count(2)

@@ -119,7 +119,8 @@ class Schedules(Page):
         self.assertEqual({**before, "updated": ""}, {**after, "updated": ""})
 
     def test_once_is_a_date_and_a_time(self):
-        page = self.open_form()
+        page = self.tab(timezone_id="UTC")
+        self.open_form()
         self.field("Name").fill("demo-day")
         self.field("Instances").fill("web-1\nweb-2")
         self.form().get_by_role("radio", name="Once").check()

@@ -159,6 +159,26 @@ export function selectRegions() {
   loadDueLists();
 }
 
+/** Counts the instances of the listed regions anew: their lists are newer than the counts. */
+function recountListed() {
+  const lists = session ? [...session.lists.values()] : [];
+  for (const region of session?.regions ?? []) {
+    const own = lists.filter((list) => list.region === region.name);
+    if (!own.length || !own.every((list) => list.loaded)) continue;
+    /** @type {Record<string, number>} */
+    const instances = {};
+    for (const { state } of own.flatMap((list) => list.rows)) {
+      instances[state] = (instances[state] ?? 0) + 1;
+    }
+    region.instances = instances;
+    const label = checkboxes()
+      .find((box) => box.value === region.name)
+      ?.closest("label");
+    const counts = label?.querySelector("small");
+    if (counts) setText(counts, countsText(region));
+  }
+}
+
 /**
  * Lists a region, too, if it is not listed yet.
  * @param {string} name
@@ -216,6 +236,7 @@ function clearRegions() {
 }
 
 on("accounts-changed", reloadRegions);
+on("lists-changed", recountListed);
 on("signed-out", () => {
   clearRegions();
   byId("region-summary").textContent = "";
