@@ -270,6 +270,7 @@ class Launch(Page):
         expect(page.get_by_role("rowheader")).to_have_text(["web-1"])
         page.get_by_role("button", name="Sign out").click()
         self.assertNotIn("team=blue", page.content())
+        self.assertEqual(page.locator("#launch-curl").text_content(), "")
         self.sign_in()
         page.get_by_role("button", name="Launch", exact=True).click()
         expect(self.form().get_by_label("Tags")).to_have_value("")

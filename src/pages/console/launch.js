@@ -243,6 +243,7 @@ on("forgotten", () => {
   Object.assign(launch, { key: randomKey(), permitted: "", sent: "" });
   Object.assign(launched, { ids: [], tags: [] });
   forgetLaunch();
+  setText(curlText, "");
   sayStatus("");
   showButton.hidden = true;
   byId("launch").hidden = true;
