@@ -65,11 +65,25 @@ pub struct Error {
     pub cause: Option<String>,
     /// Whether the failure comes from a call to AWS. Some dialects have other statuses for those.
     pub by_aws: bool,
+    /// The account that a call to AWS was about.
+    pub account: ErrorAccount,
     /// AWS's request ID of the failed call.
     pub aws_request_id: Option<String>,
     /// Whether the change may have taken effect although it is reported as failed: the response was
     /// lost, not the request.
     pub outcome_unknown: bool,
+}
+
+/// The account that an error of AWS is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ErrorAccount {
+    /// That of the request.
+    #[default]
+    Requested,
+    /// The function's own, whatever the request names.
+    Own,
+    /// The message names it already.
+    Named,
 }
 
 impl Error {
@@ -82,6 +96,7 @@ impl Error {
             parameter: None,
             cause: None,
             by_aws: false,
+            account: ErrorAccount::Requested,
             aws_request_id: None,
             outcome_unknown: false,
         }

@@ -12,7 +12,7 @@ use super::lru::Lru;
 use super::sdk::{malformed_response, to_error};
 use crate::auth::Caller;
 use crate::config::{Config, Regions};
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorAccount, Kind};
 use crate::model::{Account, AccountId, Region};
 use aws_config::SdkConfig;
 use aws_config::identity::IdentityCache;
@@ -115,7 +115,8 @@ impl Accounts {
     /// role may have been made anew. The next request assumes it again. An error of the caller may
     /// have the same code; it forgets nothing.
     pub fn forget_refused(&self, account: &Account, caller: &Caller, error: &Error) {
-        if error.by_aws && error.kind == Kind::Upstream && refuses_credentials(&error.code) {
+        let by_role = error.by_aws && error.account != ErrorAccount::Own;
+        if by_role && error.kind == Kind::Upstream && refuses_credentials(&error.code) {
             let key = SessionKey::new(account, caller);
             self.clients.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
             self.sessions.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);

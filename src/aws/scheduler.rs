@@ -2,10 +2,12 @@
 
 use super::ambiguity::AmbiguousOutcome;
 use super::call_stats::CallInterceptor;
-use super::sdk::{AwsOutput, malformed_response, to_error};
+use super::sdk;
+use super::sdk::{AwsOutput, malformed_response};
 use crate::config::{Config, Schedules};
-use crate::error::{Error, Kind};
+use crate::error::{Error, ErrorAccount, Kind};
 use aws_config::SdkConfig;
+use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::operation::RequestId;
 use aws_sdk_scheduler::config::Region as SdkRegion;
 use aws_sdk_scheduler::primitives::DateTime;
@@ -186,7 +188,16 @@ impl Scheduler {
         }
     }
 
+    /// The target of an entry.
+    ///
+    /// # Errors
+    /// Scheduler would replace a part of the input. What callers write is checked before; this is
+    /// about their names and groups.
     fn target(&self, action: &str, entry: &ScheduledEntry) -> std::result::Result<Target, Error> {
+        if entry.input.to_ascii_lowercase().matches("<aws.scheduler.").count() > 1 {
+            let message = "Your name, a group or a scope has <aws.scheduler. in it, which no schedule can keep";
+            return Err(Error::new(Kind::Invalid, "InvalidOwner", message));
+        }
         let queue = self.queue.as_ref().map(|arn| DeadLetterConfig::builder().arn(arn).build());
         let retries = RetryPolicy::builder()
             .maximum_retry_attempts(HAND_OVER_ATTEMPTS)
@@ -196,6 +207,16 @@ impl Scheduler {
         let target = target.retry_policy(retries).set_dead_letter_config(queue).build();
         target.map_err(|error| Error::internal(format!("{action}: {error}")))
     }
+}
+
+/// Translates an error of the SDK. Schedules are in the function's own account, whatever account
+/// their instances are in.
+fn to_error<E>(action: &'static str, error: &SdkError<E>) -> Error
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    SdkError<E>: RequestId,
+{
+    Error { account: ErrorAccount::Own, ..sdk::to_error(action, error) }
 }
 
 fn exact_time(action: &str) -> std::result::Result<FlexibleTimeWindow, Error> {

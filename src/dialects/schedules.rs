@@ -206,7 +206,10 @@ const fn action_time(name: &'static str, summary: &'static str) -> Param<String>
 const DAYS: Param<String> =
     Param::optional("days", "The days of the times HH:MM: MON-FRI, or MON,WED,SAT; every day if not given.")
         .max_len(64)
-        .pattern("^(MON|TUE|WED|THU|FRI|SAT|SUN)([,-](MON|TUE|WED|THU|FRI|SAT|SUN))*$")
+        .pattern(
+            "^(MON|TUE|WED|THU|FRI|SAT|SUN)(-(MON|TUE|WED|THU|FRI|SAT|SUN))?\
+             (,(MON|TUE|WED|THU|FRI|SAT|SUN)(-(MON|TUE|WED|THU|FRI|SAT|SUN))?)*$",
+        )
         .example("MON-FRI");
 const TIMEZONE: Param<String> =
     Param::optional("timezone", "The time zone of all times and dates, of the IANA database; UTC if not given.")

@@ -1,7 +1,7 @@
 //! The account of a request, or all of them.
 
 use crate::config::Config;
-use crate::error::Error;
+use crate::error::{Error, ErrorAccount};
 use crate::model::{Account, AccountId, AccountRef};
 
 /// The account of a request.
@@ -62,7 +62,8 @@ impl<'a> TargetAccount<'a> {
 
     /// Names another account in an error of AWS, which is about that account's role and limits.
     pub fn explain(&self, error: Error) -> Error {
-        if self.other.is_some() && error.by_aws { self.named_in(error) } else { error }
+        let is_unnamed = error.by_aws && error.account == ErrorAccount::Requested;
+        if self.other.is_some() && is_unnamed { self.named_in(error) } else { error }
     }
 
     /// Names the account in an error.
@@ -70,7 +71,7 @@ impl<'a> TargetAccount<'a> {
         let error = self.about_its_role(error);
         let account =
             self.other.map_or_else(|| "own account".to_owned(), |account| format!("account {}", account.name));
-        Error { message: format!("{account}: {}", error.message), ..error }
+        Error { message: format!("{account}: {}", error.message), account: ErrorAccount::Named, ..error }
     }
 
     /// The error with the account's role in the place of the execution role.

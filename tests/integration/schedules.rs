@@ -434,3 +434,79 @@ async fn a_schedule_of_another_program_is_left_alone() {
     function.delete("/schedules/x").await.refuses(409, "UnreadableSchedule", message);
     function.get("/schedules").await.is(200, &json!([]));
 }
+
+#[tokio::test]
+async fn a_schedule_that_could_do_nothing_as_its_owner_is_refused() {
+    let keys = two_keys();
+    let policies = policy_file(
+        r#"permit (principal == Caller::"demo", action, resource);
+           permit (principal == Caller::"bob", action in [Action::"CreateSchedule", Action::"StopInstances"], resource);"#,
+    );
+    let function = Function::with_schedules(&[("API_KEYS", &keys), ("POLICY_FILE", &policies)]).await;
+    let message = "The policy of this deployment does not permit StartInstances of any instance";
+    let refused = send_as(&function, BOB, "PUT", "/schedules/x", Some(&office_hours())).await;
+    refused.refuses(403, "Forbidden", message);
+    function.assert_no_calls();
+    let made = send_as(&function, BOB, "PUT", "/schedules/x", Some(&nightly_stop())).await;
+    made.is(201, &answer_to("x", &nightly_stop(), "bob"));
+}
+
+#[tokio::test]
+async fn a_hidden_schedule_is_the_same_in_every_account() {
+    let keys = two_keys();
+    let policies = policy_file(
+        r#"permit (principal == Caller::"demo", action, resource);
+           permit (principal == Caller::"bob", action, resource is Region);
+           permit (principal == Caller::"bob", action, resource is Schedule) when { resource.owner == "bob" };"#,
+    );
+    let accounts = "blue=arn:aws:iam::111122223333:role/ec2-control-api-account";
+    let variables = [("API_KEYS", keys.as_str()), ("POLICY_FILE", &policies), ("ACCOUNTS", accounts)];
+    let function = Function::with_schedules(&variables).await;
+    let mut in_blue = nightly_stop();
+    in_blue["account"] = json!("blue");
+    let mut expected = answer_to("x", &in_blue, "demo");
+    expected["account"] = json!("111122223333");
+    function.put_json("/schedules/x", &in_blue).await.is(201, &expected);
+    function.get("/schedules/x?account=blue").await.is(200, &expected);
+    function.get("/schedules?account=111122223333").await.is(200, &json!([expected]));
+    function.get("/schedules?account=123456789012").await.is(200, &json!([]));
+    let missing = "There is no schedule x";
+    function.get("/schedules/x?account=123456789012").await.refuses(404, "ScheduleNotFound", missing);
+    for account in ["", "?account=blue", "?account=123456789012"] {
+        let message = "The policy of this deployment does not permit GetSchedule of x";
+        let path = format!("/schedules/x{account}");
+        send_as(&function, BOB, "GET", &path, None).await.refuses(403, "Forbidden", message);
+    }
+}
+
+#[tokio::test]
+async fn an_error_of_scheduler_is_blamed_on_the_functions_own_role() {
+    let accounts = "blue=arn:aws:iam::111122223333:role/ec2-control-api-account";
+    let refusal = scheduler_refusal(403, "AccessDeniedException", "no");
+    let responses = nothing_there().into_iter().chain([refusal]);
+    let function = Function::with_canned_schedules(&[("ACCOUNTS", accounts)], responses).await;
+    let mut in_blue = nightly_stop();
+    in_blue["account"] = json!("blue");
+    function.put_json("/schedules/x", &in_blue).await.refuses(
+        502,
+        "AccessDeniedException",
+        "AWS refused scheduler:CreateSchedule to this function's execution role (AccessDeniedException). \
+         The schedule is as it was",
+    );
+}
+
+#[tokio::test]
+async fn a_group_that_scheduler_would_replace_is_in_no_schedule() {
+    let claims = json!({"sub": "alice", "iss": "https://issuer", "groups": "<aws.scheduler.execution-id>"});
+    let authorizer = json!({"jwt": {"claims": claims, "scopes": null}});
+    let function = Function::with_canned_schedules(&[("JWT_GROUPS_CLAIM", "groups")], nothing_there()).await;
+    let event = HttpApiEvent::new("PUT", "/schedules/x").json_body(&nightly_stop());
+    let answer = function.send(event.set("/requestContext/authorizer", authorizer)).await;
+    answer.refuses(
+        400,
+        "InvalidOwner",
+        "Your name, a group or a scope has <aws.scheduler. in it, which no schedule can keep. \
+         The schedule is as it was",
+    );
+    assert!(calls(&function).iter().all(|call| call.starts_with("GET")));
+}

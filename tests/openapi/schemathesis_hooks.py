@@ -225,6 +225,7 @@ RULES = {
     "expect is required where instances are terminated by tag:KEY",
     "stop_after and terminate_after can't be given together",
     "stop_after can't be given",  # with spot instances
+    "under the same Idempotency-Key",  # with another end
     "until must be ",  # in the next 30 days
     "start or stop, reboot or terminate is required",
     "must not be a time that has passed",

@@ -8,8 +8,9 @@ use crate::authz::Decision;
 use crate::config::Config;
 use crate::error::{Error, Kind};
 use crate::model::{
-    AccountRef, Definition, Expected, Filter, InstanceId, InstanceQuery, InstanceRef, MAX_FILTER_VALUES, Region,
-    Schedule, ScheduledAction, ScheduledInstances, Selection, Shutdown, StateChange, Tagged, Targets, timestamp,
+    AccountRef, Action, Definition, Expected, Filter, InstanceId, InstanceQuery, InstanceRef, MAX_FILTER_VALUES,
+    Region, Schedule, ScheduledAction, ScheduledInstances, Selection, Shutdown, StateChange, Tagged, Targets,
+    timestamp,
 };
 use crate::operations::account::TargetAccount;
 use crate::operations::audit::Audit;
@@ -18,7 +19,7 @@ use crate::operations::start::StartInstances;
 use crate::operations::state_call::InstanceResult;
 use crate::operations::stop::StopInstances;
 use crate::operations::terminate::TerminateInstances;
-use crate::operations::{Completed, Context, DryRun, Operation, Outcome, execute};
+use crate::operations::{Completed, Context, DryRun, Operation, Outcome};
 use jiff::Timestamp;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -93,6 +94,16 @@ pub async fn act(
     done
 }
 
+/// The AWS operation that an action is authorized as, for its owner.
+pub fn aws_action(action: ScheduledAction) -> Action {
+    match action {
+        ScheduledAction::Start => StartInstances::ACTION,
+        ScheduledAction::Stop => StopInstances::ACTION,
+        ScheduledAction::Reboot => MarkedReboot::ACTION,
+        ScheduledAction::Terminate => TerminateInstances::ACTION,
+    }
+}
+
 /// The owner's session for the log; the owner may not be accepted any more.
 pub fn logged_owner(schedule: &Schedule) -> Caller {
     let owner = &schedule.definition.owner;
@@ -156,7 +167,9 @@ async fn run<O: Operation>(
     operation: O,
     output: impl FnOnce(O::Output) -> ActionOutput,
 ) -> Result<Outcome<ActionOutput>, Error> {
-    Ok(match Box::pin(execute(&operation, cx)).await? {
+    // Not `execute`: the caller of an action adds its own words to an error.
+    let done = cx.within_deadline(Box::pin(operation.run(cx))).await.map_err(|error| cx.account.explain(error))?;
+    Ok(match done {
         Outcome::Done(Completed { output: done, aws_request_id, incomplete, warnings, end }) => {
             Outcome::Done(Completed { output: output(done), aws_request_id, incomplete, warnings, end })
         }

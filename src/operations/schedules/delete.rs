@@ -1,6 +1,5 @@
 //! Deletes a schedule.
 
-use super::authorizer;
 use super::changes::{Change, apply};
 use super::entries::read;
 use crate::error::Error;
@@ -29,10 +28,7 @@ impl Operation for DeleteSchedule {
     }
 
     async fn run(&self, cx: &Context<'_>) -> Result<Outcome<()>, Error> {
-        let region = &cx.config.regions.default;
-        cx.decide(|decision| cx.authorizer(Self::ACTION, region).possible(self.name.as_str(), decision))?;
-        let kept = read(cx, &self.name, self.account.as_ref()).await?;
-        cx.decide(|decision| authorizer(cx, Self::ACTION, &kept.schedule).schedule(&kept.schedule, decision))?;
+        let kept = read(cx, Self::ACTION, &self.name, self.account.as_ref()).await?;
         if cx.dry_run {
             let dry_run = DryRun { action: Self::ACTION, checked_by_aws: false, aws_request_id: None };
             return Ok(Outcome::DryRun(dry_run));

@@ -1,9 +1,9 @@
 //! The entries of a schedule in Scheduler's group, and the schedule that they make.
 
-use super::{account_of, schedule_not_found, scheduler};
+use super::{account_of, authorizer, schedule_not_found, scheduler};
 use crate::aws::scheduler::ScheduledEntry;
 use crate::error::{Error, Kind};
-use crate::model::{AccountId, Definition, Schedule, ScheduleName, ScheduledAction, timestamp};
+use crate::model::{AccountId, Action, Definition, Schedule, ScheduleName, ScheduledAction, timestamp};
 use crate::operations::Context;
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
@@ -81,19 +81,27 @@ pub(super) async fn find_entries(
     if entries.is_empty() { Ok(None) } else { KeptSchedule::new(name, entries).map(Some) }
 }
 
-/// Reads a schedule, whose instances are in this account if one is given.
+/// Reads a schedule, authorizes the action on it, and checks that its instances are in this account
+/// if one is given.
 ///
 /// # Errors
-/// [`Kind::NotFound`]; those of [`find`].
+/// [`Kind::NotFound`], [`Kind::Forbidden`]; those of [`find`].
 pub(super) async fn read(
     cx: &Context<'_>,
+    action: Action,
     name: &ScheduleName,
     account: Option<&AccountId>,
 ) -> Result<KeptSchedule, Error> {
-    let kept = cx.before_change(Box::pin(find(cx, name))).await?;
-    let in_account =
-        |kept: &KeptSchedule| account.is_none_or(|account| account_of(cx, &kept.schedule) == Some(account));
-    kept.filter(in_account).ok_or_else(|| schedule_not_found(name))
+    let region = &cx.config.regions.default;
+    cx.decide(|decision| cx.authorizer(action, region).possible(name.as_str(), decision))?;
+    let kept = cx.before_change(Box::pin(find(cx, name))).await?.ok_or_else(|| schedule_not_found(name))?;
+    let schedule = &kept.schedule;
+    // First: what is hidden from the caller is the same in every account.
+    cx.decide(|decision| authorizer(cx, action, schedule).schedule(schedule, decision))?;
+    if account.is_some_and(|account| account_of(cx, schedule) != Some(account)) {
+        return Err(schedule_not_found(name));
+    }
+    Ok(kept)
 }
 
 /// The entry of one of the schedule's actions; `None` if it does not have the action.

@@ -1,5 +1,6 @@
 //! Makes or replaces a schedule.
 
+use super::act::aws_action;
 use super::changes::{Change, apply, has_time};
 use super::entries::{KeptSchedule, entry, find};
 use super::list::has_room;
@@ -105,13 +106,16 @@ impl PutSchedule {
         Schedule { name: self.name.clone(), enabled: self.enabled, definition }
     }
 
-    /// Refuses a caller who may neither make nor change schedules.
+    /// Refuses a caller who may neither make nor change schedules, or who may never do one of the
+    /// actions: the schedule could do nothing in his name.
     fn possible(&self, cx: &Context<'_>) -> Result<(), Error> {
-        let possible = |action: Action| {
+        let possible = |action: Action, target: &str| {
             let authorizer = cx.authorizer(action, &self.region);
-            cx.decide(|decision| authorizer.possible(self.name.as_str(), decision))
+            cx.decide(|decision| authorizer.possible(target, decision))
         };
-        possible(UPDATE_SCHEDULE).or_else(|_| possible(CREATE_SCHEDULE))
+        let name = self.name.as_str();
+        possible(UPDATE_SCHEDULE, name).or_else(|_| possible(CREATE_SCHEDULE, name))?;
+        self.timetable.actions.iter().try_for_each(|time| possible(aws_action(time.action), "any instance"))
     }
 
     /// The error of a name that another schedule has, which the caller may not change.

@@ -1,8 +1,8 @@
 //! Does an action of a schedule now.
 
+use super::RUN_SCHEDULE;
 use super::act::{ActionOutput, act};
 use super::entries::read;
-use super::{RUN_SCHEDULE, authorizer};
 use crate::error::Error;
 use crate::model::{AccountId, Action, ScheduleName, ScheduledAction, timestamp};
 use crate::operations::{Context, Operation, Outcome, Target};
@@ -27,11 +27,8 @@ impl Operation for RunSchedule {
     }
 
     async fn run(&self, cx: &Context<'_>) -> Result<Outcome<ActionOutput>, Error> {
-        let region = &cx.config.regions.default;
-        cx.decide(|decision| cx.authorizer(Self::ACTION, region).possible(self.name.as_str(), decision))?;
-        let kept = read(cx, &self.name, self.account.as_ref()).await?;
+        let kept = read(cx, Self::ACTION, &self.name, self.account.as_ref()).await?;
         let schedule = &kept.schedule;
-        cx.decide(|decision| authorizer(cx, Self::ACTION, schedule).schedule(schedule, decision))?;
         if schedule.definition.timetable.time(self.action).is_none() {
             let actions: Vec<_> = schedule.definition.actions().map(ScheduledAction::as_str).collect();
             let problem = format!("must be an action of the schedule: {}", actions.join(", "));

@@ -1,8 +1,8 @@
 //! Enables and disables a schedule.
 
+use super::UPDATE_SCHEDULE;
 use super::changes::{Change, apply};
 use super::entries::{KeptSchedule, read, still_to_come};
-use super::{UPDATE_SCHEDULE, authorizer};
 use crate::aws::scheduler::ScheduledEntry;
 use crate::error::Error;
 use crate::model::{AccountId, Action, Schedule, ScheduleName};
@@ -28,10 +28,7 @@ impl Operation for SetScheduleState {
     }
 
     async fn run(&self, cx: &Context<'_>) -> Result<Outcome<KeptSchedule>, Error> {
-        let region = &cx.config.regions.default;
-        cx.decide(|decision| cx.authorizer(Self::ACTION, region).possible(self.name.as_str(), decision))?;
-        let kept = read(cx, &self.name, self.account.as_ref()).await?;
-        cx.decide(|decision| authorizer(cx, Self::ACTION, &kept.schedule).schedule(&kept.schedule, decision))?;
+        let kept = read(cx, Self::ACTION, &self.name, self.account.as_ref()).await?;
         if cx.dry_run {
             let dry_run = DryRun { action: Self::ACTION, checked_by_aws: false, aws_request_id: None };
             return Ok(Outcome::DryRun(dry_run));
