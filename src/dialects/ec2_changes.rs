@@ -3,14 +3,14 @@
 use super::boto3::{
     Boto3Change, Boto3DryRun, Boto3Failure, Boto3Id, SAMPLE_ID, one_or_array, sample_failure, sample_state_change,
 };
+use super::chosen::{Choice, Chosen};
 use super::common::{
     self, ACCOUNT, DRY_RUN, DRY_RUN_OK, END_HEADERS, FORCE, HIBERNATE, SKIP_OS_SHUTDOWN, STOP_AFTER, TERMINATE_AFTER,
-    WAIT, one_tag,
+    WAIT,
 };
 use super::ec2_params::{EXPECT, EXPECT_TO_TERMINATE, INSTANCE_ID, INSTANCE_TAG, PARTIAL, REGION_NAME};
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::http::call::{Decoded, call};
-use crate::http::param::Given;
 use crate::http::reply::Reply;
 use crate::http::route::{BodyUse, Handler, Input, Response, Route};
 use crate::model::{Expected, InstanceId, Selection, Shutdown, Tagged, Targets};
@@ -145,34 +145,15 @@ const SOME_FAILED: &str =
 /// Reads the instances of a change: by ID or name, or by tag.
 fn targets(input: &Input<'_>) -> Result<Targets, Error> {
     let region = common::region(input, REGION_NAME)?;
-    let named = input.given(INSTANCE_ID)?;
-    let tags = input.optional(INSTANCE_TAG)?.map(|tags| tags.0).unwrap_or_default();
-    let tags = tags.into_iter().map(one_tag).collect::<Result<Vec<_>, _>>()?;
-    let expect = input.optional(EXPECT)?.map(Expected::Exactly);
+    let selection = match CHOICE.read(input)? {
+        Chosen::Named(named) => Selection::Named(named),
+        Chosen::Tagged(tags, expect) => Selection::Tagged(Tagged { tags, expect: expect.map(Expected::Exactly) }),
+    };
     let partial = input.optional(PARTIAL)?.unwrap_or_default();
-    match (named, tags.is_empty()) {
-        // An empty list is a mistake of the caller's script: by tag alone, more would be changed.
-        (Given::Empty | Given::Value(_), false) => {
-            let message = "instance_id and tag:KEY can't be given together";
-            Err(Error::new(Kind::Invalid, "InvalidParameterCombination", message))
-        }
-        (Given::Absent | Given::Empty, true) => {
-            Err(Error { message: "instance_id or tag:KEY is required".to_owned(), ..Error::missing("instance_id") })
-        }
-        (Given::Value(_), true) if expect.is_some() => {
-            Err(Error::invalid(EXPECT.info.name, "can be given only where instances are given by tag:KEY"))
-        }
-        (Given::Value(named), true) => {
-            Ok(Targets { region, selection: Selection::Named(named), partial, leave_out_kept: false })
-        }
-        (Given::Absent, false) => Ok(Targets {
-            region,
-            selection: Selection::Tagged(Tagged { tags, expect }),
-            partial,
-            leave_out_kept: false,
-        }),
-    }
+    Ok(Targets { region, selection, partial, leave_out_kept: false })
 }
+
+const CHOICE: Choice = Choice { instance_id: INSTANCE_ID, tag: INSTANCE_TAG, expect: EXPECT };
 
 fn start(input: &Input<'_>) -> Decoded {
     let targets = targets(input)?;
@@ -200,9 +181,8 @@ fn reboot(input: &Input<'_>) -> Decoded {
 fn terminate(input: &Input<'_>) -> Decoded {
     let targets = targets(input)?;
     let form = Form::of(&targets);
-    if let Selection::Tagged(Tagged { expect: None, .. }) = targets.selection {
-        let message = "expect is required where instances are terminated by tag:KEY".to_owned();
-        return Err(Error { message, ..Error::missing(EXPECT.info.name) });
+    if let Selection::Tagged(Tagged { expect, .. }) = &targets.selection {
+        CHOICE.expects_to_terminate(expect.is_some())?;
     }
     let shutdown = common::shutdown(input)?;
     call(TerminateInstances { targets, shutdown }, move |changes| form.encode(&changes, Boto3Change::from))

@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod boto3;
+mod chosen;
 mod columns;
 pub mod common;
 pub mod ec2;

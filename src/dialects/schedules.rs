@@ -2,16 +2,17 @@
 //! of `/ec2`. Without a schedule group the dialect is off.
 
 use super::boto3::{Boto3Change, Boto3Id, ERROR_BODY, encode_error, sample_failure, sample_state_change};
+use super::chosen::{Choice, Chosen};
 use super::common::{
     self, ACCOUNT, DRY_RUN, FORCE, HIBERNATE, LIST_HEADERS, PageToken, SKIP_OS_SHUTDOWN, dry_run_response,
-    encode_dry_run, encode_list, one_tag,
+    encode_dry_run, encode_list,
 };
 use super::ec2_changes::{PartialItem, encode_each};
 use super::ec2_params::{self, INSTANCE_NAMES, REGION_NAME};
 use super::schedule_body::{ScheduleBody, example};
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::http::call::{Decoded, call};
-use crate::http::param::{Given, Param, Tags};
+use crate::http::param::{Param, Tags};
 use crate::http::reply::Reply;
 use crate::http::route::{BodyUse, Dialect, Handler, Input, Response, Route, UnknownUse};
 use crate::http::rows::Rows;
@@ -378,37 +379,24 @@ fn timetable(input: &Input<'_>) -> Result<Timetable, Error> {
     Timetable::parse(&fields, timestamp(input.now)).map_err(|(field, problem)| Error::invalid(field, problem))
 }
 
+const CHOICE: Choice = Choice { instance_id: INSTANCE_ID, tag: INSTANCE_TAG, expect: EXPECT };
+
 /// The instances, and how many are expected.
 fn instances(input: &Input<'_>, terminates: bool) -> Result<(ScheduledInstances, Option<u32>), Error> {
-    let named = input.given(INSTANCE_ID)?;
-    let tags = input.optional(INSTANCE_TAG)?.map(|tags| tags.0).unwrap_or_default();
-    let tags = tags.into_iter().map(one_tag).collect::<Result<Vec<_>, _>>()?;
-    let expect = input.optional(EXPECT)?;
     let check = |parameter: String, text: &str| {
         check_stored_text(text, usize::MAX).map_err(|problem| Error::invalid(parameter, problem))
     };
-    match (named, tags.is_empty()) {
-        (Given::Empty | Given::Value(_), false) => {
-            let message = "instance_id and tag:KEY can't be given together";
-            Err(Error::new(Kind::Invalid, "InvalidParameterCombination", message))
-        }
-        (Given::Absent | Given::Empty, true) => {
-            Err(Error { message: "instance_id or tag:KEY is required".to_owned(), ..Error::missing("instance_id") })
-        }
-        (Given::Value(_), true) if expect.is_some() => {
-            Err(Error::invalid(EXPECT.info.name, "can be given only where instances are given by tag:KEY"))
-        }
-        (Given::Value(named), true) => {
+    match CHOICE.read(input)? {
+        Chosen::Named(named) => {
             for instance in &named {
                 check(INSTANCE_ID.info.name.to_owned(), instance.as_str())?;
             }
             Ok((ScheduledInstances::Named(named), None))
         }
-        (Given::Absent, false) if terminates && expect.is_none() => {
-            let message = "expect is required where instances are terminated by tag:KEY".to_owned();
-            Err(Error { message, ..Error::missing(EXPECT.info.name) })
-        }
-        (Given::Absent, false) => {
+        Chosen::Tagged(tags, expect) => {
+            if terminates {
+                CHOICE.expects_to_terminate(expect.is_some())?;
+            }
             for tag in &tags {
                 check(format!("tag:{}", tag.key), &tag.key)?;
                 check(format!("tag:{}", tag.key), &tag.value)?;
