@@ -491,6 +491,26 @@ async fn end_of_instances_that_are_gone_is_over() {
 }
 
 #[tokio::test]
+async fn end_of_an_instance_whose_name_nobody_has_or_may_see_has_failed_and_is_kept() {
+    let named = || running(A).tag("Name", "web");
+    let blind = policy_file("permit (principal, action == Action::\"StopInstances\", resource);");
+    for (variables, found) in [(vec![], describe([])), (vec![("POLICY_FILE", blind.as_str())], describe([named()]))] {
+        let once = entry("stop", "at(2016-02-16T18:04:00)", &json!({"instance_id": ["web"]}));
+        let function = Function::with_canned_schedules(&variables, [once, found]).await;
+        let fired = function.fire("s.stop").await;
+        assert_eq!(refusal_code(&fired), "InvalidInstanceID.NotFound", "{variables:?}");
+        assert_eq!(changes(&function), [""; 0]);
+        assert_eq!(function.measured_line()["failed"], json!({"web": "InvalidInstanceID.NotFound"}));
+    }
+    // Another instance, given by its ID, is stopped; the one with the name may run on.
+    let once = entry("stop", "at(2016-02-16T18:04:00)", &json!({"instance_id": [A, "web"]}));
+    let stopping = changed("StopInstances", [change(A).states("running", "stopping")]);
+    let function = Function::with_canned_schedules(&[], [once, describe([]), describe([running(A)]), stopping]).await;
+    assert_eq!(refusal_code(&function.fire("s.stop").await), "InvalidInstanceID.NotFound");
+    assert_eq!(changes(&function), ["StopInstances"]);
+}
+
+#[tokio::test]
 async fn end_of_a_launch_finds_its_instances_by_the_client_tokens() {
     let launched = json!({"client_tokens": ["token-1", "token-2"]});
     let once = entry("terminate", "at(2016-02-16T18:04:00)", &launched);

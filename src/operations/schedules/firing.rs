@@ -104,15 +104,22 @@ impl Firing {
         self.schedule.definition.timetable.time(self.action).is_some_and(|time| time.expression.is_one_time())
     }
 
-    /// Whether an end has nothing left to do: everything that failed is an instance that is gone.
+    /// Whether an end has nothing left to do: everything that failed is an instance that is gone. A
+    /// name that nobody has is no proof of that: the instance may have another name now, or be
+    /// hidden from the owner.
     fn is_over(&self, cx: &Context<'_>) -> bool {
         let ends = matches!(self.action, ScheduledAction::Stop | ScheduledAction::Terminate);
+        let has_name = match &self.schedule.definition.instances {
+            ScheduledInstances::Named(named) => named.iter().any(|named| matches!(named, InstanceRef::Name(_))),
+            ScheduledInstances::Tagged(_) => true,
+            ScheduledInstances::Launched(_) => false,
+        };
         let mut all_gone = false;
         cx.record(|audit| {
             all_gone =
                 !audit.failed.is_empty() && audit.failed.values().all(|code| code == "InvalidInstanceID.NotFound");
         });
-        ends && self.is_one_time() && all_gone
+        ends && self.is_one_time() && !has_name && all_gone
     }
 
     /// Deletes the entry of a one-time action that is done. One that has left out kept instances is
