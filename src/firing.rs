@@ -1,7 +1,8 @@
 //! The second function: an event of EventBridge Scheduler in, an action of a schedule done.
 //!
 //! Of the event it believes two members, the name of the schedule and the time for which it was
-//! planned. A forged event can at most make a schedule do its own action, as its owner.
+//! planned. A forged event can at most make a schedule do its own action, as its owner; a one-time
+//! action only for its own time.
 
 use crate::app::App;
 use crate::auth::{Authentication, Caller};
@@ -157,6 +158,9 @@ async fn carry_out(
     log.action = Some(firing.aws_action());
     if !firing.schedule.enabled {
         return Ok("The schedule was disabled in the meantime: nothing was done".to_owned());
+    }
+    if !firing.can_be_planned_for(*time) {
+        return Ok("The schedule was replaced in the meantime: nothing was done".to_owned());
     }
     let done = firing.carry_out(&cx, *time).await;
     log.audit = cx.audit.into_inner().unwrap_or_else(PoisonError::into_inner);

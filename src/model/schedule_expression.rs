@@ -89,6 +89,16 @@ impl Expression {
         let Self::At(time) = self else { return false };
         zone.zone().to_ambiguous_timestamp(*time).later().is_ok_and(|time| time <= now)
     }
+
+    /// Whether it can be what was planned for this time: for an expression that happens once, the
+    /// time is its own, to the second. A local time that comes twice is both times.
+    pub fn can_be_planned_for(&self, zone: &TimeZoneName, planned: Timestamp) -> bool {
+        let Self::At(time) = self else { return true };
+        let time = zone.zone().to_ambiguous_timestamp(*time);
+        [time.earlier(), time.later()]
+            .into_iter()
+            .any(|time| time.is_ok_and(|time| time.as_second() == planned.as_second()))
+    }
 }
 
 impl std::fmt::Display for Expression {
@@ -244,5 +254,34 @@ mod tests {
         // The hour from 02:00 does not come on this day.
         assert!(passed("at(2026-03-29T02:30:00)", "2026-03-29T01:30:00Z"));
         assert!(!passed("rate(1 minute)", "2026-10-25T00:45:00Z"));
+    }
+
+    #[test]
+    fn one_time_is_planned_for_its_own_time_in_the_zone() {
+        let planned = |zone: &str, text: &str, time: &str| {
+            let zone = TimeZoneName::parse(zone).unwrap();
+            Expression::parse(text, None).unwrap().can_be_planned_for(&zone, time.parse().unwrap())
+        };
+        for (zone, text, times) in [
+            ("UTC", "at(2026-12-24T18:00:00)", &["2026-12-24T18:00:00Z"][..]),
+            ("UTC", "at(2026-12-24T18:00:30)", &["2026-12-24T18:00:30Z", "2026-12-24T18:00:30.5Z"]),
+            ("Europe/Berlin", "at(2026-12-24T18:00:00)", &["2026-12-24T17:00:00Z", "2026-12-24T18:00:00+01:00"]),
+            ("Europe/Berlin", "at(2026-10-25T02:30:00)", &["2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z"]),
+            ("UTC", "rate(1 minute)", &["2026-12-24T18:00:00Z"]),
+            ("UTC", "18:00", &["2026-12-24T18:00:00Z", "2026-12-24T19:00:00Z"]),
+        ] {
+            for time in times {
+                assert!(planned(zone, text, time), "{zone} {text} {time}");
+            }
+        }
+        for (zone, text, time) in [
+            ("UTC", "at(2026-12-24T18:00:00)", "2026-12-24T18:00:01Z"),
+            ("UTC", "at(2026-12-24T18:00:00)", "2026-12-24T17:59:59Z"),
+            ("UTC", "at(2026-12-25T18:00:00)", "2026-12-24T18:00:00Z"),
+            ("Europe/Berlin", "at(2026-12-24T18:00:00)", "2026-12-24T18:00:00Z"),
+            ("Europe/Berlin", "at(2026-10-25T02:30:00)", "2026-10-25T02:30:00Z"),
+        ] {
+            assert!(!planned(zone, text, time), "{zone} {text} {time}");
+        }
     }
 }

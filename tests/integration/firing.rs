@@ -446,10 +446,11 @@ async fn skipped_days_are_whole_days_in_the_zone_of_the_schedule_at_the_planned_
 async fn one_time_action_is_deleted_after_success_and_kept_after_failure() {
     let (function, region, id) = scheduled(&json!({"stop": "at(2016-02-16T18:05:00)"})).await;
     let stranger = function.with_other_variables(&[("API_KEYS", &format!("bob={}", sha256("b")))]).await;
-    assert!(stranger.fire("s.stop").await.is_err());
+    let planned = json!({"schedule": "s.stop", "scheduled_time": "2016-02-16T18:05:00Z"});
+    assert_eq!(refusal_code(&stranger.fire_event(&planned).await), "OwnerNotAccepted");
     assert_eq!(function.get("/schedules/s").await.status, 200);
     forget(&function);
-    function.fire("s.stop").await.unwrap();
+    function.fire_event(&planned).await.unwrap();
     assert_eq!(changes(&function), ["StopInstances", "DELETE /schedules/s.stop"]);
     assert_eq!(state(region, &id).await, "stopped");
     assert_eq!(function.get("/schedules/s").await.status, 404);
@@ -473,6 +474,29 @@ async fn one_time_action_that_was_replaced_while_it_acted_is_kept() {
         function.fire("s.stop").await.unwrap();
         assert_eq!(changes(&function), changed);
     }
+}
+
+#[tokio::test]
+async fn one_time_action_that_was_replaced_between_two_attempts_happens_at_its_new_time_only() {
+    let (function, region, id) = scheduled(&json!({"stop": "at(2016-02-16T18:05:00)"})).await;
+    let planned = json!({"schedule": "s.stop", "scheduled_time": "2016-02-16T18:05:00Z"});
+    let stranger = function.with_other_variables(&[("API_KEYS", &format!("bob={}", sha256("b")))]).await;
+    assert!(stranger.fire_event(&planned).await.is_err());
+    let tomorrow = json!({"stop": "at(2016-02-17T19:05:00)", "timezone": "Europe/Berlin"});
+    assert_eq!(function.put_json("/schedules/s", &body(region, &id, &tomorrow)).await.status, 200);
+    forget(&function);
+    let done = function.fire_event(&planned).await.unwrap();
+    assert_eq!(done, "The schedule was replaced in the meantime: nothing was done");
+    assert_eq!(changes(&function), [""; 0]);
+    let line = function.measured_line();
+    assert_eq!((&line["level"], &line["schedule"]), (&json!("INFO"), &json!("s.stop")), "{line}");
+    assert_eq!(state(region, &id).await, "running");
+    assert_eq!(function.get("/schedules/s").await.json()["stop"], "at(2016-02-17T19:05:00)");
+    // Its own time is that of its zone.
+    let today = json!({"stop": "at(2016-02-16T19:05:00)", "timezone": "Europe/Berlin"});
+    assert_eq!(function.put_json("/schedules/s", &body(region, &id, &today)).await.status, 200);
+    assert_eq!(function.fire_event(&planned).await.unwrap(), "Done");
+    assert_eq!(state(region, &id).await, "stopped");
 }
 
 #[tokio::test]

@@ -75,6 +75,14 @@ impl Firing {
         Target { account, schedule: Some(self.entry.name.clone()), ..target }
     }
 
+    /// Whether the entry can be the one that was planned for `time`. Otherwise it was replaced in
+    /// between, and its own time is another.
+    pub fn can_be_planned_for(&self, time: Timestamp) -> bool {
+        let Timetable { timezone, .. } = &self.schedule.definition.timetable;
+        let own = self.schedule.definition.timetable.time(self.action);
+        own.is_some_and(|own| own.expression.can_be_planned_for(timezone, time))
+    }
+
     /// Does the action that was planned for `time`, and deletes its entry if it has no other time.
     ///
     /// # Errors
