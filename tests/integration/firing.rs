@@ -554,6 +554,41 @@ async fn end_of_a_launch_finds_its_instances_by_the_client_tokens() {
 }
 
 #[tokio::test]
+async fn kept_instance_has_its_end_although_another_fails_at_every_attempt() {
+    let kept = || running(A).tag("ec2-control-api:keep-until", "2016-02-17T09:00:30+00:00");
+    let protected = || refusal("OperationNotPermitted", &format!("The instance '{B}' may not be terminated."));
+    let fire = async |minute: &str, then: Vec<Response>| {
+        let once = entry("terminate", &format!("at(2016-02-16T{minute}:00)"), &json!({"instance_id": [A, B]}));
+        let mut responses = vec![once.clone(), describe([kept(), running(B)]), protected()];
+        if !then.is_empty() {
+            responses.push(once);
+        }
+        let function = Function::with_canned_schedules(&[], responses.into_iter().chain(then)).await;
+        let event = json!({"schedule": "s.terminate", "scheduled_time": format!("2016-02-16T{minute}:00Z")});
+        let fired = function.fire_event(&event).await;
+        assert_eq!(refusal_code(&fired), "OperationNotPermitted");
+        (function, fired.unwrap_err().error_message)
+    };
+    // Another attempt follows.
+    let (function, _) = fire("18:04", Vec::new()).await;
+    assert_eq!(changes(&function), ["TerminateInstances"]);
+    // The last one.
+    let (function, _) = fire("18:01", vec![schedule_written()]).await;
+    let update = function.wire.requests().pop().unwrap();
+    assert_eq!(update.schedule_call(), "PUT /schedules/s.terminate");
+    assert_eq!(update.json()["ScheduleExpression"], "at(2016-02-17T09:01:00)");
+    let input: Value = serde_json::from_str(update.json()["Target"]["Input"].as_str().unwrap()).unwrap();
+    assert_eq!(input["stored"]["instance_id"], json!([A, B]));
+    assert_eq!(function.measured_line()["ScheduledFailures"], 1);
+    let (_, message) = fire("18:01", vec![refusal("ValidationException", "No.")]).await;
+    assert!(message.contains("The kept instances have no end any more: "), "{message}");
+    // The event of the old time finds the new entry.
+    let later = entry("terminate", "at(2016-02-17T09:01:00)", &json!({"instance_id": [A, B]}));
+    let function = Function::with_canned_schedules(&[], [later]).await;
+    assert!(function.fire("s.terminate").await.unwrap().contains("replaced in the meantime"));
+}
+
+#[tokio::test]
 async fn end_that_leaves_out_a_kept_instance_is_made_anew_for_that_time() {
     let until = "2016-02-17T09:00:30+00:00";
     let kept = || running(A).tag("ec2-control-api:keep-until", until);

@@ -7,15 +7,21 @@ use super::scheduler;
 use crate::aws::scheduler::ScheduledEntry;
 use crate::error::{Error, Kind};
 use crate::model::{
-    Action, Definition, InstanceId, InstanceRef, Schedule, ScheduleFields, ScheduleName, ScheduledAction,
-    ScheduledInstances, Tag, Timetable, at_expression, timestamp,
+    Action, Definition, InstanceRef, Schedule, ScheduleFields, ScheduleName, ScheduledAction, ScheduledInstances, Tag,
+    Timetable, at_expression, timestamp,
 };
 use crate::operations::start::StartInstances;
 use crate::operations::stop::StopInstances;
 use crate::operations::terminate::TerminateInstances;
 use crate::operations::{Completed, Context, Operation as _, Outcome, Target};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
+
+/// How long after the planned time no attempt of Lambda follows any more. It waits 1 minute before
+/// the second attempt and 2 before the third, which begins after 3 minutes at the earliest; clocks
+/// may differ a little. Until then the entry must stay as it is: a repetition does nothing for one
+/// with another time.
+const LAST_ATTEMPT: SignedDuration = SignedDuration::from_secs(170);
 
 /// One action of a schedule, as Scheduler keeps it now.
 #[derive(Debug)]
@@ -87,24 +93,46 @@ impl Firing {
     ///
     /// # Errors
     /// Those of [`act`]; the first error of an instance, where others were changed. The entry is
-    /// kept then.
+    /// kept then. After the last attempt one that has left out kept instances is made anew for
+    /// these and for those that failed.
     pub async fn carry_out(&self, cx: &Context<'_>, time: Timestamp) -> Result<Completed<()>, Error> {
+        let error = match self.act(cx, time).await {
+            Ok(completed) => {
+                self.finish(cx, self.later(cx, false)).await?;
+                return Ok(completed);
+            }
+            Err(error) => error,
+        };
+        let is_last = timestamp(cx.now).duration_since(time) >= LAST_ATTEMPT;
+        match self.later(cx, true).filter(|_| is_last) {
+            Some(later) => match self.finish(cx, Some(later)).await {
+                Ok(()) => Err(error),
+                Err(also) => {
+                    let message =
+                        format!("{}. The kept instances have no end any more: {}", error.message, also.message);
+                    Err(Error { message, ..error })
+                }
+            },
+            None => Err(error),
+        }
+    }
+
+    /// Does the action. That its instances are gone is no failure of an end.
+    async fn act(&self, cx: &Context<'_>, time: Timestamp) -> Result<Completed<()>, Error> {
         let acted = Box::pin(act(cx, &self.schedule, self.action, time)).await;
-        let completed = match acted {
+        match acted {
             Ok(Outcome::Done(Completed { output, aws_request_id, incomplete, warnings, end })) => {
                 let errors = output.errors();
                 if let Some(error) = worst(&errors).filter(|_| !self.is_over(cx)) {
                     let message = format!("{} of the instances failed: {}", errors.len(), error.message);
                     return Err(Error { message, ..error.clone() });
                 }
-                Completed { output: (), aws_request_id, incomplete, warnings, end }
+                Ok(Completed { output: (), aws_request_id, incomplete, warnings, end })
             }
-            Ok(Outcome::DryRun(_)) => return Err(Error::internal("a firing was a dry run")),
-            Err(_) if self.is_over(cx) => Completed::new((), None),
-            Err(error) => return Err(error),
-        };
-        self.finish(cx).await?;
-        Ok(completed)
+            Ok(Outcome::DryRun(_)) => Err(Error::internal("a firing was a dry run")),
+            Err(_) if self.is_over(cx) => Ok(Completed::new((), None)),
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether the action is the only one of its entry, at one time.
@@ -130,10 +158,9 @@ impl Firing {
         ends && self.is_one_time() && !has_name && all_gone
     }
 
-    /// Deletes the entry of a one-time action that is done. One that has left out kept instances is
-    /// made anew for these. Scheduler itself would delete it when it hands the event over, whatever
-    /// becomes of that.
-    async fn finish(&self, cx: &Context<'_>) -> Result<(), Error> {
+    /// Deletes the entry of a one-time action that is done, or writes the `later` one instead.
+    /// Scheduler itself would delete it when it hands the event over, whatever becomes of that.
+    async fn finish(&self, cx: &Context<'_>, later: Option<ScheduledEntry>) -> Result<(), Error> {
         if !self.is_one_time() {
             return Ok(());
         }
@@ -145,7 +172,7 @@ impl Firing {
             Err(error) if error.kind == Kind::NotFound => return Ok(()),
             Err(error) => return Err(error),
         }
-        let sent = match self.later(cx) {
+        let sent = match later {
             Some(later) => cx.within_deadline(Box::pin(scheduler.update(&later))).await,
             None => cx.within_deadline(Box::pin(scheduler.delete(&self.entry.name))).await,
         };
@@ -156,13 +183,17 @@ impl Firing {
     }
 
     /// The entry for the instances that were left out, for the time until when the first of them is
-    /// kept; `None` if none was left out, or if the schedule has other actions, too. The others are
-    /// done: who starts them again must not lose them at that time.
-    fn later(&self, cx: &Context<'_>) -> Option<ScheduledEntry> {
-        let mut kept = BTreeMap::new();
-        cx.record(|audit| kept.clone_from(&audit.kept));
+    /// kept; `None` if none was left out, or if the schedule has other actions, too. Those that
+    /// `failed` may be among them. The others are done: who starts them again must not lose them at
+    /// that time.
+    fn later(&self, cx: &Context<'_>, failed: bool) -> Option<ScheduledEntry> {
+        let (mut kept, mut left) = (BTreeMap::new(), Vec::new());
+        cx.record(|audit| {
+            kept.clone_from(&audit.kept);
+            left.extend(kept.keys().chain(audit.failed.keys().filter(|_| failed)).cloned());
+        });
         let definition = &self.schedule.definition;
-        if definition.actions().count() != 1 {
+        if !self.is_one_time() || definition.actions().count() != 1 {
             return None;
         }
         // Scheduler is exact to the minute.
@@ -173,8 +204,7 @@ impl Firing {
         let actions = [(self.action, time.as_str())];
         let fields = ScheduleFields { actions: &actions, timezone: Some("UTC"), skip: &skip, ..Default::default() };
         let timetable = Timetable::read(&fields).ok()?;
-        let named = kept.keys().filter_map(|id| InstanceId::parse(id)).map(InstanceRef::Id);
-        let instances = ScheduledInstances::Named(named.collect());
+        let instances = ScheduledInstances::Named(left.iter().filter_map(|text| InstanceRef::parse(text)).collect());
         let definition = Definition { timetable, instances, expect: None, ..definition.clone() };
         let input = definition.to_message(&self.schedule.name, self.action);
         Some(ScheduledEntry { expression: time, timezone: "UTC".to_owned(), input, ..self.entry.clone() })
