@@ -37,8 +37,9 @@ const OPERATION: &str = "fire";
 /// Handles one event, with one log line. Its result says in a few words what became of it.
 ///
 /// # Errors
-/// The action failed or was refused. A reboot that failed because of AWS is no error here, so that
-/// Lambda does not repeat it; log and metrics show it like all others.
+/// The action failed or was refused. A reboot that failed because of AWS, or after an instance was
+/// marked for it, is no error here, so that Lambda does not repeat it: a repetition would find the
+/// marks and call it done. Log and metrics show it like all others.
 pub async fn fire(app: &App, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
     let started = Instant::now();
     let LambdaEvent { payload, context } = event;
@@ -80,7 +81,7 @@ pub async fn fire(app: &App, event: LambdaEvent<Value>) -> Result<Value, Diagnos
     (app.log)(&log.to_line(&app.config.callers.keys));
     match result {
         Ok(done) => Ok(json!({"message": done})),
-        Err(error) if is_reboot && is_transient(&error) => {
+        Err(error) if is_reboot && (log.audit.marked || is_transient(&error)) => {
             Ok(json!({"message": format!("A reboot is not repeated. {}", error.message)}))
         }
         // Lambda repeats it, and then puts the event and these texts into the queue of failures.

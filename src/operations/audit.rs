@@ -19,6 +19,9 @@ pub struct Audit {
     /// Instances that were left out since they are kept: until when each is.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", serialize_with = "times")]
     pub kept: BTreeMap<String, OffsetDateTime>,
+    /// Whether an instance was marked for a reboot.
+    #[serde(skip)]
+    pub marked: bool,
     /// The schedule that ends what was launched or started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end: Option<String>,

@@ -409,10 +409,38 @@ async fn reboot_that_fails_because_of_ec2_is_visible_but_not_repeated() {
     let missing = [nightly("reboot"), describe([])];
     let function = Function::with_canned_schedules(&[], missing).await;
     assert_eq!(refusal_code(&function.fire("s.reboot").await), "InvalidInstanceID.NotFound");
-    let both = entry("reboot", "18:04", &json!({"instance_id": [A, B]}));
-    let function = Function::with_canned_schedules(&[], [both, describe([running(A)]), tagged(), rebooted()]).await;
-    let failed = function.fire("s.reboot").await.unwrap_err();
-    assert_eq!(failed.error_message, format!("1 of the instances failed: There is no instance {B}"));
+}
+
+#[tokio::test]
+async fn reboot_that_fails_after_a_mark_is_visible_but_not_repeated() {
+    let both = || entry("reboot", "18:04", &json!({"instance_id": [A, B]}));
+    let refused = || refusal("IncorrectInstanceState", &format!("The instance '{B}' is not in a state for this."));
+    let visible = |function: &Function, code: &str| {
+        let line = function.measured_line();
+        assert_eq!((&line["level"], &line["ScheduledFailures"]), (&json!("ERROR"), &json!(1)), "{line}");
+        assert_eq!((&line["changed"], &line["failed"]), (&json!([A]), &json!({B: code})), "{line}");
+    };
+    let responses = [both(), describe([running(A), running(B)]), tagged(), refused(), rebooted()];
+    let function = Function::with_canned_schedules(&[], responses).await;
+    let done = function.fire("s.reboot").await.unwrap();
+    assert!(done.starts_with("A reboot is not repeated. 1 of the instances failed: "), "{done}");
+    assert_eq!(changes(&function), ["CreateTags", "RebootInstances", "RebootInstances"]);
+    visible(&function, "IncorrectInstanceState");
+    // All of them.
+    let responses = [nightly("reboot"), describe([running(A)]), tagged(), refusal("IncorrectInstanceState", "No.")];
+    let function = Function::with_canned_schedules(&[], responses).await;
+    assert!(function.fire("s.reboot").await.unwrap().starts_with("A reboot is not repeated. "));
+    // A second delivery reboots nothing.
+    let marked = |id| running(id).tag("ec2-control-api:rebooted", "s 2016-02-16T18:04:00Z");
+    let function = Function::with_canned_schedules(&[], [both(), describe([marked(A), marked(B)])]).await;
+    assert_eq!(function.fire("s.reboot").await.unwrap(), "Done");
+    assert_eq!(changes(&function), [""; 0]);
+    // One is missing, and the other is rebooted.
+    let function = Function::with_canned_schedules(&[], [both(), describe([running(A)]), tagged(), rebooted()]).await;
+    let done = function.fire("s.reboot").await.unwrap();
+    let missing = format!("1 of the instances failed: There is no instance {B}");
+    assert_eq!(done, format!("A reboot is not repeated. {missing}"));
+    visible(&function, "InvalidInstanceID.NotFound");
 }
 
 #[tokio::test]

@@ -66,6 +66,7 @@ impl Operation for MarkedReboot {
             let marks = [Tag { key: REBOOTED_TAG.to_owned(), value: self.mark.clone() }];
             let marked = cx.ec2.create_tags(&self.reboot.targets.region, &ids, &marks, false);
             cx.before_change(Box::pin(marked)).await?;
+            cx.record(|audit| audit.marked = true);
         }
         let (results, request_id) = change_each(cx, &self.reboot, found).await;
         partial_outcome(Self::ACTION, cx, results, request_id)
