@@ -71,7 +71,7 @@ impl<C: StateCall> Each<'_, C> {
             Ok(_) if self.cx.dry_run => return Err(Error::internal("AWS carried out a dry run")),
             Ok(sent) => {
                 self.request_id = sent.request_id;
-                let changed = group.iter().map(ToString::to_string);
+                let changed = group.iter().filter(|_| C::IS_CHANGE).map(ToString::to_string);
                 self.cx.record(|audit| audit.changed.extend(changed));
                 sent.value.into_iter().map(Some).collect()
             }

@@ -23,6 +23,9 @@ pub(super) trait StateCall: Sync {
     /// Whether EC2 may change some of the instances although it refuses the call.
     const CHANGES_SOME: bool = false;
 
+    /// Whether a success changes the state of instances, for the log.
+    const IS_CHANGE: bool = true;
+
     /// Sends the call. The output is in the order of `ids`.
     fn send(
         &self,

@@ -444,6 +444,25 @@ async fn reboot_that_fails_after_a_mark_is_visible_but_not_repeated() {
 }
 
 #[tokio::test]
+async fn instance_that_can_not_be_marked_is_not_rebooted_and_the_others_are() {
+    let both = entry("reboot", "18:04", &json!({"instance_id": [A, B]}));
+    let full = refusal("TagLimitExceeded", "The maximum number of Tags for a resource has been reached.");
+    // Both, then the first half: the refusal is about the other.
+    let found = describe([running(A), running(B)]);
+    let responses = [both, found, full, tagged(), rebooted()];
+    let function = Function::with_canned_schedules(&[], responses).await;
+    let done = function.fire("s.reboot").await.unwrap();
+    assert!(done.starts_with("A reboot is not repeated. 1 of the instances failed: "), "{done}");
+    let requests = function.wire.requests();
+    let reboot = requests.last().unwrap();
+    assert_eq!(reboot.action(), "RebootInstances");
+    assert!(reboot.form().contains(&format!("InstanceId.1={A}")), "{reboot:?}");
+    assert!(!reboot.form().iter().any(|line| line.contains(B)), "{reboot:?}");
+    let line = function.measured_line();
+    assert_eq!((&line["changed"], &line["failed"]), (&json!([A]), &json!({B: "TagLimitExceeded"})), "{line}");
+}
+
+#[tokio::test]
 async fn skipped_days_are_whole_days_in_the_zone_of_the_schedule_at_the_planned_time() {
     // 2016-02-16T18:04Z is the 17th in Tokyo and the 16th in Berlin.
     for (zone, skip, acts) in [
