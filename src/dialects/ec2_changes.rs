@@ -150,7 +150,7 @@ fn targets(input: &Input<'_>) -> Result<Targets, Error> {
         Chosen::Tagged(tags, expect) => Selection::Tagged(Tagged { tags, expect: expect.map(Expected::Exactly) }),
     };
     let partial = input.optional(PARTIAL)?.unwrap_or_default();
-    Ok(Targets { region, selection, partial, leave_out_kept: false })
+    Ok(Targets { region, selection, partial, leave_out_kept: false, leave_out_terminated: false })
 }
 
 const CHOICE: Choice = Choice { instance_id: INSTANCE_ID, tag: INSTANCE_TAG, expect: EXPECT };

@@ -17,12 +17,16 @@ pub struct Targets {
     pub partial: bool,
     /// Whether instances that are kept are left out: where schedules and ends stop or terminate.
     pub leave_out_kept: bool,
+    /// With `partial` and `leave_out_kept`: whether instances that are terminated, or about to be,
+    /// are left out, too: a one-time stop or termination has nothing to do with them.
+    pub leave_out_terminated: bool,
 }
 
 impl Targets {
     /// All of these instances.
     pub fn all(region: Region, instances: Vec<InstanceRef>) -> Self {
-        Self { region, selection: Selection::Named(instances), partial: false, leave_out_kept: false }
+        let selection = Selection::Named(instances);
+        Self { region, selection, partial: false, leave_out_kept: false, leave_out_terminated: false }
     }
 }
 

@@ -100,6 +100,14 @@ pub(super) async fn authorized_each(
         all.permitted = decision.permitted;
         all.determining_policies = decision.determining_policies;
     });
+    if targets.leave_out_terminated {
+        let is_terminated = |id: &InstanceId| {
+            let instance = described.iter().find(|instance| instance.instance_id == id.as_str());
+            let state = instance.and_then(|instance| instance.state.name.as_deref());
+            state.is_some_and(|state| ["shutting-down", "terminated"].contains(&state))
+        };
+        found.retain(|(_, id)| !id.as_ref().is_ok_and(is_terminated));
+    }
     if targets.leave_out_kept {
         let rest: HashSet<_> = without_kept(cx, permitted(&found), &described).into_iter().collect();
         found.retain(|(_, id)| id.as_ref().map_or(true, |id| rest.contains(id)));

@@ -636,6 +636,24 @@ async fn kept_instance_has_its_end_although_another_fails_at_every_attempt() {
 }
 
 #[tokio::test]
+async fn one_time_stop_of_an_instance_that_is_terminated_is_over() {
+    for state in ["shutting-down", "terminated"] {
+        for action in ["stop", "terminate"] {
+            let once = entry(action, "at(2016-02-16T18:04:00)", &json!({"instance_id": [A]}));
+            let responses = [once.clone(), describe([instance(A).state(state)]), once, schedule_deleted()];
+            let function = Function::with_canned_schedules(&[], responses).await;
+            assert_eq!(function.fire(&format!("s.{action}")).await.unwrap(), "Done");
+            assert_eq!(changes(&function), [format!("DELETE /schedules/s.{action}")]);
+        }
+    }
+    // A schedule that comes back says that its instance is not there any more.
+    let refused = refusal("IncorrectInstanceState", "This instance is not in a state from which it can be stopped.");
+    let responses = [nightly("stop"), describe([instance(A).state("terminated")]), refused];
+    let function = Function::with_canned_schedules(&[], responses).await;
+    assert_eq!(refusal_code(&function.fire("s.stop").await), "IncorrectInstanceState");
+}
+
+#[tokio::test]
 async fn end_that_leaves_out_a_kept_instance_is_made_anew_for_that_time() {
     let until = "2016-02-17T09:00:30+00:00";
     let kept = || running(A).tag("ec2-control-api:keep-until", until);

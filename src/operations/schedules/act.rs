@@ -143,7 +143,10 @@ async fn act_as(
         }
     };
     let leave_out_kept = matches!(action, ScheduledAction::Stop | ScheduledAction::Terminate);
-    let targets = Targets { region: definition.region.clone(), selection, partial: true, leave_out_kept };
+    let is_one_time = definition.timetable.time(action).is_some_and(|time| time.expression.is_one_time());
+    let leave_out_terminated = leave_out_kept && is_one_time;
+    let region = definition.region.clone();
+    let targets = Targets { region, selection, partial: true, leave_out_kept, leave_out_terminated };
     let Definition { force, skip_os_shutdown, hibernation, .. } = *definition;
     match action {
         ScheduledAction::Start => run(cx, StartInstances { targets, end: None }, ActionOutput::Changed).await,
