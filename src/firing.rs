@@ -67,7 +67,12 @@ pub async fn fire(app: &App, event: LambdaEvent<Value>) -> Result<Value, Diagnos
     log.level = "INFO";
     log.status = 200;
     match &result {
-        Ok(done) => log.message = Some(done.clone()),
+        Ok(done) => {
+            log.message = Some(done.clone());
+            if log.code.is_some() {
+                log.level = "WARN";
+            }
+        }
         Err(error) => {
             log.set_error(error);
             log.level = "ERROR";
@@ -168,5 +173,10 @@ async fn carry_out(
     log.set_decision(cx.decision.into_inner().unwrap_or_else(PoisonError::into_inner));
     let done = done?;
     log.aws_request_id = done.aws_request_id;
-    Ok(done.warnings.into_iter().next().unwrap_or_else(|| "Done".to_owned()))
+    let mut said = done.warnings;
+    if let Some(error) = &done.incomplete {
+        log.set_error(error);
+        said.push(error.message.clone());
+    }
+    Ok(if said.is_empty() { "Done".to_owned() } else { said.join(". ") })
 }
