@@ -103,6 +103,24 @@ class Accounts(Page):
         self.button("Details of", "sandbox-web").click()
         expect(self.panel("sandbox-web").get_by_text(f"sandbox {SANDBOX}", exact=True)).to_be_visible()
 
+    def test_an_account_that_is_not_shown_is_never_taken_for_the_own_one(self):
+        accounts = [{"name": "staging", "id": "210987654321"}]
+        page = self.page
+        page.route("**/accounts", functools.partial(self.answer, status=200, json=accounts))
+        page.goto(f"{self.local.url}/#accounts=all&regions={REGION}")
+        page.get_by_label("API key or token").fill(KEY)
+        page.get_by_role("button", name="Sign in").click()
+        self.names("sandbox-web", "web-1")
+        expect(self.row("sandbox-web").locator("td[data-label=Account]")).to_have_text(SANDBOX)
+        self.button("Details of", "sandbox-web").click()
+        expect(self.panel("sandbox-web").locator(".call").first).to_contain_text(f'"account":"{SANDBOX}"')
+        with page.expect_request("**/ec2/stop") as stop:
+            self.ready("Stop", "sandbox-web").click()
+            expect(page.get_by_role("dialog")).to_contain_text(f"of the account {SANDBOX} will be shut down")
+            self.confirm("Stop")
+        self.assertEqual(stop.value.post_data_json["account"], SANDBOX)
+        self.state("sandbox-web", "stopped")
+
     def test_what_is_done_is_done_in_the_account_of_the_row(self):
         page = self.open_accounts()
         self.box(f"sandbox {SANDBOX}").check()

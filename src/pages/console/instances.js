@@ -28,7 +28,7 @@
  * @property {string} [lifecycle]
  * @property {string | null} [operator]
  * @property {string | null} [keep-until]
- * @property {string} [account]
+ * @property {string | null} [account]
  */
 
 /**
@@ -135,8 +135,8 @@ function accountOf(source, listed, accounts) {
   if (listed !== "all") return listed;
   const account = accounts.find(({ id }) => id === source.account);
   if (account) return account.name ?? "";
-  // Whose number is not known is the function's own, unless that is known.
-  return accounts[0]?.id ? (source.account ?? "") : "";
+  // Also a number that GET /accounts does not show, the own one included: never another account.
+  return source.account ?? "";
 }
 
 /**
