@@ -95,6 +95,9 @@ impl StartInstances {
             Err(_) => None,
         };
         let ids: Vec<_> = results.iter().filter_map(may_run).collect();
+        let in_doubt =
+            results.iter().find_map(|result| result.change.as_ref().err().filter(|error| error.outcome_unknown));
+        let in_doubt = in_doubt.cloned();
         let outcome = partial_outcome(Self::ACTION, cx, results, request_id);
         match end {
             None => outcome,
@@ -102,10 +105,7 @@ impl StartInstances {
             Some(mut end) => {
                 end.narrow(cx, ids).await;
                 // Some of them may run, whatever the first error says.
-                match outcome {
-                    Ok(outcome) => end.settle(cx, Ok(outcome)).await,
-                    Err(error) => Err(error),
-                }
+                end.settle(cx, outcome.map_err(|error| in_doubt.unwrap_or(error))).await
             }
         }
     }

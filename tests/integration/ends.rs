@@ -1,11 +1,14 @@
 //! `stop_after` and `terminate_after` of launches and starts: nothing runs without its end.
 
-use crate::support::xml::{change, changed, cut, describe, instance, launched, refusal, started, unauthorized};
+use crate::support::xml::{
+    change, changed, cut, describe, instance, launched, no_response, refusal, started, unauthorized,
+};
 use crate::support::{
     A, Answer, B, Function, HttpApiEvent, IMAGE, KEY, PERMIT_ALL, REGION, REQUEST_ID, Response, no_schedule,
     policy_file, schedule_deleted, schedule_written, scheduler_refusal, scheduler_response, sha256,
 };
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// The end of every request of these tests: the name comes from the request's ID.
 fn end() -> String {
@@ -386,6 +389,44 @@ async fn lost_end_launches_nothing_and_is_removed() {
         let made = "POST /schedules/END.terminate";
         assert_eq!(calls(&function), ["ListSchedules", made, made, made, "DELETE /schedules/END.terminate"]);
     }
+}
+
+#[tokio::test]
+async fn end_that_is_not_answered_in_time_is_removed_or_named() {
+    let launch = format!("{}&terminate_after=8h", CREATE.replace(REGION, "us-east-1"));
+    let start = format!("/ec2/start?region_name=us-east-1&instance_id={A}&terminate_after=8h");
+    for path in [&launch, &start] {
+        for answered in [true, false] {
+            let last = if answered { schedule_deleted() } else { no_response() };
+            let function = Function::with_canned_schedules(&[], [no_schedules(), no_response(), last]).await;
+            let event = HttpApiEvent::new("POST", path).key().json();
+            let answer = function.invoke_within(&event, Duration::from_secs(3)).await;
+            assert_eq!((answer.status, name_of(&answer)), (504, None), "{answer:?}");
+            let expected = ["ListSchedules", "POST /schedules/END.terminate", "DELETE /schedules/END.terminate"];
+            assert_eq!(calls(&function), expected);
+            let named = format!(". The end {} may still stand: delete it", end());
+            let named = if !answered && path == &start { named.as_str() } else { "" };
+            let nothing = "Nothing runs without its end: nothing was done";
+            let message = format!("AWS did not answer in time{named}. {nothing}");
+            assert_eq!(answer.json()["Message"], message);
+            let logged = function.log_line().get("end").cloned();
+            assert_eq!(logged, (!answered).then(|| json!(end())));
+        }
+    }
+}
+
+#[tokio::test]
+async fn partial_start_that_may_have_happened_is_in_doubt_and_names_its_end() {
+    let missing = refusal("InvalidInstanceID.NotFound", &format!("The instance ID '{A}' does not exist"));
+    let responses = [vec![no_schedules(), schedule_written(), missing], lost().to_vec(), vec![schedule_written()]];
+    let function = Function::with_canned_schedules(&[], responses.concat()).await;
+    let answer = function.start(&format!("{A},{B}&stop_after=8h&partial=true")).await;
+    assert_eq!(answer.status, 504, "{answer:?}");
+    let message = answer.json()["Message"].as_str().unwrap().to_owned();
+    let in_doubt = format!("what was asked for may have happened or not. Its end is the schedule {}", end());
+    assert!(message.ends_with(&in_doubt), "{message}");
+    assert_eq!(calls(&function).last().unwrap(), "PUT /schedules/END.stop");
+    assert_eq!(function.log_line()["end"], end());
 }
 
 #[tokio::test]

@@ -12,8 +12,10 @@ use crate::model::{
 };
 use crate::operations::stop::StopInstances;
 use crate::operations::terminate::TerminateInstances;
-use crate::operations::{Completed, Context, Operation as _, Outcome};
+use crate::operations::{Completed, Context, Operation as _, Outcome, within};
 use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// An end that stands.
 pub(in crate::operations) struct StandingEnd {
@@ -28,6 +30,25 @@ pub(in crate::operations) struct StandingEnd {
 /// An end that comes so soon may find nothing of a launch that is only just made: EC2 takes a while
 /// to list instances.
 const LISTING_DELAY: SignedDuration = SignedDuration::from_mins(1);
+
+/// The part of the deadline that is kept to remove an end whose answer was lost.
+const REMOVAL_BUDGET: Duration = Duration::from_secs(4);
+
+/// The part of the deadline that is kept to say what became of an end.
+const REPORT_BUDGET: Duration = Duration::from_millis(250);
+
+/// When an end must have been written: the rest of the time is kept to remove it, but not more than
+/// half.
+fn write_deadline(cx: &Context<'_>) -> Instant {
+    let now = Instant::now();
+    let left = cx.deadline.saturating_duration_since(now);
+    now + left.saturating_sub(REMOVAL_BUDGET).max(left / 2)
+}
+
+/// When every other call about an end must have been answered.
+fn report_deadline(cx: &Context<'_>) -> Instant {
+    cx.deadline.checked_sub(REPORT_BUDGET).unwrap_or(cx.deadline)
+}
 
 /// Authorizes the end and makes it. `None` in a dry run, which makes none.
 ///
@@ -47,9 +68,10 @@ pub(in crate::operations) async fn make_end(
     };
     cx.decide(|decision| cx.authorizer(ending, region).possible("instances at their end", decision))?;
     cx.decide(|decision| authorizer(cx, CREATE_SCHEDULE, &schedule).schedule(&schedule, decision))?;
-    let making = Box::pin(find_or_make(cx, end, schedule));
-    cx.before_change(making).await.map_err(|error| {
-        let message = format!("{}. Nothing runs without its end: nothing was done", error.message);
+    Box::pin(find_or_make(cx, end, schedule)).await.map_err(|error| {
+        let error = Error { outcome_unknown: false, ..error };
+        let message = error.message.trim_end_matches('.');
+        let message = format!("{message}. Nothing runs without its end: nothing was done");
         if error.by_aws { Error { message, ..error } } else { error }
     })
 }
@@ -109,41 +131,69 @@ async fn read(cx: &Context<'_>, name: &ScheduleName) -> Result<Option<KeptSchedu
 
 /// The end of an earlier request under the same idempotency key, else a new one.
 async fn find_or_make(cx: &Context<'_>, end: End, wanted: Schedule) -> Result<Option<StandingEnd>, Error> {
-    let scheduler = scheduler(cx)?;
-    let action = end.action.scheduled();
-    let kept = if cx.has_idempotency_key { read(cx, &wanted.name).await? } else { None };
+    let kept = match cx.has_idempotency_key {
+        true => cx.before_change(Box::pin(read(cx, &wanted.name))).await?,
+        false => None,
+    };
     if let Some(kept) = kept {
-        let standing = take_over(cx, scheduler, end, kept, wanted).await?;
+        let standing = take_over(cx, end, kept, wanted).await?;
         return Ok((!cx.dry_run).then_some(standing));
     }
     has_room(cx).await?;
     if cx.dry_run {
         return Ok(None);
     }
-    match scheduler.create(&end_entry(cx, &wanted, action)?).await {
-        Ok(_) => Ok(Some(StandingEnd { schedule: wanted, action, is_new: true, warning: None })),
+    make(cx, end, wanted).await.map(Some)
+}
+
+/// Makes the end. One whose answer was lost is removed, unless another request may need it.
+///
+/// # Errors
+/// It can't be made; the message names one that may stand.
+async fn make(cx: &Context<'_>, end: End, wanted: Schedule) -> Result<StandingEnd, Error> {
+    let scheduler = scheduler(cx)?;
+    let action = end.action.scheduled();
+    let entry = end_entry(cx, &wanted, action)?;
+    record(cx, Some(&wanted));
+    match within(write_deadline(cx), Box::pin(scheduler.create(&entry))).await {
+        Ok(_) => Ok(StandingEnd { schedule: wanted, action, is_new: true, warning: None }),
         // Another request under the same key, or an attempt of this one whose response was lost.
         Err(error) if error.kind == Kind::Conflict => {
-            let kept = read(cx, &wanted.name).await?.ok_or(error)?;
-            take_over(cx, scheduler, end, kept, wanted).await.map(Some)
+            let kept = cx.before_change(Box::pin(read(cx, &wanted.name))).await;
+            let kept = kept.map_err(|error| name_remaining(&wanted, error))?;
+            record(cx, None);
+            take_over(cx, end, kept.ok_or(error)?, wanted).await
         }
         // Another request under the same key may need it.
-        Err(error) if error.outcome_unknown && !cx.has_idempotency_key => {
-            let removed = delete(scheduler, &wanted, action).await;
-            Err(if removed { error } else { name_remaining(&wanted, error) })
+        Err(error) if error.outcome_unknown && cx.has_idempotency_key => Err(name_remaining(&wanted, error)),
+        Err(error) if error.outcome_unknown => {
+            if delete(cx, scheduler, &wanted, action).await {
+                record(cx, None);
+                return Err(error);
+            }
+            Err(name_remaining(&wanted, error))
         }
-        Err(error) => Err(error),
+        Err(error) => {
+            record(cx, None);
+            Err(error)
+        }
     }
 }
 
+/// Records for the log the end that stands, or may stand.
+fn record(cx: &Context<'_>, end: Option<&Schedule>) {
+    cx.record(|audit| audit.end = end.map(|end| end.name.to_string()));
+}
+
 /// Deletes an end. Returns whether it is gone.
-async fn delete(scheduler: &Scheduler, end: &Schedule, action: ScheduledAction) -> bool {
-    let deleted = scheduler.delete(&action.scheduled_name(&end.name)).await;
+async fn delete(cx: &Context<'_>, scheduler: &Scheduler, end: &Schedule, action: ScheduledAction) -> bool {
+    let name = action.scheduled_name(&end.name);
+    let deleted = within(report_deadline(cx), Box::pin(scheduler.delete(&name))).await;
     deleted.err().is_none_or(|error| error.kind == Kind::NotFound)
 }
 
-/// Names an end that could not be removed in the error of what it was to end. That of a launch ends
-/// nothing: nothing has its token.
+/// Names an end that could not be removed in the error of what it was to end. The end of a launch
+/// needs no deletion: it goes by client tokens, and no instance has them after a failed launch.
 fn name_remaining(end: &Schedule, error: Error) -> Error {
     match end.definition.instances {
         ScheduledInstances::Launched(_) => error,
@@ -158,13 +208,7 @@ fn name_remaining(end: &Schedule, error: Error) -> Error {
 ///
 /// # Errors
 /// It is not the end of the same launch.
-async fn take_over(
-    cx: &Context<'_>,
-    scheduler: &Scheduler,
-    end: End,
-    kept: KeptSchedule,
-    wanted: Schedule,
-) -> Result<StandingEnd, Error> {
+async fn take_over(cx: &Context<'_>, end: End, kept: KeptSchedule, wanted: Schedule) -> Result<StandingEnd, Error> {
     let action = end.action.scheduled();
     let (standing, new) = (&kept.schedule.definition, &wanted.definition);
     if (standing.owner.authentication, &standing.owner.name) != (new.owner.authentication, &new.owner.name) {
@@ -189,7 +233,9 @@ async fn take_over(
     let is_over = time.expression.has_passed(&standing.timetable.timezone, soon);
     if is_over && !cx.dry_run && !has_instances(cx, standing).await? {
         // What it was made for was never launched. This request may launch it.
-        scheduler.update(&end_entry(cx, &wanted, action)?).await?;
+        record(cx, Some(&wanted));
+        let entry = end_entry(cx, &wanted, action)?;
+        within(write_deadline(cx), Box::pin(scheduler(cx)?.update(&entry))).await?;
         return Ok(StandingEnd { schedule: wanted, action, is_new: true, warning: None });
     }
     let same_time = end.time(standing.updated).map(at_expression).is_some_and(|expected| expected == time.given);
@@ -223,10 +269,15 @@ impl StandingEnd {
             Ok(Outcome::Done(completed)) => Ok(Outcome::Done(self.stand(cx, completed).await)),
             Ok(dry_run) => Ok(dry_run),
             Err(error) => {
-                if error.outcome_unknown || self.remove(cx, &error).await {
+                if error.outcome_unknown {
+                    record(cx, Some(&self.schedule));
                     return Err(error);
                 }
-                cx.record(|audit| audit.end = Some(self.schedule.name.to_string()));
+                if self.remove(cx, &error).await {
+                    record(cx, None);
+                    return Err(error);
+                }
+                record(cx, Some(&self.schedule));
                 Err(name_remaining(&self.schedule, error))
             }
         }
@@ -236,12 +287,12 @@ impl StandingEnd {
     /// have failed, and removed it.
     async fn stand<T>(self, cx: &Context<'_>, mut completed: Completed<T>) -> Completed<T> {
         if !self.is_new
-            && let Err(error) = cx.within_deadline(Box::pin(self.make_again_if_gone(cx))).await
+            && let Err(error) = within(report_deadline(cx), Box::pin(self.make_again_if_gone(cx))).await
         {
             let message = format!("The end {} may be gone: {}", self.schedule.name, error.message);
             completed.incomplete = Some(Error { message, ..error });
         }
-        cx.record(|audit| audit.end = Some(self.schedule.name.to_string()));
+        record(cx, Some(&self.schedule));
         completed.warnings.extend(self.warning);
         Completed { end: Some(self.schedule.name), ..completed }
     }
@@ -263,14 +314,18 @@ impl StandingEnd {
         if !self.is_new || error.kind == Kind::IdempotencyMismatch {
             return true;
         }
-        let removed = cx.within_deadline(Box::pin(async {
-            // Another request under the same key may have launched.
-            if cx.has_idempotency_key && has_instances(cx, &self.schedule.definition).await? {
-                return Ok(true);
+        // Another request under the same key may have launched.
+        if cx.has_idempotency_key {
+            match within(report_deadline(cx), Box::pin(has_instances(cx, &self.schedule.definition))).await {
+                Ok(true) => return true,
+                Ok(false) => {}
+                Err(_) => return false,
             }
-            Ok(delete(scheduler(cx)?, &self.schedule, self.action).await)
-        }));
-        removed.await.unwrap_or(false)
+        }
+        match scheduler(cx) {
+            Ok(scheduler) => delete(cx, scheduler, &self.schedule, self.action).await,
+            Err(_) => false,
+        }
     }
 
     /// Makes the end one of these instances only: the others were not started. A failure is a
@@ -281,13 +336,16 @@ impl StandingEnd {
             return;
         }
         let all = std::mem::replace(&mut self.schedule.definition.instances, named);
-        let updated = cx.within_deadline(Box::pin(async {
-            scheduler(cx)?.update(&end_entry(cx, &self.schedule, self.action)?).await
-        }));
+        let updated = within(
+            report_deadline(cx),
+            Box::pin(async { scheduler(cx)?.update(&end_entry(cx, &self.schedule, self.action)?).await }),
+        );
         if let Err(error) = updated.await {
             self.schedule.definition.instances = all;
             let name = &self.schedule.name;
-            self.warning = Some(format!("the end {name} may also be one of instances that were not started: {error}"));
+            let problem = error.message;
+            self.warning =
+                Some(format!("the end {name} may also be one of instances that were not started: {problem}"));
         }
     }
 }
