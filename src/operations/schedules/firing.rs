@@ -1,8 +1,7 @@
 //! A firing: one action of a schedule whose time has come. What happens is read from Scheduler now,
 //! not taken from the event.
 
-use super::act::act;
-use super::marked_reboot::MarkedReboot;
+use super::act::{act, aws_action};
 use super::scheduler;
 use crate::aws::scheduler::ScheduledEntry;
 use crate::error::{Error, Kind};
@@ -10,10 +9,7 @@ use crate::model::{
     Action, Definition, InstanceRef, Schedule, ScheduleFields, ScheduleName, ScheduledAction, ScheduledInstances, Tag,
     Timetable, at_expression, timestamp,
 };
-use crate::operations::start::StartInstances;
-use crate::operations::stop::StopInstances;
-use crate::operations::terminate::TerminateInstances;
-use crate::operations::{Completed, Context, Operation as _, Outcome, Target};
+use crate::operations::{Completed, Context, Outcome, Target};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
@@ -58,12 +54,7 @@ impl Firing {
 
     /// The AWS operation that it is authorized as, for its owner.
     pub fn aws_action(&self) -> Action {
-        match self.action {
-            ScheduledAction::Start => StartInstances::ACTION,
-            ScheduledAction::Stop => StopInstances::ACTION,
-            ScheduledAction::Reboot => MarkedReboot::ACTION,
-            ScheduledAction::Terminate => TerminateInstances::ACTION,
-        }
+        aws_action(self.action)
     }
 
     /// What it names, for the log.
