@@ -59,12 +59,12 @@ class Accounts(Page):
         self.names("sandbox-web")
         expect(page.locator("#account-summary")).to_have_text("Accounts: sandbox")
         # Another link in the same tab.
-        page.evaluate(f"location.hash = 'accounts=own,sandbox&regions={REGION}'")
+        page.evaluate(f"location.hash = 'accounts=-,sandbox&regions={REGION}'")
         self.names("sandbox-web", "web-1")
         page.reload()
         self.names("sandbox-web", "web-1")
         # What is not shown of a link is told.
-        page.evaluate(f"location.hash = 'accounts=staging,own&regions={REGION}'")
+        page.evaluate(f"location.hash = 'accounts=staging,-&regions={REGION}'")
         warning = "The link is about accounts that are not shown to your key: staging."
         expect(page.get_by_role("status").filter(has_text=warning)).to_be_visible()
         self.names("web-1")
@@ -120,6 +120,91 @@ class Accounts(Page):
             self.confirm("Stop")
         self.assertEqual(stop.value.post_data_json["account"], SANDBOX)
         self.state("sandbox-web", "stopped")
+
+    def test_a_link_about_accounts_that_are_not_shown_lists_nothing_until_one_is_chosen(self):
+        both = [{"name": None, "id": OWN_ACCOUNT}, {"name": "sandbox", "id": SANDBOX}]
+        for status, accounts in ((200, both), (403, {"Message": "The policy does not permit it"})):
+            page = self.tab()
+            page.route("**/accounts", functools.partial(self.answer, status=status, json=accounts))
+            for _ in range(2):  # and after the page is loaded again
+                page.goto(f"{self.local.url}/#accounts=blue&regions={REGION}")
+                if page.get_by_label("API key or token").is_visible():
+                    page.get_by_label("API key or token").fill(KEY)
+                    page.get_by_role("button", name="Sign in").click()
+                warning = "The link is about accounts that are not shown to your key: blue. Nothing is listed until you choose an account."
+                expect(page.get_by_role("status").filter(has_text=warning)).to_be_visible()
+                expect(page.locator("#account-summary")).to_have_text("Accounts: choose some")
+                expect(page.get_by_role("rowheader")).to_have_count(0)
+                self.assertFalse(any("/ec2/list" in request.url or "/regions" in request.url for request in self.requests))
+                page.reload()
+            self.assert_accessible("no account is chosen")
+            self.box("own").check()
+            self.names("web-1")
+            expect(page.locator("#region-summary")).to_have_text(f"Regions: {REGION}")
+            # Another link in the same tab.
+            page.evaluate(f"location.hash = 'accounts=green&regions={REGION}'")
+            expect(page.get_by_role("rowheader")).to_have_count(0)
+            expect(page.get_by_role("status").filter(has_text="not shown to your key: green.")).to_be_visible()
+
+    def test_regions_stay_chosen_while_no_account_is(self):
+        self.local.launch(OTHER_REGION, "dublin-1")
+        page = self.sign_in()
+        self.names("dublin-1", "web-1")
+        page.locator("#region-summary").click()
+        page.get_by_role("checkbox", name=OTHER_REGION).uncheck()
+        self.names("web-1")
+        page.locator("#account-summary").click()
+        self.box("own").uncheck()
+        expect(page.get_by_role("rowheader")).to_have_count(0)
+        expect(page.locator("#region-summary")).to_have_text(f"Regions: {REGION}")
+        self.box(f"sandbox {SANDBOX}").check()
+        self.names("sandbox-web")
+        expect(page.get_by_role("checkbox", name=OTHER_REGION)).not_to_be_checked()
+
+    def test_an_answer_about_accounts_that_were_chosen_before_is_dropped(self):
+        page = self.open_accounts()
+        held = []
+
+        def hold_first(route):
+            if held:
+                route.continue_()
+            else:
+                held.append(route)
+
+        page.route("**/regions?account=sandbox", hold_first)
+        with page.expect_request("**/regions?account=sandbox"):
+            self.box(f"sandbox {SANDBOX}").check()
+        self.box(f"sandbox {SANDBOX}").uncheck()
+        page.locator("#region-summary").click()
+        expect(page.get_by_role("checkbox", name=f"{REGION} 1 running")).to_be_checked()
+        self.box(f"sandbox {SANDBOX}").check()
+        expect(page.get_by_role("checkbox", name=f"{REGION} 2 running")).to_be_checked()
+        with page.expect_response("**/regions?account=sandbox"):
+            held[0].fulfill(json=[])
+        expect(page.get_by_role("checkbox", name=f"{REGION} 2 running")).to_be_checked()
+        self.names("sandbox-web", "web-1")
+
+    def test_signing_in_works_with_a_link_about_an_account_whose_role_is_broken(self):
+        page = self.page
+        broken = {"Message": "The role of the account sandbox can't be assumed", "Error": "X"}
+        page.route("**/regions?account=sandbox", functools.partial(self.answer, status=502, json=broken))
+        page.goto(f"{self.local.url}/#accounts=sandbox&regions={REGION}")
+        page.get_by_label("API key or token").fill(KEY)
+        page.get_by_role("button", name="Sign in").click()
+        alert = page.get_by_role("alert").filter(has_text="Counting the instances of the regions did not work: The role of")
+        expect(alert).to_be_visible()
+        expect(page.locator("#account-summary")).to_have_text("Accounts: sandbox")
+        page.locator("#account-summary").click()
+        self.box("own").check()
+        self.names("sandbox-web", "web-1")
+        page.unroute("**/regions?account=sandbox")
+        page.route("**/regions?account=sandbox", functools.partial(self.answer, status=401, json={"message": "Unauthorized"}))
+        page.get_by_role("button", name="Sign out").click()
+        page.goto(f"{self.local.url}/#accounts=sandbox&regions={REGION}")
+        page.get_by_label("API key or token").fill(KEY)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("alert")).to_contain_text("Unauthorized. Enter the key again.")
+        expect(page.get_by_label("API key or token")).to_be_visible()
 
     def test_what_is_done_is_done_in_the_account_of_the_row(self):
         page = self.open_accounts()

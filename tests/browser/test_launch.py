@@ -216,6 +216,24 @@ class Launch(Page):
         page.get_by_role("button", name="Dry run").click()
         expect(self.form().get_by_label("Ends after")).to_have_accessible_description(re.compile("^terminate_after must be"))
 
+    def test_an_end_that_was_typed_is_sent_even_if_it_is_not_known_whether_there_are_schedules(self):
+        page = self.open_form()
+        self.fill(Image=IMAGE, Ends_after="3")
+        page.route("**/schedules", lambda route: route.abort() if route.request.method == "OPTIONS" else route.continue_())
+        page.route("**/ec2/create", lambda route: route.fulfill(status=401, json={"message": "Unauthorized"}))
+        page.get_by_role("button", name="Dry run").click()
+        page.get_by_label("API key or token").fill(KEY)
+        page.get_by_role("button", name="Sign in").click()
+        warning = "Whether this deployment has schedules could not be learnt"
+        expect(page.get_by_role("status").filter(has_text=warning)).to_be_visible()
+        page.unroute("**/ec2/create")
+        expect(self.form().get_by_label("Ends after", exact=True)).to_have_value("3")
+        expect(page.locator("#launch-curl")).to_contain_text('"stop_after":"3h"')
+        self.dry_run()
+        page.get_by_role("button", name="Launch 1 instance").click()
+        expect(self.status()).to_contain_text("Launched in")
+        self.assertEqual([body.get("stop_after") for body, _ in self.launches()], ["3h", "3h", "3h"])
+
     def test_a_deployment_without_schedules_offers_no_end(self):
         self.page.route("**/schedules", lambda route: route.fulfill(status=404, json={"Message": "No such path"}))
         self.open_form()

@@ -18,8 +18,11 @@ import { listedAccounts, session } from "./session.js";
 /** In the place of a name: all accounts, in one list. */
 const ALL = "all";
 
-/** In links, in the place of a name: the function's own account, if its number is not known. */
-const OWN = "own";
+/**
+ * In links, in the place of a name: the function's own account, if its number is not known. Names
+ * of accounts begin with a letter.
+ */
+const OWN = "-";
 
 const ACCOUNTS_ITEM = "ec2-control-api:accounts";
 
@@ -72,32 +75,38 @@ function accountBoxes() {
   return [...boxes];
 }
 
-/** Returns the names of the chosen accounts, or `all` alone. */
+/** Returns the names of the chosen accounts, or `all` alone; the own one where there is no choice. */
 export function chosenAccounts() {
-  if (!hasAccounts()) return [""];
-  return accountBoxes()
-    .filter((box) => box.checked)
-    .map((box) => box.value);
+  const boxes = accountBoxes();
+  if (!boxes.length) return [""];
+  return boxes.filter((box) => box.checked).map((box) => box.value);
 }
 
-/** Loads the accounts of the deployment, and draws their checkboxes if there are several. */
+/** Loads the accounts of the deployment, and draws their checkboxes if there is a choice. */
 export async function loadAccounts() {
   const accounts = await listAccounts();
   if (!session) return;
   const own = accounts.find(({ name }) => name === null) ?? { name: null, id: "" };
   session.accounts = [own, ...accounts.filter(({ name }) => name !== null)];
-  byId("account-box").hidden = !hasAccounts();
-  if (!hasAccounts()) {
-    warnOfHidden();
-    return;
-  }
-  const boxes = session.accounts.map(({ name, id }) =>
-    newAccountBox(name ?? "", name ?? "own", id),
-  );
-  const all = newAccountBox(ALL, "All", `${session.accounts.length} accounts`);
-  byId("accounts").append(all, ...boxes);
+  drawAccounts();
   checkAccounts(storedAccounts());
   warnOfHidden();
+}
+
+/**
+ * Draws the checkboxes of several accounts. That of the own one stands alone if the link is about
+ * others only: it is listed only when it is chosen.
+ */
+function drawAccounts() {
+  const accounts = session?.accounts ?? [];
+  const isHidden =
+    linkedAccounts().length > 0 && hiddenAccounts().length === linkedAccounts().length;
+  if (!accountBoxes().length && (hasAccounts() || isHidden)) {
+    const boxes = accounts.map(({ name, id }) => newAccountBox(name ?? "", name ?? "own", id));
+    if (hasAccounts()) boxes.unshift(newAccountBox(ALL, "All", `${accounts.length} accounts`));
+    byId("accounts").append(...boxes);
+  }
+  byId("account-box").hidden = !accountBoxes().length;
 }
 
 /**
@@ -152,33 +161,40 @@ function namesOf(value) {
 }
 
 /**
- * Checks the boxes of these accounts, by name or number; without one of them, that of the
- * function's own.
+ * Checks the boxes of these accounts, by name or number; without names, that of the function's own.
+ * If none of them is shown, none is listed.
  * @param {string[]} names
  */
 function checkAccounts(names) {
+  const wanted = names.length ? names : [OWN];
   for (const box of accountBoxes()) {
-    box.checked = names.some((name) => namesOf(box.value).includes(name));
+    box.checked = wanted.some((name) => namesOf(box.value).includes(name));
   }
-  const own = accountBoxes().find((box) => box.value === "");
-  if (own && !accountBoxes().some((box) => box.checked)) own.checked = true;
+  if (!chosenAccounts().length) byId("account-box", HTMLDetailsElement).open = true;
   noteAccounts();
+}
+
+/** Returns the accounts of the link that are not shown. */
+function hiddenAccounts() {
+  const shown = (session?.accounts ?? []).map(({ name }) => name ?? "");
+  const known = new Set([ALL, ...shown].flatMap(namesOf));
+  return linkedAccounts().filter((name) => !known.has(name));
 }
 
 /** Says which accounts of the link are not shown. */
 function warnOfHidden() {
-  const boxes = accountBoxes().map((box) => box.value);
-  const known = new Set((boxes.length ? boxes : [ALL, ""]).flatMap(namesOf));
-  const hidden = linkedAccounts().filter((name) => !known.has(name));
+  const hidden = hiddenAccounts();
   dismissMessage("accounts");
   if (!hidden.length) return;
   const text = `The link is about accounts that are not shown to your key: ${hidden.join(", ")}.`;
-  showMessage("accounts", "warning", text);
+  const advice = chosenAccounts().length ? "" : " Nothing is listed until you choose an account.";
+  showMessage("accounts", "warning", `${text}${advice}`);
 }
 
 /** Says which accounts are chosen, and stores that in this tab. */
 function noteAccounts() {
   const chosen = chosenAccounts();
+  if (session) session.hasChosen = chosen.length > 0;
   sessionStorage.setItem(ACCOUNTS_ITEM, chosen.join());
   const names = chosen.map((name) => name || "own").join(", ");
   setText(byId("account-summary"), `Accounts: ${names || "choose some"}`);
@@ -194,11 +210,11 @@ function changeAccounts() {
  * @param {string[]} names
  */
 export function showAccounts(names) {
-  warnOfHidden();
-  if (!hasAccounts()) return;
-  const before = chosenAccounts().join();
+  const before = JSON.stringify(chosenAccounts());
+  drawAccounts();
   checkAccounts(names);
-  if (chosenAccounts().join() !== before) emit("accounts-changed");
+  warnOfHidden();
+  if (JSON.stringify(chosenAccounts()) !== before) emit("accounts-changed");
 }
 
 /**

@@ -146,14 +146,16 @@ export async function callApi(path, query = {}, body = null, options = {}) {
 
 /**
  * Whether the deployment has this path: OPTIONS of a path needs no key, and makes no call to AWS.
+ * Null if there is no answer to that.
  * @param {string} path
  */
 export async function isOffered(path) {
   try {
     const signal = AbortSignal.timeout(REQUEST_TIMEOUT);
-    return (await fetch(BASE + path, { method: "OPTIONS", credentials: "omit", signal })).ok;
+    const answer = await fetch(BASE + path, { method: "OPTIONS", credentials: "omit", signal });
+    return answer.ok || answer.status === 404 ? answer.ok : null;
   } catch {
-    return false;
+    return null;
   }
 }
 

@@ -115,7 +115,7 @@ export function launchBody() {
   };
   for (const [name, value] of Object.entries(members)) if (value) body[name] = value;
   const end = textOf("launch-end");
-  if (end && session?.hasSchedules) {
+  if (end) {
     body[field("launch-end-action").value] = `${end}${field("launch-end-unit").value}`;
   }
   const name = textOf("launch-name");
@@ -139,5 +139,6 @@ for (const id of ["launch-region", "launch-account"]) {
   field(id).addEventListener("change", drawSuggestions);
 }
 on("offer-changed", () => {
-  byId("launch-end-part").hidden = !session?.hasSchedules;
+  // What was typed is sent, and must be seen.
+  byId("launch-end-part").hidden = !session?.hasSchedules && !textOf("launch-end");
 });

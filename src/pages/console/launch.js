@@ -103,6 +103,11 @@ async function sendLaunch(dryRun) {
   if (!session || launch.running) return;
   const body = launchBody();
   const input = JSON.stringify(body);
+  if (!dryRun && launch.permitted !== input) {
+    sayStatus("Try it as a dry run first: what would be launched has changed.");
+    drawLaunch();
+    return;
+  }
   Object.assign(launch, { running: true, permitted: "" });
   if (!dryRun) launch.sent = input;
   clearFieldErrors(LAUNCH_FIELDS);
@@ -237,6 +242,9 @@ byId("launch-copy").addEventListener("click", () => {
   copyText(curlText.textContent ?? "", curlText);
 });
 on("lists-changed", drawLaunched);
+on("offer-changed", () => {
+  if (!byId("launch").hidden) drawLaunch();
+});
 on("signed-out", drawLaunched);
 // The form keeps what was typed when the key has expired, not when somebody signs out.
 on("forgotten", () => {

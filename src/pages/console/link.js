@@ -67,7 +67,7 @@ function fragment() {
   const chosen = new URLSearchParams();
   const accounts = listedAccounts();
   const onlyOwn = accounts.every((account) => !account);
-  const own = session?.accounts[0]?.id || "own";
+  const own = session?.accounts[0]?.id || "-";
   if (!onlyOwn) chosen.set("accounts", accounts.map((account) => account || own).join());
   const regions = listedRegions();
   if (regions.length) chosen.set("regions", regions.join());
@@ -89,7 +89,8 @@ function writeLinkLater() {
 /** Writes what is shown to the URL, in place of the present entry of the history. */
 function writeLink() {
   clearTimeout(writeTimer);
-  if (!session) return;
+  // Without an account, or without regions, nothing is listed: the link stays what it was about.
+  if (!session?.hasChosen || !session.regions.length) return;
   const hash = fragment();
   if (hash === location.hash.slice(1)) return;
   history.replaceState(null, "", `#${hash}`);

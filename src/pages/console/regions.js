@@ -114,11 +114,18 @@ function addCounts(regions, { name, instances = {}, error }) {
   regions.set(name, region);
 }
 
-/** Loads the regions and draws their checkboxes, those with most instances first. */
+/** The number of the last load of regions: what an earlier one receives later is stale. */
+let lastLoad = 0;
+
+/**
+ * Loads the regions and draws their checkboxes, those with most instances first. Returns whether
+ * they are those of the accounts that are chosen. Without an account the regions stay.
+ */
 export async function loadRegions() {
-  const accounts = chosenAccounts().join();
+  const load = ++lastLoad;
+  if (!chosenAccounts().length) return true;
   const regions = await countInstances();
-  if (!session || chosenAccounts().join() !== accounts) return; // others are loaded by now
+  if (!session || load !== lastLoad) return false;
   session.regions = regions;
   const selected = storedSelection(regions);
   const focused = checkboxes().find((box) => box === document.activeElement)?.value;
@@ -134,16 +141,20 @@ export async function loadRegions() {
     if (box.value === focused) box.focus();
   }
   if (!selected.length) byId("region-box", HTMLDetailsElement).open = true;
+  return true;
 }
 
 /** Lists the regions whose checkboxes are checked, and stores the selection in this tab. */
 export function selectRegions() {
   if (!session) return;
   const selected = checkboxes(true).map((box) => box.value);
-  sessionStorage.setItem(SELECTION_ITEM, JSON.stringify(selected));
+  const accounts = chosenAccounts();
+  // Without an account, or if the regions could not be loaded, the stored selection is still meant.
+  if (accounts.length && checkboxes().length) {
+    sessionStorage.setItem(SELECTION_ITEM, JSON.stringify(selected));
+  }
   const summary = selected.length ? `Regions: ${selected.join(", ")}` : "Regions: choose some";
   setText(byId("region-summary"), summary);
-  const accounts = chosenAccounts();
   for (const [key, list] of session.lists) {
     if (selected.includes(list.region) && accounts.includes(list.account)) continue;
     session.lists.delete(key);
@@ -223,7 +234,7 @@ export function openRegions() {
 export async function reloadRegions() {
   selectRegions();
   try {
-    await loadRegions();
+    if (!(await loadRegions())) return;
     dismissMessage("regions");
     selectRegions();
   } catch (error) {

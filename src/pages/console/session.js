@@ -28,6 +28,7 @@ import { emit } from "./events.js";
  * @property {string} key
  * @property {AbortController} abort aborts requests when the session ends
  * @property {Account[]} accounts the function's own first
+ * @property {boolean} hasChosen whether an account is chosen: else nothing is listed
  * @property {Region[]} regions
  * @property {boolean} hasSchedules whether the deployment has schedules
  * @property {Schedule[] | null} schedules once they were loaded
@@ -53,6 +54,7 @@ export function startSession(key) {
     key,
     abort: new AbortController(),
     accounts: [],
+    hasChosen: true,
     regions: [],
     hasSchedules: false,
     schedules: null,

@@ -23,7 +23,7 @@ export async function signIn(key) {
   startSession(key);
   try {
     await loadAccounts();
-    await loadRegions();
+    await loadFirstRegions();
   } catch (error) {
     if (error instanceof SessionEnded) return;
     if (!(error instanceof ApiError && error.status === 401)) {
@@ -43,12 +43,33 @@ export async function signIn(key) {
   learnOffer();
 }
 
+/**
+ * Loads the regions. A key that the API accepts can be used without them, such as when the role of
+ * the account of a link is broken: other accounts can be chosen.
+ */
+async function loadFirstRegions() {
+  try {
+    await loadRegions();
+  } catch (error) {
+    if (error instanceof SessionEnded || (error instanceof ApiError && error.status === 401)) {
+      throw error;
+    }
+    reportError("regions", "Counting the instances of the regions did not work", error);
+  }
+}
+
 /** Learns what the deployment has. */
 async function learnOffer() {
   const caller = session;
   const hasSchedules = await isOffered("schedules");
   if (!caller || caller !== session) return;
-  caller.hasSchedules = hasSchedules;
+  caller.hasSchedules = hasSchedules ?? false;
+  if (hasSchedules === null) {
+    const text = "Whether this deployment has schedules could not be learnt. Reload the page.";
+    showMessage("offer", "warning", text);
+  } else {
+    dismissMessage("offer");
+  }
   emit("offer-changed");
 }
 
