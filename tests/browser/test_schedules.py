@@ -27,6 +27,10 @@ class Schedules(Page):
         answer = self.context.request.get(f"{self.local.url}/schedules/{name}", headers={"x-api-key": KEY})
         return answer.json() if answer.status == 200 else None
 
+    def post(self, path):
+        answer = self.context.request.post(f"{self.local.url}/schedules/{path}", headers={"x-api-key": KEY})
+        self.assertEqual(answer.status, 200, answer.text())
+
     def open_schedules(self):
         page = self.sign_in()
         page.get_by_role("button", name="Schedules", exact=True).click()
@@ -212,6 +216,28 @@ class Schedules(Page):
         expect(item).to_have_count(0)
         expect(page.locator("#schedules-none")).to_contain_text("None yet")
         self.assertIsNone(self.kept("office-hours"))
+
+    def test_what_another_person_has_written_meanwhile_is_neither_replaced_nor_run(self):
+        self.put("night", stop="22:00")
+        page = self.open_schedules()
+        item = self.item("night")
+        # A change.
+        item.get_by_role("button", name="Change: night").click()
+        self.field("Stop").fill("21:00")
+        self.post("night/disable")
+        self.save()
+        expect(page.locator("#schedule-status")).to_contain_text("night was changed in the meantime.")
+        self.assertEqual(self.kept("night")["stop"], "22:00")
+        self.form().get_by_role("button", name="Cancel").click()
+        # An action.
+        item.get_by_role("button", name="Stop now: night").click()
+        expect(page.get_by_role("dialog")).to_be_visible()
+        self.post("night/enable")
+        ran = []
+        page.on("request", lambda request: ran.append(request.url) if request.url.endswith("/run") else None)
+        self.confirm("Stop")
+        expect(page.get_by_role("alert")).to_contain_text("night was changed in the meantime.")
+        self.assertEqual(ran, [])
 
     def test_what_another_caller_owns_can_not_be_changed_and_the_reason_is_told(self):
         self.put("office-hours")

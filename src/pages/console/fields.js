@@ -56,8 +56,11 @@ export function tagsOf(id) {
  * @param {FormFields} [codes] the beginnings of codes whose messages name no parameter
  */
 export function showFieldError(error, fields, codes = {}) {
+  // What AWS says of another account begins with that account, and names no parameter.
+  const isOfAccount = /^account \S+: /.test(error.message);
   const byParameter = Object.entries(fields).find(([, names]) =>
     names.some((name) => {
+      if (isOfAccount) return false;
       // Every tag but those with a field of their own.
       if (name.endsWith(":")) return error.message.startsWith(name);
       return error.message === name || error.message.startsWith(`${name} `);

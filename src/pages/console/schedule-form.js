@@ -19,7 +19,9 @@ import { announce } from "./messages.js";
 import { drawRegionOptions } from "./regions.js";
 import {
   actionsOf,
+  currentSchedule,
   definitionOf,
+  demandUnchanged,
   putSchedule,
   SCHEDULED,
   scheduledTags,
@@ -329,12 +331,15 @@ async function saveSchedule() {
   sayScheduleStatus("");
   const name = textOf("schedule-name");
   const isNew = !editing.base.name;
-  const isTaken = isNew && session.schedules?.some((schedule) => schedule.name === name);
   editing.saving = true;
   setAttribute(byId("schedule-save"), "aria-disabled", "true");
   try {
     if (!name) throw new ApiError("name is required", "");
-    if (isTaken) throw new ApiError("name is that of another schedule", "Change that one.");
+    // As it is kept now: a PUT would replace what another person has written.
+    if (!isNew) await demandUnchanged(name, editing.base);
+    else if (await currentSchedule(name)) {
+      throw new ApiError("name is that of another schedule", "Change that one.");
+    }
     await putSchedule(name, scheduleBody());
     closeScheduleForm();
     announce(`${name} is saved.`);

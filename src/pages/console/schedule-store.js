@@ -2,7 +2,7 @@
 // The schedules of the deployment, and calls that change them.
 
 import { accountNameOf, placeText } from "./accounts.js";
-import { callApi } from "./api.js";
+import { ApiError, callApi } from "./api.js";
 import { emit } from "./events.js";
 import { REQUEST_TAG } from "./instances.js";
 import { session } from "./session.js";
@@ -73,6 +73,33 @@ export async function loadSchedules() {
  */
 export function schedulePath(name, verb = "") {
   return `schedules/${encodeURIComponent(name)}${verb && `/${verb}`}`;
+}
+
+/**
+ * Returns a schedule as it is kept now; null if there is none of the name.
+ * @param {string} name
+ * @returns {Promise<Schedule | null>}
+ */
+export async function currentSchedule(name) {
+  try {
+    return (await callApi(schedulePath(name))).value;
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return null;
+    throw error;
+  }
+}
+
+/**
+ * Refuses to go on if a schedule is not any more what the reader has seen.
+ * @param {string} name
+ * @param {Partial<Schedule>} seen
+ */
+export async function demandUnchanged(name, seen) {
+  const now = await currentSchedule(name);
+  if (now && now.updated === seen.updated && now.enabled === seen.enabled) return;
+  await loadSchedules();
+  const what = now ? "was changed" : "was deleted";
+  throw new ApiError(`${name} ${what} in the meantime.`, "Nothing was done. Look at it again.");
 }
 
 /**

@@ -135,7 +135,9 @@ export function nextTimes(schedule, expression, now, count) {
   /** @type {number[]} */
   const times = [];
   for (const instant of candidates) {
-    if (times.length >= count) break;
+    // Candidates are in their order: after the end, none can happen.
+    const isOver = instant >= until || wallTime(instant, zone).date > end_date;
+    if (isOver || times.length >= count) break;
     if (happens(instant)) times.push(instant);
   }
   return times;

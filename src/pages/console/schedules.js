@@ -12,7 +12,9 @@ import { announce, dismissMessage, showMessage } from "./messages.js";
 import { openScheduleForm } from "./schedule-form.js";
 import {
   actionsOf,
+  currentSchedule,
   definitionOf,
+  demandUnchanged,
   instancesText,
   loadSchedules,
   NOT_LOADED,
@@ -225,9 +227,17 @@ async function deleteSchedule(schedule) {
  * @param {Schedule} schedule
  * @param {ScheduledAction} action
  */
-async function runNow(schedule, action) {
-  const { name } = schedule;
+async function runNow({ name }, action) {
   const title = titleOf(action);
+  const failure = `${title} by ${name} did not work`;
+  // What is confirmed is what the schedule says now.
+  /** @type {Schedule | null} */
+  let schedule = null;
+  await attempt(failure, async () => {
+    schedule = await currentSchedule(name);
+    await loadSchedules();
+  });
+  if (!schedule) return;
   const gone = action === "terminate" ? " They will be gone for good." : "";
   const yes = await confirmed({
     title: `${title} now, as ${name} would?`,
@@ -236,8 +246,9 @@ async function runNow(schedule, action) {
     word: action === "terminate" ? name : "",
   });
   if (!yes) return;
-  const failure = `${title} by ${name} did not work`;
+  const seen = schedule;
   const done = await attempt(failure, async () => {
+    await demandUnchanged(name, seen);
     const { value } = await callApi(schedulePath(name, "run"), {}, { action });
     /** @type {{ InstanceId: string, Error?: { Code: string, Message: string } }[]} */
     const results = Array.isArray(value) ? value : [value];
