@@ -58,7 +58,8 @@ pub struct RequestLog<'a> {
     /// What it names, and the instances that were launched.
     #[serde(flatten)]
     pub target: Target,
-    /// The client token of a launch: the tag `ec2-control-api:request` of its instances.
+    /// The client token of a launch: the tag `ec2-control-api:request` of its instances. Of a start
+    /// with an end: what the end is named by.
     pub client_token: Option<String>,
     /// `allow` or `deny`; missing if nothing was decided.
     pub decision: Option<&'static str>,

@@ -72,7 +72,7 @@ pub(super) const SKIP_OS_SHUTDOWN: Param<bool> = Param::optional(
 .example("false");
 
 /// Of a launch and of a start.
-pub(super) const STOP_AFTER: Param<Lifetime> = Param::optional(
+pub const STOP_AFTER: Param<Lifetime> = Param::optional(
     "stop_after",
     "Stop the instances after this time, 5 minutes to 365 days: a schedule is made before they run, and x-schedule names it.",
 )

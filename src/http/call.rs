@@ -14,7 +14,7 @@ pub trait Call: Send {
     fn target(&self) -> Target;
     /// Whether it is about all accounts of the deployment.
     fn is_for_all_accounts(&self) -> bool;
-    /// Whether an idempotency key makes it happen once.
+    /// Whether an idempotency key counts.
     fn is_idempotent_by_key(&self) -> bool;
     /// The parameter that the region was read from, if it is not the dialect's own.
     fn region_parameter(&self) -> Option<&'static str>;
@@ -68,7 +68,7 @@ impl<O: Operation, E: FnOnce(O::Output) -> Reply + Send + 'static> Call for Type
     }
 
     fn is_idempotent_by_key(&self) -> bool {
-        O::IS_IDEMPOTENT_BY_KEY
+        self.operation.is_idempotent_by_key()
     }
 
     fn region_parameter(&self) -> Option<&'static str> {

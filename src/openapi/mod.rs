@@ -12,6 +12,7 @@ mod parameters;
 
 use crate::auth::Authentication;
 use crate::config::Config;
+use crate::dialects::common::STOP_AFTER;
 use crate::http::param_info::{ParamInfo, ParamKind};
 use crate::http::reply::Reply;
 use crate::http::route::{Api, BodyUse, Content, Dialect, Response, Route, UnknownUse};
@@ -183,7 +184,8 @@ impl Components {
             true => Vec::new(),
             false => route.parameters.iter().map(in_query).collect(),
         };
-        if launches(route) {
+        // A start with an end makes that once.
+        if launches(route) || route.declares(STOP_AFTER) {
             parameters.push(idempotency_key());
         }
         let mut operation = json!({
@@ -379,7 +381,7 @@ fn capitalized(word: &str) -> String {
 fn idempotency_key() -> Value {
     json!({
         "name": "Idempotency-Key", "in": "header",
-        "description": "A key of the caller's choice: a launch that is sent twice under it happens once.",
+        "description": "A key of the caller's choice: a launch that is sent twice under it happens once, and the end of a launch or a start is made once.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!#-~]+$"}, "example": "order-4711",
     })
 }

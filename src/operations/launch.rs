@@ -1,7 +1,7 @@
 //! RunInstances: what is launched, and whether it is permitted. `launch_attempts` sends it.
 
 use super::launch_attempts::{Attempts, find_earlier, try_in_order};
-use super::schedules::end::{end_hint, make_end};
+use super::schedules::end::{Ended, end_hint, make_end};
 use super::wait::{Goal, wait_for};
 use super::{Completed, Context, Operation, Outcome, Target};
 use crate::auth::Caller;
@@ -51,8 +51,11 @@ impl Operation for RunInstances {
             "ssm:GetParameters",
         ],
     };
-    const IS_IDEMPOTENT_BY_KEY: bool = true;
     type Output = Vec<Instance>;
+
+    fn is_idempotent_by_key(&self) -> bool {
+        true
+    }
 
     fn target(&self) -> Target {
         let request = &self.request;
@@ -124,7 +127,7 @@ impl Operation for RunInstances {
 
     fn recovery_hint(&self, cx: &Context<'_>) -> Option<String> {
         // No instance has the tag yet, but one may appear.
-        let end = self.end.map(|_| format!(". {}", end_hint(cx))).unwrap_or_default();
+        let end = self.end.map(|_| format!(". {}", end_hint(cx, Ended::Launch))).unwrap_or_default();
         Some(format!("What it launched has the tag {REQUEST_TAG}={}{end}", cx.client_token))
     }
 }

@@ -62,13 +62,16 @@ use tokio::time::Instant;
 pub trait Operation: Send + Sync + 'static {
     /// The AWS operation that it is authorized and logged as.
     const ACTION: Action;
-    /// Whether a repetition under the same idempotency key has no further effect.
-    const IS_IDEMPOTENT_BY_KEY: bool = false;
     /// What it returns.
     type Output: Send;
 
     /// Whether it is about all accounts of the deployment, and not about the one of the context.
     fn is_for_all_accounts(&self) -> bool {
+        false
+    }
+
+    /// Whether an idempotency key counts: a launch happens once under it, and an end is made once.
+    fn is_idempotent_by_key(&self) -> bool {
         false
     }
 
@@ -127,7 +130,8 @@ pub struct Context<'a> {
     pub account: TargetAccount<'a>,
     /// The name of the parameter for the region, as the caller knows it.
     pub region_parameter: &'static str,
-    /// The client token of a launch: EC2 launches once under it.
+    /// The client token of a launch: EC2 launches once under it. The end of a launch or a start has
+    /// its name from it.
     pub client_token: &'a str,
     /// Whether the client token is that of an idempotency key: the request may be a repetition.
     pub has_idempotency_key: bool,

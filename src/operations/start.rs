@@ -2,7 +2,7 @@
 
 use super::change_state::{change_all, changed, find, partial_outcome};
 use super::partial::change_each;
-use super::schedules::end::{StandingEnd, end_hint, make_end};
+use super::schedules::end::{Ended, StandingEnd, end_hint, make_end};
 use super::selection::{Found, permitted};
 use super::state_call::{InstanceResult, StateCall};
 use super::wait::{Goal, wait_for};
@@ -51,6 +51,11 @@ impl Operation for StartInstances {
     };
     type Output = Vec<InstanceResult<StateChange>>;
 
+    fn is_idempotent_by_key(&self) -> bool {
+        // Its end is made once.
+        self.end.is_some()
+    }
+
     fn target(&self) -> Target {
         Target::targets(&self.targets)
     }
@@ -81,7 +86,7 @@ impl Operation for StartInstances {
     }
 
     fn recovery_hint(&self, cx: &Context<'_>) -> Option<String> {
-        self.end.map(|_| end_hint(cx))
+        self.end.map(|_| end_hint(cx, Ended::Start))
     }
 }
 

@@ -680,3 +680,29 @@ async fn lost_end_under_a_key_stays_for_the_repetition() {
     let calls = calls(&function);
     assert!(calls.iter().all(|call| !call.starts_with("DELETE") && call != "RunInstances"), "{calls:?}");
 }
+
+#[tokio::test]
+async fn repeated_start_under_one_key_makes_no_second_end_and_moves_none() {
+    let mut function = Function::with_schedules(&[]).await;
+    let launched = function.post(&format!("/ec2/create?region_name={MOTO_REGION}&image_id={IMAGE}")).await;
+    let id = launched.json()["InstanceId"].as_str().unwrap().to_owned();
+    let start = format!("/ec2/start?region_name={MOTO_REGION}&instance_id={id}&stop_after=90m");
+    let first = keyed(&function, &start, "order-1").await;
+    assert_eq!(first.status, 200, "{first:?}");
+    let end = shown(&function, &first).await;
+    assert_eq!(end["stop"], "at(2016-02-16T19:35:00)");
+    function.app.clock = || at(3600);
+    let again = keyed(&function, &start, "order-1").await;
+    assert_eq!((again.status, name_of(&again)), (200, name_of(&first)), "{again:?}");
+    assert_eq!(shown(&function, &again).await, end);
+    // Its time has passed: nothing runs without its end.
+    function.app.clock = || at(7200);
+    let later = keyed(&function, &start, "order-1").await;
+    assert_eq!((later.status, name_of(&later)), (200, name_of(&first)), "{later:?}");
+    assert_eq!(shown(&function, &later).await["stop"], "at(2016-02-16T21:35:00)");
+    // Other keys, and launches, have ends of their own.
+    let other = keyed(&function, &start, "order-2").await;
+    assert_ne!(name_of(&other), name_of(&first));
+    let without = function.post(&start).await;
+    assert_ne!(name_of(&without), name_of(&first));
+}

@@ -27,6 +27,15 @@ pub(in crate::operations) struct StandingEnd {
     warning: Option<String>,
 }
 
+/// What an end is of.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::operations) enum Ended {
+    /// A launch.
+    Launch,
+    /// A start.
+    Start,
+}
+
 /// An end that comes so soon may find nothing of a launch that is only just made: EC2 takes a while
 /// to list instances.
 const LISTING_DELAY: SignedDuration = SignedDuration::from_mins(1);
@@ -98,12 +107,21 @@ fn schedule(cx: &Context<'_>, end: End, region: &Region, instances: ScheduledIns
         let problem = "must be less than 90 days for callers by IAM or a token, who can't be looked up later";
         return Err(Error::invalid(parameter, problem));
     }
-    Ok(Schedule { name: name(cx)?, enabled: true, definition })
+    let ended = match definition.instances {
+        ScheduledInstances::Launched(_) => Ended::Launch,
+        ScheduledInstances::Named(_) | ScheduledInstances::Tagged(_) => Ended::Start,
+    };
+    Ok(Schedule { name: name(cx, ended)?, enabled: true, definition })
 }
 
-/// The name of the request's end.
-fn name(cx: &Context<'_>) -> Result<ScheduleName, Error> {
-    ScheduleName::of_end(cx.client_token).ok_or_else(|| Error::internal("the name of an end is malformed"))
+/// The name of the request's end. Under one idempotency key, that of a start is not that of a
+/// launch.
+fn name(cx: &Context<'_>, ended: Ended) -> Result<ScheduleName, Error> {
+    let name = match ended {
+        Ended::Start if cx.has_idempotency_key => ScheduleName::of_end(&format!("start {}", cx.client_token)),
+        Ended::Start | Ended::Launch => ScheduleName::of_end(cx.client_token),
+    };
+    name.ok_or_else(|| Error::internal("the name of an end is malformed"))
 }
 
 /// The timetable of one action at one time.
@@ -115,8 +133,8 @@ fn one_time(action: ScheduledAction, time: Timestamp) -> Result<Timetable, Error
 }
 
 /// Says after an unknown outcome which end there would be.
-pub(in crate::operations) fn end_hint(cx: &Context<'_>) -> String {
-    name(cx).map(|name| format!("Its end is the schedule {name}")).unwrap_or_default()
+pub(in crate::operations) fn end_hint(cx: &Context<'_>, ended: Ended) -> String {
+    name(cx, ended).map(|name| format!("Its end is the schedule {name}")).unwrap_or_default()
 }
 
 /// The entry of the end in Scheduler's group.
@@ -231,8 +249,9 @@ async fn take_over(cx: &Context<'_>, end: End, kept: KeptSchedule, wanted: Sched
     };
     let soon = timestamp(cx.now).saturating_add(LISTING_DELAY).unwrap_or(Timestamp::MAX);
     let is_over = time.expression.has_passed(&standing.timetable.timezone, soon);
-    if is_over && !cx.dry_run && !has_instances(cx, standing).await? {
-        // What it was made for was never launched. This request may launch it.
+    // What it was made for was never launched, or is started again: nothing runs without its end.
+    let is_start = matches!(new.instances, ScheduledInstances::Named(_));
+    if is_over && !cx.dry_run && (is_start || !has_instances(cx, standing).await?) {
         record(cx, Some(&wanted));
         let entry = end_entry(cx, &wanted, action)?;
         within(write_deadline(cx), Box::pin(scheduler(cx)?.update(&entry))).await?;
