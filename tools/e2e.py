@@ -42,6 +42,7 @@ SCHEDULES = {
     "SCHEDULE_GROUP": "ec2-control-api",
     "SCHEDULE_ROLE": "arn:aws:iam::123456789012:role/scheduler",
     "SCHEDULE_TARGET": "arn:aws:lambda:us-east-1:123456789012:function:schedules",
+    "SCHEDULE_QUEUE": "",  # SAM has the queue's name here, not its ARN
 }
 REGION = "us-east-1"
 IMAGE = "ami-1e749f67"  # one that moto knows
