@@ -393,6 +393,35 @@ async fn a_put_whose_undo_fails_says_what_stands() {
 }
 
 #[tokio::test]
+async fn a_lost_deletion_that_did_not_happen_leaves_the_schedule_as_it_was() {
+    let stored = json!({
+        "schedule": "office-hours.stop", "scheduled_time": "<aws.scheduler.scheduled-time>",
+        "stored": {
+            "owner": {"authentication": "key", "name": "demo"}, "updated": "2016-02-16T18:04:09Z",
+            "stop": "18:00", "timezone": "UTC", "region_name": "eu-west-1", "instance_id": ["i-0123456789abcdef0"],
+            "force": false, "skip_os_shutdown": false,
+        },
+    });
+    let entry = crate::support::scheduler_response(&json!({
+        "Name": "office-hours.stop", "ScheduleExpression": "cron(0 18 * * ? *)", "ScheduleExpressionTimezone": "UTC",
+        "State": "ENABLED", "Target": {"Arn": "a", "RoleArn": "r", "Input": stored.to_string()},
+    }));
+    // The four entries are read in any order: they are all the same. As often as the SDK tries, the
+    // answer to the first deletion is lost; then its entry can't be made again, since it stands.
+    let lost = || std::iter::repeat_with(crate::support::xml::cut).take(3);
+    let taken = scheduler_refusal(409, "ConflictException", "Schedule office-hours.stop already exists.");
+    let responses = std::iter::repeat_n(entry, 4).chain(lost()).chain([taken]);
+    let function = Function::with_canned_schedules(&[], responses).await;
+    let answer = function.send(HttpApiEvent::new("DELETE", OFFICE_HOURS).key()).await;
+    assert_eq!(answer.status, 504, "{answer:?}");
+    let message = answer.json()["Message"].as_str().unwrap().to_owned();
+    assert!(message.ends_with(". The schedule is as it was"), "{message}");
+    let calls = calls(&function).split_off(4);
+    assert_eq!(calls.iter().filter(|call| call.starts_with("DELETE")).count(), 3, "{calls:?}");
+    assert!(calls.last().unwrap().starts_with("POST"), "{calls:?}");
+}
+
+#[tokio::test]
 async fn a_name_that_another_request_takes_at_the_same_time_is_a_conflict() {
     let taken = scheduler_refusal(409, "ConflictException", "Schedule office-hours.start already exists.");
     let function = Function::with_canned_schedules(&[], nothing_there().into_iter().chain([taken])).await;

@@ -52,7 +52,7 @@ async fn undo(cx: &Context<'_>, scheduler: &Scheduler, done: &[Change], error: E
     let mut left = Vec::new();
     for change in done.iter().rev() {
         let undone = within(cx.deadline, Box::pin(change.inverse(cx).send(scheduler))).await;
-        if undone.is_err_and(|error| error.kind != Kind::NotFound) {
+        if undone.is_err_and(|error| !change.is_undone_by(&error)) {
             left.push(change.entry().name.clone());
         }
     }
@@ -84,6 +84,15 @@ impl Change {
             Self::Create(entry) => Self::Delete(entry.clone()),
             Self::Delete(entry) => Self::Create(now(entry)),
             Self::Update { from, to } => Self::Update { from: to.clone(), to: now(from) },
+        }
+    }
+
+    /// Whether a refused undo means that there is nothing to undo: the entry is not there, or, for
+    /// a deletion that did not happen, still is.
+    fn is_undone_by(&self, refusal: &Error) -> bool {
+        match self {
+            Self::Create(_) | Self::Update { .. } => refusal.kind == Kind::NotFound,
+            Self::Delete(_) => refusal.kind == Kind::Conflict,
         }
     }
 
