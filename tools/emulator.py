@@ -26,6 +26,7 @@ os.environ.update(
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.base_backend import BackendDict
 from moto.ec2.models import amis, ec2_backends, instances, security_groups
+from moto.ec2.utils import filter_dict_attribute_mapping
 from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from moto.scheduler.models import scheduler_backends
@@ -84,6 +85,11 @@ def keep_sessions():
     BackendDict.reset = reset_all_but_keys
 
 
+def filter_by_client_token():
+    """Lets ends find what they end: moto keeps client tokens, but has no filter by them."""
+    filter_dict_attribute_mapping["client-token"] = "client_token"
+
+
 def name_first_instance():
     """Gives the first launched instance the ID of the sample events, and all others random IDs."""
     random_id, pending = instances.random_instance_id, [INSTANCE]
@@ -115,6 +121,7 @@ def main():
     add_instance_of_other_account()
     scheduler_backends[DEFAULT_ACCOUNT_ID][REGION].create_schedule_group(SCHEDULE_GROUP, [])
     name_first_instance()
+    filter_by_client_token()
     keep_sessions()
     serve(HOST, options.port)
     if options.bridge:

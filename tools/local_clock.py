@@ -26,28 +26,29 @@ MINUTE = datetime.timedelta(minutes=1)
 SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
 
 
-def is_due(schedule, minute):
-    """Whether a schedule, as GetSchedule describes it, is due at this minute of UTC."""
+def due_time(schedule, minute):
+    """The time that is due at this minute of UTC, if one is, of a schedule of GetSchedule."""
     first, last = schedule.get("StartDate"), schedule.get("EndDate")
     if schedule["State"] != "ENABLED" or (first and minute < first) or (last and minute > last):
-        return False
+        return None
     kind, _, argument = schedule["ScheduleExpression"].rstrip(")").partition("(")
     zone = ZoneInfo(schedule.get("ScheduleExpressionTimezone") or "UTC")
     if kind == "rate":
         value, unit = re.fullmatch(r"(\d+) (minute|hour|day)s?", argument).groups()
         period = datetime.timedelta(**{f"{unit}s": int(value)})
         elapsed = minute - (first or schedule["CreationDate"]).replace(second=0, microsecond=0)
-        return elapsed % period == datetime.timedelta(0) and (elapsed > datetime.timedelta(0) or first is not None)
+        is_due = elapsed % period == datetime.timedelta(0) and (elapsed > datetime.timedelta(0) or first is not None)
+        return minute if is_due else None
     if kind == "at":
         # A time that clocks skip is as much later as they are set forward.
-        time_of_day = datetime.datetime.fromisoformat(argument).replace(tzinfo=zone).astimezone(UTC)
-        return time_of_day.replace(second=0, microsecond=0) == minute
+        planned = datetime.datetime.fromisoformat(argument).replace(tzinfo=zone).astimezone(UTC)
+        return planned if minute - MINUTE < planned <= minute else None
     local = minute.astimezone(zone)
     if local.fold:
-        return False  # an hour that clocks repeat counts once
+        return None  # an hour that clocks repeat counts once
     # The library computes in UTC: it gets the local time as if it were that.
     local = local.replace(tzinfo=UTC)
-    return AwsCroniter(argument).get_next(local - MINUTE, n=1)[:1] == [local]
+    return minute if AwsCroniter(argument).get_next(local - MINUTE, n=1)[:1] == [local] else None
 
 
 def fire_due(scheduler, url, minute, log):
@@ -56,14 +57,15 @@ def fire_due(scheduler, url, minute, log):
     for name in [listed["Name"] for page in pages for listed in page["Schedules"]]:
         try:
             schedule = scheduler.get_schedule(GroupName=SCHEDULE_GROUP, Name=name)
-            if not is_due(schedule, minute):
+            planned = due_time(schedule, minute)
+            if planned is None:
                 continue
         except scheduler.exceptions.ResourceNotFoundException:
             continue  # deleted in between
         except Exception as error:  # moto takes every expression
             log("ERROR", f"{name}: {error!r}")
             continue
-        message = schedule["Target"]["Input"].replace(SCHEDULED_TIME, minute.strftime("%Y-%m-%dT%H:%M:%SZ"))
+        message = schedule["Target"]["Input"].replace(SCHEDULED_TIME, planned.strftime("%Y-%m-%dT%H:%M:%SZ"))
         try:
             urllib.request.urlopen(urllib.request.Request(url, message.encode(), method="POST"), timeout=330).close()
             log("INFO", f"{name} has fired")

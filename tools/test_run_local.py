@@ -20,7 +20,7 @@ import urllib.request
 from datetime import datetime, timezone
 from pathlib import Path
 
-from local_clock import is_due
+from local_clock import due_time
 
 SCRIPT = Path(__file__).resolve().with_name("run_local.py")
 READY = "Ctrl-C stops everything"
@@ -147,6 +147,20 @@ class RunLocal(unittest.TestCase):
         local.until("demo.stop has fired")
         self.assertIn('"operation":"fire"', local.output)
 
+    def assert_end_acts(self, local):
+        """Launches with an end, and does not wait for its time."""
+
+        def post(path):
+            url = f"http://127.0.0.1:{local.ports[0]}{path}"
+            return urllib.request.urlopen(
+                urllib.request.Request(url, headers={"x-api-key": "local-only-key"}, method="POST"), timeout=30
+            )
+
+        with post("/ec2/create?region_name=us-east-1&image_id=ami-0123456789abcdef0&terminate_after=8h") as answer:
+            launched, end = json.load(answer)["InstanceId"], answer.headers["x-schedule"]
+        with post(f"/schedules/{end}/run?action=terminate") as answer:
+            self.assertEqual([change["InstanceId"] for change in json.load(answer)], [launched])
+
     def test_printed_commands_work_and_ctrl_c_stops_everything(self):
         with Local() as local:
             lines = [line for line in local.until(READY).splitlines() if line.startswith(("ID=$(curl ", "curl "))]
@@ -169,6 +183,8 @@ class RunLocal(unittest.TestCase):
             self.assertEqual(started["InstanceId"], identifier)
             self.assertEqual((scheduled["name"], scheduled["stop"]), ("demo", "rate(1 minute)"))
             self.assert_stops(local, identifier)
+
+            self.assert_end_acts(local)
 
             with self.assertRaises(urllib.error.HTTPError) as refused:
                 urllib.request.urlopen(f"http://127.0.0.1:{local.ports[0]}/ec2/list?region_name=us-east-1", timeout=10)
@@ -214,6 +230,7 @@ class RunLocal(unittest.TestCase):
 
 class Clock(unittest.TestCase):
     def assert_due(self, expected, expression, minute, zone="UTC", **schedule):
+        """Asserts whether it is due at the minute; for another time, if one is expected."""
         schedule = {
             "State": "ENABLED",
             "ScheduleExpression": expression,
@@ -222,7 +239,8 @@ class Clock(unittest.TestCase):
             **schedule,
         }
         minute = datetime.fromisoformat(f"{minute}:00+00:00")
-        self.assertEqual(is_due(schedule, minute), expected, (expression, minute, zone, schedule))
+        expected = minute if expected is True else expected or None
+        self.assertEqual(due_time(schedule, minute), expected, (expression, minute, zone, schedule))
 
     def test_cron_expressions_are_those_of_aws_in_the_zone_of_the_schedule(self):
         # 2026-11-26 is a Thursday.
@@ -254,6 +272,10 @@ class Clock(unittest.TestCase):
         self.assert_due(True, "rate(2 days)", "2026-11-30T12:00")
         self.assert_due(True, "at(2026-12-01T19:00:00)", "2026-12-01T18:00", "Europe/Berlin")
         self.assert_due(False, "at(2026-12-01T19:00:00)", "2026-12-01T19:00", "Europe/Berlin")
+        # With seconds: at the first minute after it, for its own time.
+        time = datetime(2026, 12, 1, 19, 0, 30, tzinfo=timezone.utc)
+        self.assert_due(time, "at(2026-12-01T19:00:30)", "2026-12-01T19:01")
+        self.assert_due(False, "at(2026-12-01T19:00:30)", "2026-12-01T19:00")
 
     def test_nothing_happens_before_after_and_while_disabled(self):
         day = datetime(2026, 11, 27, tzinfo=timezone.utc)

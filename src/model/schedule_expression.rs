@@ -2,6 +2,7 @@
 
 use super::schedule_cron::{self, WEEKDAYS};
 use super::schedule_dates::TimeZoneName;
+use super::text::has_form;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 
@@ -90,14 +91,13 @@ impl Expression {
         zone.zone().to_ambiguous_timestamp(*time).later().is_ok_and(|time| time <= now)
     }
 
-    /// Whether it can be what was planned for this time: for an expression that happens once, the
-    /// time is its own, to the second. A local time that comes twice is both times.
+    /// Whether it can be what was planned for this time: an expression that happens once has its
+    /// own minute, as exact as Scheduler is. A local time that comes twice is both times.
     pub fn can_be_planned_for(&self, zone: &TimeZoneName, planned: Timestamp) -> bool {
         let Self::At(time) = self else { return true };
         let time = zone.zone().to_ambiguous_timestamp(*time);
-        [time.earlier(), time.later()]
-            .into_iter()
-            .any(|time| time.is_ok_and(|time| time.as_second() == planned.as_second()))
+        let minute = |time: Timestamp| time.as_second().div_euclid(60);
+        [time.earlier(), time.later()].into_iter().any(|time| time.is_ok_and(|time| minute(time) == minute(planned)))
     }
 }
 
@@ -134,12 +134,9 @@ fn rate_of(text: &str) -> Result<String, String> {
 
 /// A local time in the one form that Scheduler takes: `yyyy-mm-ddThh:mm:ss`.
 fn local_time(text: &str) -> Option<DateTime> {
-    let form = b"0000-00-00T00:00:00";
-    let same = |(byte, form): (u8, &u8)| if *form == b'0' { byte.is_ascii_digit() } else { byte == *form };
-    let ok = text.len() == form.len() && text.bytes().zip(form).all(same);
     // A leap second is not a time of Scheduler; the parser would make it the second before.
     let leap_second = text.ends_with(":60");
-    (ok && !leap_second).then(|| text.parse().ok()).flatten()
+    (has_form(text, "0000-00-00T00:00:00") && !leap_second).then(|| text.parse().ok()).flatten()
 }
 
 #[cfg(test)]
@@ -257,14 +254,14 @@ mod tests {
     }
 
     #[test]
-    fn one_time_is_planned_for_its_own_time_in_the_zone() {
+    fn one_time_is_planned_for_its_own_minute_in_the_zone() {
         let planned = |zone: &str, text: &str, time: &str| {
             let zone = TimeZoneName::parse(zone).unwrap();
             Expression::parse(text, None).unwrap().can_be_planned_for(&zone, time.parse().unwrap())
         };
         for (zone, text, times) in [
             ("UTC", "at(2026-12-24T18:00:00)", &["2026-12-24T18:00:00Z"][..]),
-            ("UTC", "at(2026-12-24T18:00:30)", &["2026-12-24T18:00:30Z", "2026-12-24T18:00:30.5Z"]),
+            ("UTC", "at(2026-12-24T18:00:30)", &["2026-12-24T18:00:30Z", "2026-12-24T18:00:00Z"]),
             ("Europe/Berlin", "at(2026-12-24T18:00:00)", &["2026-12-24T17:00:00Z", "2026-12-24T18:00:00+01:00"]),
             ("Europe/Berlin", "at(2026-10-25T02:30:00)", &["2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z"]),
             ("UTC", "rate(1 minute)", &["2026-12-24T18:00:00Z"]),
@@ -275,7 +272,7 @@ mod tests {
             }
         }
         for (zone, text, time) in [
-            ("UTC", "at(2026-12-24T18:00:00)", "2026-12-24T18:00:01Z"),
+            ("UTC", "at(2026-12-24T18:00:00)", "2026-12-24T18:01:00Z"),
             ("UTC", "at(2026-12-24T18:00:00)", "2026-12-24T17:59:59Z"),
             ("UTC", "at(2026-12-25T18:00:00)", "2026-12-24T18:00:00Z"),
             ("Europe/Berlin", "at(2026-12-24T18:00:00)", "2026-12-24T18:00:00Z"),
