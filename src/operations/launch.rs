@@ -111,10 +111,7 @@ impl Operation for RunInstances {
         let launched = ScheduledInstances::Launched(attempts.client_tokens());
         let end = Box::pin(make_end(cx, end, &self.region, launched)).await?;
         let outcome = self.send(cx, &attempts).await;
-        match end {
-            Some(end) => Box::pin(end.settle(cx, outcome)).await,
-            None => outcome,
-        }
+        Box::pin(end.settle(cx, outcome)).await
     }
 
     async fn follow_up(&self, cx: &Context<'_>, completed: &mut Completed<Self::Output>) {

@@ -2,7 +2,7 @@
 
 use super::change_state::{change_all, changed, find, partial_outcome};
 use super::partial::change_each;
-use super::schedules::end::{Ended, StandingEnd, end_hint, make_end};
+use super::schedules::end::{Ended, PreparedEnd, end_hint, make_end};
 use super::selection::{Found, permitted};
 use super::state_call::{InstanceResult, StateCall};
 use super::wait::{Goal, wait_for};
@@ -66,7 +66,7 @@ impl Operation for StartInstances {
         let end = match self.end {
             Some(end) if !ids.is_empty() => {
                 let started = ScheduledInstances::Named(ids.iter().cloned().map(InstanceRef::Id).collect());
-                Box::pin(make_end(cx, end, &self.targets.region, started)).await?
+                Some(Box::pin(make_end(cx, end, &self.targets.region, started)).await?)
             }
             _ => None,
         };
@@ -92,7 +92,7 @@ impl Operation for StartInstances {
 
 impl StartInstances {
     /// Starts those of the instances that EC2 starts. The end is one of these only.
-    async fn start_each(&self, cx: &Context<'_>, found: Vec<Found>, end: Option<StandingEnd>) -> Started {
+    async fn start_each(&self, cx: &Context<'_>, found: Vec<Found>, end: Option<PreparedEnd>) -> Started {
         let (results, request_id) = change_each(cx, self, found).await;
         let may_run = |result: &InstanceResult<_>| match &result.change {
             Ok(_) => InstanceId::parse(&result.instance),

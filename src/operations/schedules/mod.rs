@@ -11,8 +11,10 @@ pub mod get;
 pub mod list;
 pub mod marked_reboot;
 pub mod put;
+mod repeated_end;
 pub mod run;
 pub mod set_state;
+mod standing_end;
 
 use super::Context;
 use crate::auth::Caller;

@@ -1,0 +1,85 @@
+//! The end of a repetition: an earlier request under the same idempotency key may have made it.
+
+use super::entries::KeptSchedule;
+use super::scheduler;
+use super::standing_end::{StandingEnd, end_entry, has_instances, record, write_deadline};
+use crate::error::{Error, Kind};
+use crate::model::{End, Schedule, ScheduledInstances, at_expression, timestamp};
+use crate::operations::{Context, within};
+use jiff::{SignedDuration, Timestamp};
+
+/// How long after a launch EC2 may not list its instances yet. An end that comes so soon may find
+/// none of them, and that there are none proves nothing.
+const LISTING_DELAY: SignedDuration = SignedDuration::from_mins(1);
+
+/// Whether an earlier request has launched the instances of this end.
+///
+/// # Errors
+/// EC2's refusal, or no usable response.
+pub(super) async fn already_launched(cx: &Context<'_>, end: &Schedule) -> Result<bool, Error> {
+    match end.definition.instances {
+        ScheduledInstances::Launched(_) => has_instances(cx, &end.definition).await,
+        ScheduledInstances::Named(_) | ScheduledInstances::Tagged(_) => Ok(false),
+    }
+}
+
+/// Takes over the end that stands under the name of the wanted one. It stays as it is, unless what
+/// it was made for was never launched, or its time has come.
+///
+/// # Errors
+/// It is not the end of the same launch.
+pub(super) async fn take_over(
+    cx: &Context<'_>,
+    end: End,
+    kept: KeptSchedule,
+    wanted: Schedule,
+) -> Result<StandingEnd, Error> {
+    let action = end.action.scheduled();
+    let (standing, new) = (&kept.schedule.definition, &wanted.definition);
+    if (standing.owner.authentication, &standing.owner.name) != (new.owner.authentication, &new.owner.name) {
+        let message = format!("There is a schedule {} already, of another caller", wanted.name);
+        return Err(Error::new(Kind::Conflict, "ScheduleExists", message));
+    }
+    let covers = match (&standing.instances, &new.instances) {
+        (ScheduledInstances::Launched(standing), ScheduledInstances::Launched(new)) => {
+            new.iter().all(|token| standing.contains(token))
+        }
+        // It was made anew for instances that were kept: they have been launched.
+        (ScheduledInstances::Named(_), ScheduledInstances::Launched(_)) => true,
+        (standing, new) => standing == new,
+    };
+    let same_place = standing.region == new.region && standing.account == new.account;
+    let time = standing.timetable.time(action).filter(|_| covers && same_place);
+    let Some(time) = time else {
+        let message = "Another launch was sent under the same Idempotency-Key, with another end";
+        return Err(Error::new(Kind::IdempotencyMismatch, "IdempotentParameterMismatch", message));
+    };
+    let now = timestamp(cx.now);
+    let soon = now.saturating_add(LISTING_DELAY).unwrap_or(Timestamp::MAX);
+    let is_over = time.expression.has_passed(&standing.timetable.timezone, soon);
+    // Nothing runs without its end, nor for a shorter time because an earlier launch has failed.
+    let is_unused = match new.instances {
+        _ if cx.dry_run => false,
+        ScheduledInstances::Launched(_) if is_over || now.duration_since(standing.updated) >= LISTING_DELAY => {
+            !has_instances(cx, standing).await?
+        }
+        ScheduledInstances::Launched(_) => false,
+        ScheduledInstances::Named(_) | ScheduledInstances::Tagged(_) => is_over,
+    };
+    if is_unused {
+        record(cx, Some(&wanted));
+        let entry = end_entry(cx, &wanted, action)?;
+        within(write_deadline(cx), Box::pin(scheduler(cx)?.update(&entry))).await?;
+        return Ok(StandingEnd { schedule: wanted, action, is_new: true, warnings: Vec::new() });
+    }
+    let same_time = end.time(standing.updated).map(at_expression).is_some_and(|expected| expected == time.given);
+    let mut warnings = Vec::new();
+    if !same_time {
+        warnings.push(format!("the end {} stays at {}: an earlier request has made it", wanted.name, time.given));
+    }
+    if !kept.schedule.enabled {
+        warnings.push(format!("the end {} is disabled: nothing ends before somebody enables it", wanted.name));
+    }
+    // Without a key, nobody else has the token.
+    Ok(StandingEnd { schedule: kept.schedule, action, is_new: !cx.has_idempotency_key, warnings })
+}
