@@ -27,7 +27,7 @@ pub(in crate::operations) enum Ended {
 /// The end of what is about to be launched or started.
 pub(in crate::operations) enum PreparedEnd {
     /// It stands.
-    Standing(StandingEnd),
+    Standing(Box<StandingEnd>),
     /// There is none: in a dry run, or for the reason that the warning has.
     None(Option<String>),
 }
@@ -147,7 +147,7 @@ async fn find_or_make(cx: &Context<'_>, end: End, wanted: Schedule) -> Result<Pr
     if cx.has_idempotency_key {
         if let Some(kept) = cx.before_change(Box::pin(read(cx, &wanted.name))).await? {
             let standing = take_over(cx, end, kept, wanted).await?;
-            return Ok(if cx.dry_run { PreparedEnd::None(None) } else { PreparedEnd::Standing(standing) });
+            return Ok(if cx.dry_run { PreparedEnd::None(None) } else { PreparedEnd::Standing(Box::new(standing)) });
         }
         if cx.before_change(Box::pin(already_launched(cx, &wanted))).await? {
             let warning = format!(
@@ -162,7 +162,7 @@ async fn find_or_make(cx: &Context<'_>, end: End, wanted: Schedule) -> Result<Pr
     if cx.dry_run {
         return Ok(PreparedEnd::None(None));
     }
-    make(cx, end, wanted).await.map(PreparedEnd::Standing)
+    Ok(PreparedEnd::Standing(Box::new(make(cx, end, wanted).await?)))
 }
 
 /// Makes the end. One whose answer was lost is removed, unless another request may need it.
