@@ -1,6 +1,7 @@
 """A tab with a page of the function, for the tests of this folder."""
 
 import contextlib
+import time
 import unittest
 
 import harness
@@ -90,6 +91,13 @@ class Page(unittest.TestCase):
     def panel(self, name):
         """The details of an instance."""
         return self.page.locator("section.panel").filter(has=self.page.get_by_role("heading", name=name, exact=True))
+
+    def until(self, condition):
+        """Waits for a condition of this test itself. The page goes on meanwhile."""
+        deadline = time.monotonic() + 15
+        while not condition():
+            self.assertLess(time.monotonic(), deadline)
+            self.page.wait_for_timeout(20)
 
     def confirm(self, action):
         self.page.get_by_role("dialog").get_by_role("button", name=action, exact=True).click()

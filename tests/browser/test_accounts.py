@@ -206,6 +206,56 @@ class Accounts(Page):
         expect(page.get_by_role("alert")).to_contain_text("Unauthorized. Enter the key again.")
         expect(page.get_by_label("API key or token")).to_be_visible()
 
+    def test_signing_in_works_where_the_accounts_can_not_be_listed(self):
+        page = self.page
+        broken = {"Message": "AWS does not answer", "Error": "X"}
+        page.route("**/accounts", functools.partial(self.answer, status=504, json=broken))
+        page.goto(self.local.url)
+        page.get_by_label("API key or token").fill(KEY)
+        page.get_by_role("button", name="Sign in").click()
+        alert = page.get_by_role("alert").filter(has_text="listing the accounts did not work: AWS does not answer.")
+        expect(alert).to_contain_text("Only the own account is shown, until you reload the page")
+        self.names("web-1")
+        page.unroute("**/accounts")
+        page.reload()
+        expect(page.locator("#account-summary")).to_have_text("Accounts: own")
+
+    def test_a_schedule_in_an_account_that_is_not_shown_stays_there(self):
+        body = {"region_name": REGION, "account": "sandbox", "instance_id": "i-0123456789abcdef0", "stop": "19:00"}
+        url = f"{self.local.url}/schedules/elsewhere"
+        self.assertEqual(self.context.request.put(url, headers={"x-api-key": KEY}, data=body).status, 201)
+        page = self.page
+        accounts = [{"name": None, "id": OWN_ACCOUNT}, {"name": "staging", "id": "210987654321"}]
+        page.route("**/accounts", functools.partial(self.answer, status=200, json=accounts))
+        page.goto(self.local.url)
+        page.get_by_label("API key or token").fill(KEY)
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("button", name="Schedules", exact=True).click()
+        page.get_by_role("button", name="Change: elsewhere").click()
+        account = page.locator("#schedule-account")
+        expect(account).to_have_value(SANDBOX)
+        page.locator("#schedule-stop").fill("20:00")
+        page.locator("#schedule-save").click()
+        expect(page.locator("#schedule-form")).to_be_hidden()
+        kept = self.context.request.get(url, headers={"x-api-key": KEY}).json()
+        self.assertEqual((kept["account"], kept["stop"]), (SANDBOX, "20:00"))
+
+    def test_at_most_eight_regions_are_listed_at_the_same_time(self):
+        page = self.page
+        regions = [{"name": f"us-test-{number}", "instances": {"running": 1}} for number in range(20)]
+        page.route("**/regions", functools.partial(self.answer, status=200, json=regions))
+        held = []
+        page.route("**/ec2/list?*", lambda route: held.append(route))
+        page.goto(self.local.url)
+        page.get_by_label("API key or token").fill(KEY)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_function("() => document.querySelectorAll('#regions input:checked').length === 20")
+        for number in range(12):
+            # Each answer lets one more be sent.
+            self.until(lambda: len(held) >= 8 + number)
+            self.assertEqual(len(held), 8 + number)
+            held[number].fulfill(json=[])
+
     def test_what_is_done_is_done_in_the_account_of_the_row(self):
         page = self.open_accounts()
         self.box(f"sandbox {SANDBOX}").check()

@@ -57,6 +57,11 @@ class Schedules(Page):
     def save(self):
         self.form().get_by_role("button", name="Save").click()
 
+    def save_terminating(self, name):
+        self.save()
+        self.page.get_by_role("dialog").get_by_label("To confirm, type").fill(name)
+        self.confirm("Save it")
+
     def test_office_hours_are_made_by_two_times_and_days_and_changed(self):
         page = self.tab(timezone_id="America/New_York")
         self.open_form()
@@ -131,7 +136,7 @@ class Schedules(Page):
         expect(self.form().get_by_role("group", name="Days")).to_be_hidden()
         self.field("Terminate").fill("2099-12-01T18:30")
         self.field("Time zone").fill("Asia/Kolkata")
-        self.save()
+        self.save_terminating("demo-day")
         expect(self.item("demo-day")).to_contain_text("terminate at(2099-12-01T18:30:00) (Asia/Kolkata)")
         expect(self.item("demo-day")).to_contain_text("terminate Tue 2099-12-01 18:30 (Asia/Kolkata), here Tue 2099-12-01 13:00")
         self.assertEqual(self.kept("demo-day")["instance_id"], ["web-1", "web-2"])
@@ -183,18 +188,90 @@ class Schedules(Page):
         expect(page.locator("#schedule-status")).to_be_focused()
         expect(page.locator("#schedule-status")).to_contain_text("The policy does not permit it. Whoever runs this deployment")
         page.unroute("**/schedules/night")
-        self.save()
+        self.save_terminating("night")
         expect(self.item("night")).to_contain_text("stop cron(0 22 ? * 2#1 *), terminate 23:00")
+
+    def test_what_terminates_is_saved_after_its_name_was_typed(self):
+        page = self.open_form()
+        self.field("Name").fill("clean-up")
+        self.field("Region").select_option(REGION)
+        self.field("Instances").fill("web-1")
+        self.field("Terminate").fill("23:00")
+        self.field("Terminate").press("Enter")
+        dialog = page.get_by_role("dialog", name="Save clean-up?")
+        expect(dialog).to_contain_text(f"The instances web-1 in {REGION} will be terminated: 23:00. They will be gone for good.")
+        expect(dialog.get_by_role("button", name="Save it")).to_be_disabled()
+        dialog.get_by_role("button", name="Cancel").click()
+        self.assertIsNone(self.kept("clean-up"))
+        expect(self.field("Terminate")).to_have_value("23:00")
+        self.save_terminating("clean-up")
+        expect(self.item("clean-up")).to_contain_text("terminate 23:00")
+
+    def test_a_change_of_the_time_leaves_the_instances_as_they_are(self):
+        strange = {"instance_id": ["web, blue", "web-1"], "tag:team": None}
+        tags = {"tag:team": None, "tag:cost=center": "a=b", "tag:note": "two = three"}
+        for name, target in (("by-name", strange), ("by-tag", tags)):
+            self.put(name, **target)
+        page = self.open_schedules()
+        for name in ("by-name", "by-tag"):
+            before = self.kept(name)
+            self.item(name).get_by_role("button", name=f"Change: {name}").click()
+            self.field("Stop").fill("20:30")
+            self.save()
+            expect(self.form()).to_be_hidden()
+            after = self.kept(name)
+            self.assertEqual(after["stop"], "20:30")
+            self.assertEqual({**before, "updated": "", "stop": ""}, {**after, "updated": "", "stop": ""})
+        # One more line changes no other.
+        self.item("by-name").get_by_role("button", name="Change: by-name").click()
+        self.field("Instances").fill("web, blue\nweb-2,web-3\nweb-1")
+        self.save()
+        expect(self.form()).to_be_hidden()
+        self.assertEqual(self.kept("by-name")["instance_id"], ["web, blue", "web-2", "web-3", "web-1"])
+        self.item("by-tag").get_by_role("button", name="Change: by-tag").click()
+        page.locator("#schedule-tags").evaluate("field => { field.value += '\\nteam=blue'; }")
+        self.save()
+        expect(self.form()).to_be_hidden()
+        now = self.kept("by-tag")
+        tags = {member: value for member, value in now.items() if member.startswith("tag:")}
+        self.assertEqual(tags, {"tag:cost=center": "a=b", "tag:note": "two = three", "tag:team": "blue"})
+
+    def test_schedules_that_can_not_be_loaded_are_not_taken_for_none(self):
+        self.local.launch(REGION, "web-1")
+        page = self.page
+        broken = {"Message": "EventBridge Scheduler does not answer", "Error": "X"}
+        page.route("**/schedules", lambda route: route.fulfill(status=503, json=broken) if route.request.method == "GET" else route.continue_())
+        self.open_schedules()
+        expect(page.get_by_role("alert")).to_contain_text("Loading the schedules did not work")
+        expect(page.locator("#schedules-none")).to_have_text("They could not be loaded: refresh to try again.")
+        self.button("Details of", "web-1").click()
+        expect(self.panel("web-1")).to_contain_text(re.compile(r"Schedules\s*not loaded"))
+        page.unroute("**/schedules")
+        page.get_by_role("button", name="Refresh").click()
+        expect(page.locator("#schedules-none")).to_contain_text("None yet")
+        expect(self.panel("web-1")).not_to_contain_text("not loaded")
 
     def test_a_day_is_skipped_and_a_schedule_is_disabled_enabled_and_deleted(self):
         self.put("office-hours", skip=["2099-12-24/2099-12-26"])
         page = self.open_schedules()
         item = self.item("office-hours")
         item.get_by_label("Day to skip: office-hours").fill("2099-11-30")
-        item.get_by_role("button", name="Skip the day: office-hours").click()
+        skip = item.get_by_role("button", name="Skip the day: office-hours")
+        skip.click()
+        # Whose schedule it is, is not known yet.
+        dialog = page.get_by_role("dialog", name="Let office-hours skip 2099-11-30?")
+        expect(dialog).to_contain_text("Its owner is demo (key) now. Whoever saves a schedule becomes its owner")
+        dialog.get_by_role("button", name="Cancel").click()
+        self.assertEqual(self.kept("office-hours")["skip"], ["2099-12-24/2099-12-26"])
+        skip.click()
+        self.confirm("Skip it")
         expect(item).to_contain_text("2099-11-30, 2099-12-24/2099-12-26")
         self.assertEqual(self.kept("office-hours")["skip"], ["2099-11-30", "2099-12-24/2099-12-26"])
         expect(item.get_by_role("button", name="Skip the day: office-hours")).to_be_focused()
+        # By now it is the caller's.
+        item.get_by_label("Day to skip: office-hours").fill("2099-12-01")
+        skip.click()
+        expect(item).to_contain_text("2099-11-30, 2099-12-01, 2099-12-24/2099-12-26")
         item.get_by_role("button", name="Disable: office-hours").click()
         expect(item.get_by_role("heading")).to_have_text("office-hours disabled")
         expect(item).to_contain_text("nothing: it is disabled")
@@ -349,6 +426,28 @@ class Schedules(Page):
         page.get_by_role("dialog", name="Keep web-1").get_by_role("button", name="Keep no longer").click()
         expect(page.get_by_role("status").filter(has_text="web-1: kept no longer.")).to_be_visible()
         expect(self.panel("web-1").get_by_text("Kept until", exact=True)).to_have_count(0)
+
+    def test_who_is_kept_is_told_where_another_region_fails(self):
+        for region, name in ((REGION, "web-1"), (OTHER_REGION, "dublin-1")):
+            self.local.launch(region, name)
+        page = self.sign_in()
+
+        def refuse(route):
+            if route.request.post_data_json["region_name"] == REGION:
+                route.continue_()
+            else:
+                route.fulfill(status=403, json={"Message": "The policy does not permit it", "Error": "Forbidden"})
+
+        page.route("**/ec2/keep", refuse)
+        for name in ("web-1", "dublin-1"):
+            page.get_by_role("checkbox", name=f"Choose {name}", exact=True).check()
+        page.get_by_role("button", name="Keep all chosen instances").click()
+        page.get_by_role("dialog").get_by_role("button", name="Keep", exact=True).click()
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        expect(page.get_by_role("status").filter(has_text="web-1: kept until ")).to_be_visible()
+        expect(page.get_by_role("alert")).to_contain_text(
+            f"Keeping dublin-1 in {OTHER_REGION} did not work: The policy does not permit it."
+        )
 
     def test_a_deployment_without_schedules_does_not_offer_them(self):
         self.local.launch(REGION, "web-1")

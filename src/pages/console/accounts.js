@@ -3,6 +3,7 @@
 
 import { ApiError, callApi } from "./api.js";
 import { byId, make, setText } from "./dom.js";
+import { reportError } from "./errors.js";
 import { emit, on } from "./events.js";
 import { linkedAccounts } from "./link.js";
 import { dismissMessage, showMessage } from "./messages.js";
@@ -110,15 +111,21 @@ function drawAccounts() {
 }
 
 /**
- * Asks for the accounts: there are none to choose where the path or the permission is missing.
+ * Asks for the accounts: there are none to choose where the path or the permission is missing. The
+ * own account can be used without them.
  * @returns {Promise<Account[]>}
  */
 async function listAccounts() {
   try {
     return (await callApi("accounts")).value;
   } catch (error) {
-    if (error instanceof ApiError && [403, 404].includes(error.status)) return [];
-    throw error;
+    if (!(error instanceof ApiError) || error.status === 401) throw error;
+    if (![403, 404].includes(error.status)) {
+      const failure =
+        "Only the own account is shown, until you reload the page: listing the accounts did not work";
+      reportError("account-list", failure, error);
+    }
+    return [];
   }
 }
 
@@ -231,7 +238,8 @@ export function addAccount(name) {
 /**
  * Fills a choice of one account, which is there if there are several. What was chosen stays.
  * @param {string} id of the element
- * @param {string} [first] selected at first
+ * @param {string} [first] selected at first, by its name; by its number if it is not shown to the
+ *   key
  */
 export function drawAccountOptions(id, first = "") {
   const select = byId(id, HTMLSelectElement);
@@ -239,9 +247,12 @@ export function drawAccountOptions(id, first = "") {
   const options = (session?.accounts ?? []).map(({ name, id }) =>
     make("option", { value: name ?? "" }, `${name ?? "own"} ${id}`),
   );
+  const wanted = chosen === ALL ? "" : chosen;
+  const isHidden = wanted !== "" && !options.some((option) => option.value === wanted);
+  if (isHidden) options.push(make("option", { value: wanted }, wanted));
   select.replaceChildren(...options);
-  select.value = chosen === ALL ? "" : chosen;
-  byId(`${id}-part`).hidden = !hasAccounts();
+  select.value = wanted;
+  byId(`${id}-part`).hidden = !hasAccounts() && !isHidden;
 }
 
 /** Forgets the choice stored in this tab. */

@@ -113,11 +113,14 @@ export async function callApi(path, query = {}, body = null, options = {}) {
   const headers = { Accept: "application/json", Authorization: `Bearer ${caller.key}` };
   if (body) headers["Content-Type"] = "application/json";
   if (idempotencyKey) headers["Idempotency-Key"] = idempotencyKey;
+  const isRead = method === "GET";
+  if (isRead) await turnToRead();
   /** @type {Response} */
   let response;
   /** @type {string} */
   let text;
   try {
+    if (caller !== session) throw new SessionEnded();
     response = await fetch(url, {
       method,
       headers,
@@ -135,6 +138,8 @@ export async function callApi(path, query = {}, body = null, options = {}) {
     }
     const advice = "Look whether you are connected to the network, and try again.";
     throw new ApiError("The API can't be reached.", advice);
+  } finally {
+    if (isRead) endRead();
   }
   if (caller !== session) throw new SessionEnded();
   const value = parseJson(text);
@@ -142,6 +147,32 @@ export async function callApi(path, query = {}, body = null, options = {}) {
   if (!response.ok || value === null) throw toError(response, value);
   const { headers: received } = response;
   return { value, next: received.get("x-next-token"), schedule: received.get("x-schedule") };
+}
+
+/**
+ * The most reads at the same time: many accounts and regions are not asked all at once. Changes do
+ * not wait.
+ */
+const MAX_READS = 8;
+
+const reads = { running: 0, waiting: /** @type {(() => void)[]} */ ([]) };
+
+/** Waits until one more read may be sent. */
+async function turnToRead() {
+  if (reads.running < MAX_READS) {
+    reads.running++;
+    return;
+  }
+  await new Promise((resolve) => {
+    reads.waiting.push(() => resolve(null));
+  });
+}
+
+/** Gives the turn of a read that has ended to the next one. */
+function endRead() {
+  const next = reads.waiting.shift();
+  if (next) next();
+  else reads.running--;
 }
 
 /**

@@ -139,7 +139,8 @@ function updatePanel(panel, row) {
   setAttribute(panel.close, "aria-label", `Close the details of ${row.label}`);
   drawConsoleOutput(panel.output, row.label);
   const reasons = ACTIONS.map((action) => unavailableReason(action, row));
-  const content = JSON.stringify([row.source, row.state, reasons, schedulesOf(row)]);
+  const schedules = session?.schedules && schedulesOf(row);
+  const content = JSON.stringify([row.source, row.state, reasons, schedules]);
   if (content === panel.content) return;
   panel.content = content;
   const tags = row.tags.map(([title, value]) => ({ title, value, isTag: true }));
@@ -219,7 +220,8 @@ function whenOf(row) {
   const keep = make("button", { type: "button" }, "Keep\u2026");
   setAttribute(keep, "aria-label", `Keep ${row.label}`);
   keep.addEventListener("click", () => openKeep([row]));
-  const facts = [...schedulesOf(row), ...kept];
+  const unknown = session?.schedules ? [] : [{ title: "Schedules", value: "not loaded" }];
+  const facts = [...unknown, ...schedulesOf(row), ...kept];
   return [factList(facts), make("div", { className: "row" }, end, schedule, keep)];
 }
 

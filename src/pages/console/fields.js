@@ -34,15 +34,27 @@ export function textOf(id) {
 }
 
 /**
- * Returns the tags that a field has, one in each line: KEY=VALUE.
+ * Writes a tag as one line of a field.
+ * @param {[string, string]} tag
+ */
+export function tagLine([key, value]) {
+  return `${key}=${value}`;
+}
+
+/**
+ * Returns the tags that a field has, one in each line: KEY=VALUE. A line of a tag that is known is
+ * that tag: its key may have an equals sign in it, and its value spaces at its ends.
  * @param {string} id
+ * @param {[string, string][]} [known]
  * @returns {[string, string][]}
  */
-export function tagsOf(id) {
+export function tagsOf(id, known = []) {
   const lines = field(id)
     .value.split("\n")
-    .map((line) => line.trim());
-  return lines.filter(Boolean).map((line) => {
+    .filter((line) => line.trim());
+  return lines.map((line) => {
+    const same = known.find((tag) => tagLine(tag) === line);
+    if (same) return same;
     const [key = "", ...value] = line.split("=");
     return [key.trim(), value.join("=").trim()];
   });

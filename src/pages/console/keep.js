@@ -1,7 +1,7 @@
 // @ts-check
 // Keeps instances until a time: schedules and ends leave them out.
 
-import { accountQuery } from "./accounts.js";
+import { accountQuery, placeText } from "./accounts.js";
 import { ApiError, callApi } from "./api.js";
 import { byId, make, restoreFocus, setText } from "./dom.js";
 import { reportError } from "./errors.js";
@@ -34,8 +34,7 @@ let kept = null;
 export function openKeep(rows) {
   if (!rows.length || keepDialog.open) return;
   kept = { rows, opener: document.activeElement };
-  const title = rows.length === 1 ? rows[0]?.label : `${rows.length} instances`;
-  setText(byId("keep-title"), `Keep ${title}`);
+  setText(byId("keep-title"), `Keep ${labelOf(rows)}`);
   byId("keep-rows").replaceChildren(
     ...rows.slice(0, 12).map((row) => make("li", {}, keptText(row))),
   );
@@ -65,27 +64,46 @@ async function keepRows(until) {
   if (!kept) return;
   const { rows } = kept;
   const caller = session;
-  try {
-    for (const [first, ...others] of byPlace(rows)) {
-      if (!first) continue;
-      const { region, accountName } = first;
-      const instance_id = [first, ...others].map((row) => row.id).join();
-      const place = { region_name: region, ...accountQuery(accountName) };
+  /** @type {Row[]} */
+  const done = [];
+  /** @type {{ where: string, error: unknown }[]} */
+  const failures = [];
+  for (const part of byPlace(rows)) {
+    const [first] = part;
+    if (!first) continue;
+    const { region, accountName } = first;
+    const instance_id = part.map((row) => row.id).join();
+    const place = { region_name: region, ...accountQuery(accountName) };
+    try {
       await callApi("ec2/keep", {}, { ...place, instance_id, until });
+      done.push(...part);
       watchList(region, accountName);
+    } catch (error) {
+      const isOfField = !done.length && error instanceof ApiError;
+      if (isOfField && showFieldError(error, KEEP_FIELDS)) return;
+      failures.push({ where: `${labelOf(part)} in ${placeText(region, accountName)}`, error });
     }
-    if (session !== caller) return;
-    keepDialog.close();
-    const which = rows.length === 1 ? rows[0]?.label : `${rows.length} instances`;
-    const text = until
-      ? `${which}: kept until ${localTime(until)}. Schedules and ends do not stop or terminate before.`
-      : `${which}: kept no longer.`;
-    showMessage("keep", "warning", text);
-  } catch (error) {
-    if (error instanceof ApiError && showFieldError(error, KEEP_FIELDS)) return;
-    keepDialog.close();
-    reportError("keep", "Keeping them did not work", error);
   }
+  if (session !== caller) return;
+  keepDialog.close();
+  if (done.length) {
+    const text = until
+      ? `kept until ${localTime(until)}. Schedules and ends do not stop or terminate before.`
+      : "kept no longer.";
+    showMessage("keep", "warning", `${labelOf(done)}: ${text}`);
+  }
+  for (const { where, error } of failures) {
+    reportError(`keep ${where}`, `Keeping ${where} did not work`, error);
+  }
+}
+
+/**
+ * Names rows.
+ * @param {Row[]} rows
+ */
+function labelOf(rows) {
+  const [row] = rows;
+  return rows.length === 1 && row ? row.label : `${rows.length} instances`;
 }
 
 forgetErrorsOnInput(KEEP_FIELDS);

@@ -20,7 +20,7 @@ import {
 import { watchList } from "./lists.js";
 import { announce } from "./messages.js";
 import { addRegion } from "./regions.js";
-import { loadSchedules, NOT_LOADED } from "./schedule-store.js";
+import { actionsOf, loadSchedules, NOT_LOADED } from "./schedule-store.js";
 import { session } from "./session.js";
 import { changeView } from "./view.js";
 
@@ -147,13 +147,12 @@ function showLaunched(body, instances, schedule) {
   launched.ids = instances.map((instance) => instance.InstanceId);
   awaitRunning(launched.ids);
   const ids = launched.ids.join(", ");
-  sayStatus(
-    `Launched in ${placeText(region, account)}: ${ids}.${schedule ? ` ${endText(body, schedule)}` : ""}`,
-  );
+  const text = `Launched in ${placeText(region, account)}: ${ids}.`;
+  sayStatus(schedule ? `${text} ${endText(body, schedule)}` : text);
   const tag = instances[0]?.Tags?.find(({ Key }) => Key === REQUEST_TAG);
   launched.tags = tag ? [[REQUEST_TAG, tag.Value]] : [];
   showButton.hidden = !tag;
-  if (schedule) loadSchedules().catch((error) => reportError("schedules", NOT_LOADED, error));
+  if (schedule) sayEnd(text, body, schedule);
   addRegion(region);
   addAccount(account);
   watchList(region, account);
@@ -178,20 +177,38 @@ function drawLaunched() {
   list.replaceChildren(...items);
 }
 
-/** Of the units of `stop_after` and `terminate_after`, in ms. */
-const UNITS = { m: 60_000, h: 3_600_000, d: 86_400_000 };
+/**
+ * Says how the instances of a launch end, and when if that is known.
+ * @param {Record<string, string>} body of the request
+ * @param {string} schedule its name
+ * @param {string} [time]
+ */
+function endText({ stop_after, terminate_after }, schedule, time) {
+  const action = stop_after ? "Stops" : "Ends for good";
+  const when = time ? `at ${localTime(time)}` : `after ${stop_after ?? terminate_after}`;
+  return `${action} ${when}, by the schedule ${schedule}.`;
+}
 
 /**
- * Says when and how the instances of a launch end.
+ * Says when the instances of a launch end as soon as the schedules say it: a launch that is sent
+ * again keeps the time of the first, and the clock of this browser may be wrong.
+ * @param {string} launchText what is said of the launch
  * @param {Record<string, string>} body of the request
- * @param {string} schedule
+ * @param {string} name of the schedule
  */
-function endText({ stop_after, terminate_after }, schedule) {
-  const after = stop_after ?? terminate_after ?? "";
-  const unit = UNITS[/** @type {keyof typeof UNITS} */ (after.slice(-1))];
-  const end = new Date(Date.now() + Number.parseInt(after, 10) * unit).toISOString();
-  const action = stop_after ? "Stops" : "Ends for good";
-  return `${action} at ${localTime(end)}, by the schedule ${schedule}.`;
+async function sayEnd(launchText, body, name) {
+  const { ids } = launched;
+  try {
+    await loadSchedules();
+  } catch (error) {
+    reportError("schedules", NOT_LOADED, error);
+    return;
+  }
+  const schedule = session?.schedules?.find((candidate) => candidate.name === name);
+  const [{ expression } = { expression: "" }] = schedule ? actionsOf(schedule) : [];
+  const time = /^at\((\S+)\)$/.exec(expression)?.[1];
+  const isLast = launched.ids === ids && !launch.running;
+  if (time && isLast) sayStatus(`${launchText} ${endText(body, name, `${time}Z`)}`);
 }
 
 /**

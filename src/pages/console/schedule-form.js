@@ -1,9 +1,10 @@
 // @ts-check
 // The form that makes and changes schedules.
 
-import { drawAccountOptions } from "./accounts.js";
+import { accountNameOf, drawAccountOptions } from "./accounts.js";
 import { ApiError, curlCommand } from "./api.js";
 import { copyText } from "./clipboard.js";
+import { confirmed } from "./confirm.js";
 import { byId, make, restoreFocus, setAttribute, setText } from "./dom.js";
 import { advise, reportError } from "./errors.js";
 import { on } from "./events.js";
@@ -12,6 +13,7 @@ import {
   field,
   forgetErrorsOnInput,
   showFieldError,
+  tagLine,
   tagsOf,
   textOf,
 } from "./fields.js";
@@ -22,10 +24,13 @@ import {
   currentSchedule,
   definitionOf,
   demandUnchanged,
+  instancesText,
+  newOwnerText,
   putSchedule,
   SCHEDULED,
   scheduledTags,
   schedulePath,
+  tryToPut,
 } from "./schedule-store.js";
 import { isZone, nextText, READER_ZONE, wallTime } from "./schedule-times.js";
 import { session } from "./session.js";
@@ -69,12 +74,12 @@ const END_DELAY = 8 * 3_600_000;
 const scheduleForm = byId("schedule-form", HTMLFormElement);
 
 /**
- * `base` is the schedule that is changed, whose other members stay; empty for a new one.
- * `hiddenAccount` is its account if the caller may not see that among the accounts.
- * @typedef {{ hiddenAccount: string, opener: Element | null, saving: boolean }} Editing
+ * `base` is the schedule that is changed, whose other members stay; empty for a new one. `tags` are
+ * those that the field of tags may have without being typed.
+ * @typedef {{ tags: [string, string][], opener: Element | null, saving: boolean }} Editing
  * @type {{ base: Partial<Schedule> } & Editing}
  */
-const editing = { base: {}, hiddenAccount: "", opener: null, saving: false };
+const editing = { base: {}, tags: [], opener: null, saving: false };
 
 const dayBoxes = DAYS.map((day) => make("input", { type: "checkbox", value: day }));
 byId("schedule-days").append(
@@ -107,12 +112,9 @@ export function openScheduleForm(schedule, rows = [], isEnd = false) {
   const [row] = rows;
   byId("schedule-region").replaceChildren();
   byId("schedule-account").replaceChildren();
-  const known = session?.accounts.find(({ id }) => id === schedule?.account);
-  const account = known?.name ?? "";
-  editing.hiddenAccount = known ? "" : (schedule?.account ?? "");
   drawRegionOptions("schedule-region", schedule?.region_name ?? row?.region ?? list?.region);
-  const place = row?.accountName ?? list?.account;
-  drawAccountOptions("schedule-account", schedule ? account : place);
+  const account = schedule ? accountNameOf(schedule.account) : (row?.accountName ?? list?.account);
+  drawAccountOptions("schedule-account", account);
   fillTimes(schedule);
   if (isEnd) fillEnd();
   field("schedule-zone").value = schedule ? (schedule.timezone ?? "UTC") : READER_ZONE;
@@ -121,7 +123,8 @@ export function openScheduleForm(schedule, rows = [], isEnd = false) {
     "\n",
   );
   const tags = schedule ? scheduledTags(schedule) : [];
-  field("schedule-tags").value = tags.map(([key, value]) => `${key}=${value}`).join("\n");
+  editing.tags = [...tags, ...commonTags(rows)];
+  field("schedule-tags").value = tags.map(tagLine).join("\n");
   field("schedule-first").value = schedule?.start_date ?? "";
   field("schedule-last").value = schedule?.end_date ?? "";
   field("schedule-skip").value = (schedule?.skip ?? []).join(", ");
@@ -129,6 +132,7 @@ export function openScheduleForm(schedule, rows = [], isEnd = false) {
   field("schedule-hibernate").value = String(schedule?.hibernate ?? "");
   field("schedule-description").value = schedule?.description ?? "";
   offerTags(rows);
+  setText(byId("schedule-owner"), schedule ? newOwnerText(schedule) : "");
   byId("schedules").hidden = false;
   scheduleForm.hidden = false;
   drawSchedule();
@@ -222,24 +226,31 @@ function drawZones() {
 }
 
 /**
- * Offers the tags that all these instances have, instead of their IDs.
+ * Returns the tags that all these instances have.
  * @param {Row[]} rows
  */
-function offerTags(rows) {
+function commonTags(rows) {
   const [first, ...others] = rows;
-  const common = (first?.tags ?? []).filter(
+  return (first?.tags ?? []).filter(
     ([key, value]) =>
       key !== "Name" &&
       !key.includes(":") &&
       others.every((row) => row.source.tags?.[key] === value),
   );
-  const buttons = common.map(([key, value]) => {
-    const button = make("button", { type: "button" }, `${key}=${value}`);
+}
+
+/**
+ * Offers the tags that all these instances have, instead of their IDs.
+ * @param {Row[]} rows
+ */
+function offerTags(rows) {
+  const buttons = commonTags(rows).map((tag) => {
+    const button = make("button", { type: "button" }, tagLine(tag));
     button.addEventListener("click", () => {
-      field("schedule-tags").value = `${key}=${value}`;
+      field("schedule-tags").value = tagLine(tag);
       field("schedule-instances").value = "";
       drawSchedule();
-      announce(`All instances with ${key}=${value} are meant.`);
+      announce(`All instances with ${tagLine(tag)} are meant.`);
     });
     return button;
   });
@@ -258,6 +269,7 @@ function scheduleBody() {
   const times = Object.fromEntries(SCHEDULED.map((action) => [action, timeOf(action)]));
   const isDaily = Object.values(times).some((time) => /^\d\d:\d\d$/.test(time));
   const hibernate = textOf("schedule-hibernate");
+  const tags = tagsOf("schedule-tags", editing.tags);
   const members = {
     ...Object.fromEntries(others),
     ...times,
@@ -267,9 +279,9 @@ function scheduleBody() {
     end_date: kind() === "once" ? "" : textOf("schedule-last"),
     skip: wordsOf("schedule-skip"),
     region_name: textOf("schedule-region"),
-    account: textOf("schedule-account") || editing.hiddenAccount,
-    instance_id: wordsOf("schedule-instances"),
-    ...Object.fromEntries(tagsOf("schedule-tags").map(([key, value]) => [`tag:${key}`, value])),
+    account: textOf("schedule-account"),
+    instance_id: wordsOf("schedule-instances", base.instance_id),
+    ...Object.fromEntries(tags.map(([key, value]) => [`tag:${key}`, value])),
     expect: textOf("schedule-expect"),
     hibernate: hibernate === "true" ? true : hibernate,
     description: textOf("schedule-description"),
@@ -281,14 +293,17 @@ function scheduleBody() {
 }
 
 /**
- * Returns the lines of a field, or its parts between commas.
+ * Returns the lines of a field, or its parts between commas. A line that is known is one word: the
+ * name of an instance may have commas in it.
  * @param {string} id
+ * @param {string[]} [known]
  */
-function wordsOf(id) {
-  return textOf(id)
-    .split(/[\n,]/)
-    .map((word) => word.trim())
-    .filter(Boolean);
+function wordsOf(id, known = []) {
+  const lines = field(id).value.split("\n");
+  const words = lines.flatMap((line) => {
+    return known.includes(line) ? line : line.split(",").map((word) => word.trim());
+  });
+  return words.filter(Boolean);
 }
 
 /**
@@ -340,7 +355,10 @@ async function saveSchedule() {
     else if (await currentSchedule(name)) {
       throw new ApiError("name is that of another schedule", "Change that one.");
     }
-    await putSchedule(name, scheduleBody());
+    const body = scheduleBody();
+    const schedule = /** @type {Schedule} */ ({ ...body, name });
+    if (!(await savingConfirmed(schedule))) return;
+    await putSchedule(name, body);
     closeScheduleForm();
     announce(`${name} is saved.`);
   } catch (error) {
@@ -355,6 +373,19 @@ async function saveSchedule() {
     editing.saving = false;
     setAttribute(byId("schedule-save"), "aria-disabled", null);
   }
+}
+
+/**
+ * Asks before a schedule is saved that terminates instances, once it could be saved. Returns whether
+ * it may be.
+ * @param {Schedule} schedule as it would be
+ */
+async function savingConfirmed(schedule) {
+  const { name, terminate } = schedule;
+  if (!terminate) return true;
+  await tryToPut(name, scheduleBody());
+  const text = `The instances ${instancesText(schedule)} will be terminated: ${terminate}. They will be gone for good.`;
+  return await confirmed({ title: `Save ${name}?`, text, button: "Save it", word: name });
 }
 
 function closeScheduleForm() {
@@ -387,7 +418,7 @@ byId("schedule-copy").addEventListener("click", () => {
 on("forgotten", () => {
   scheduleForm.reset();
   scheduleForm.hidden = true;
-  editing.base = {};
+  Object.assign(editing, { base: {}, tags: [] });
   clearFieldErrors(SCHEDULE_FIELDS);
   for (const id of ["schedule-next", "schedule-offers"]) byId(id).replaceChildren();
   setText(byId("schedule-curl"), "");

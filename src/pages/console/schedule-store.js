@@ -110,8 +110,37 @@ export async function demandUnchanged(name, seen) {
  */
 export async function putSchedule(name, definition) {
   const { value } = await callApi(schedulePath(name), {}, definition, { method: "PUT" });
+  // Who writes a schedule is its owner.
+  if (session) session.owner = ownerText(value);
   await loadSchedules();
   return value;
+}
+
+/**
+ * Throws the error that writing a schedule would have.
+ * @param {string} name
+ * @param {Record<string, unknown>} definition
+ */
+export async function tryToPut(name, definition) {
+  await callApi(schedulePath(name), {}, { ...definition, dry_run: true }, { method: "PUT" });
+}
+
+/**
+ * Names the owner of a schedule; empty if that is not known.
+ * @param {Partial<Schedule>} schedule
+ */
+export function ownerText({ owner }) {
+  return owner ? `${owner.name} (${owner.authentication})` : "";
+}
+
+/**
+ * Says what writing a schedule does to its owner; empty if he is known to be the caller.
+ * @param {Partial<Schedule>} schedule
+ */
+export function newOwnerText(schedule) {
+  const owner = ownerText(schedule);
+  if (!owner || owner === session?.owner) return "";
+  return `Its owner is ${owner} now.`;
 }
 
 /**

@@ -210,14 +210,28 @@ export function timeInBoth(instant, zone) {
 }
 
 /**
+ * What was said of the expressions of a schedule, and until when that is right, in ms since the
+ * epoch: it takes too long to be said again at each key of a search.
+ * @type {WeakMap<Schedule, Map<string, { text: string, until: number }>>}
+ */
+const said = new WeakMap();
+
+/**
  * Says when an action happens next.
  * @param {Schedule} schedule
  * @param {string} expression
  */
 export function nextText(schedule, expression) {
-  const times = nextTimes(schedule, expression, Date.now(), 1);
+  const now = Date.now();
+  const texts = said.get(schedule) ?? new Map();
+  said.set(schedule, texts);
+  const known = texts.get(expression);
+  if (known && now < known.until) return known.text;
+  const times = nextTimes(schedule, expression, now, 1);
   const [next] = times ?? [];
-  if (next !== undefined) return timeInBoth(next, schedule.timezone ?? "UTC");
-  if (times) return schedule.enabled ? "not any more" : "not while it is disabled";
-  return "when EventBridge Scheduler says";
+  let text = "when EventBridge Scheduler says";
+  if (next !== undefined) text = timeInBoth(next, schedule.timezone ?? "UTC");
+  else if (times) text = schedule.enabled ? "not any more" : "not while it is disabled";
+  texts.set(expression, { text, until: next ?? Number.POSITIVE_INFINITY });
+  return text;
 }

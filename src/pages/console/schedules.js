@@ -18,6 +18,8 @@ import {
   instancesText,
   loadSchedules,
   NOT_LOADED,
+  newOwnerText,
+  ownerText,
   putSchedule,
   schedulePath,
   timesText,
@@ -93,8 +95,9 @@ function drawSchedules() {
     const place = list.children[index] ?? null;
     if (place !== item) list.insertBefore(item, place);
   });
-  const none =
-    "None yet, as far as your key may see. Make one, or choose instances in the list first.";
+  const none = session?.schedules
+    ? "None yet, as far as your key may see. Make one, or choose instances in the list first."
+    : "They could not be loaded: refresh to try again.";
   setText(byId("schedules-none"), schedules.length ? "" : none);
   byId("schedules-none").hidden = schedules.length > 0;
 }
@@ -104,7 +107,7 @@ function drawSchedules() {
  * @param {Schedule} schedule
  */
 function contentOf(schedule) {
-  const { name, enabled, owner, skip = [], incomplete = [] } = schedule;
+  const { name, enabled, skip = [], incomplete = [] } = schedule;
   const actions = actionsOf(schedule);
   const next = actions.map(
     ({ action, expression }) => `${action} ${nextText(schedule, expression)}`,
@@ -115,7 +118,7 @@ function contentOf(schedule) {
     ["Next", enabled ? next.join("; ") : "nothing: it is disabled"],
     ["Instances", instancesText(schedule)],
     ["Skips", skip.join(", ")],
-    ["Owner", owner ? `${owner.name} (${owner.authentication})` : ""],
+    ["Owner", ownerText(schedule)],
     ["Acts until", schedule.acts_until ? localTime(schedule.acts_until) : ""],
     ["Incomplete", incomplete.length ? `${incomplete.join(", ")}: save or delete it` : ""],
     ["Description", schedule.description ?? ""],
@@ -182,13 +185,20 @@ function skipForm(schedule) {
  * @param {string} day
  */
 async function skipDay(name, day) {
-  const done = await attempt(`Skipping ${day} did not work`, async () => {
+  let skips = false;
+  await attempt(`Skipping ${day} did not work`, async () => {
     /** @type {{ value: Schedule }} */
     const { value } = await callApi(schedulePath(name));
+    const owner = newOwnerText(value);
+    const text = `${owner} Whoever saves a schedule becomes its owner: it acts with your rights then.`;
+    const question = { title: `Let ${name} skip ${day}?`, text, button: "Skip it" };
+    if (owner && !(await confirmed(question))) return;
+    if (owner) await demandUnchanged(name, value);
     const skip = [...new Set([...(value.skip ?? []), day])].sort();
     await putSchedule(name, { ...definitionOf(value), skip });
+    skips = true;
   });
-  if (done) announce(`${name} skips ${day}.`);
+  if (skips) announce(`${name} skips ${day}.`);
 }
 
 /**

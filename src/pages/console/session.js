@@ -32,6 +32,7 @@ import { emit } from "./events.js";
  * @property {Region[]} regions
  * @property {boolean} hasSchedules whether the deployment has schedules
  * @property {Schedule[] | null} schedules once they were loaded
+ * @property {string} owner the caller as the owner of schedules; empty before one was written
  * @property {Map<string, RegionList>} lists by `listKey`
  * @property {Map<string, Permission>} permissions by instance ID
  * @property {Map<string, string>} running title of the running action, by instance ID
@@ -58,6 +59,7 @@ export function startSession(key) {
     regions: [],
     hasSchedules: false,
     schedules: null,
+    owner: "",
     lists: new Map(),
     permissions: new Map(),
     running: new Map(),
