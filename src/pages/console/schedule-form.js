@@ -376,8 +376,8 @@ async function saveSchedule() {
 }
 
 /**
- * Asks before a schedule is saved that terminates instances, once it could be saved. Returns whether
- * it may be.
+ * Asks before a schedule is saved that terminates instances, once it could be saved. Returns
+ * whether it may be.
  * @param {Schedule} schedule as it would be
  */
 async function savingConfirmed(schedule) {
