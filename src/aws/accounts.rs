@@ -7,7 +7,7 @@
 
 use super::call_stats::CallInterceptor;
 use super::ec2::Ec2;
-use super::errors::refuses_credentials;
+use super::errors::refuses_token;
 use super::lru::Lru;
 use super::sdk::{malformed_response, to_error};
 use crate::auth::Caller;
@@ -111,16 +111,20 @@ impl Accounts {
         Ec2::new(sdk, self.ec2_endpoint.clone())
     }
 
-    /// Forgets the credentials for this caller if the error says that AWS does not accept them: the
-    /// role may have been made anew. The next request assumes it again. An error of the caller may
-    /// have the same code; it forgets nothing.
+    /// Forgets the credentials for this caller if the error says that their token is invalid or has
+    /// expired: the role may have been made anew. The next request assumes it again.
     pub fn forget_refused(&self, account: &Account, caller: &Caller, error: &Error) {
         let by_role = error.by_aws && error.account != ErrorAccount::Own;
-        if by_role && error.kind == Kind::Upstream && refuses_credentials(&error.code) {
-            let key = SessionKey::new(account, caller);
-            self.clients.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
-            self.sessions.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        if by_role && error.kind == Kind::Upstream && refuses_token(&error.code) {
+            self.forget(account, caller);
         }
+    }
+
+    /// Forgets the credentials of the account's role for this caller.
+    pub fn forget(&self, account: &Account, caller: &Caller) {
+        let key = SessionKey::new(account, caller);
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
     }
 
     fn session(&self, account: &Account, caller: &str) -> RoleCredentials {

@@ -167,9 +167,22 @@ const CODES: &[(&str, Meaning)] = &[
     ("XAmzContentSHA256Mismatch",                   Failed),
 ];
 
-/// Whether the code says that AWS does not accept the credentials of a call.
-pub fn refuses_credentials(code: &str) -> bool {
-    meaning(code, 403) == Credentials
+/// Codes that say that the token of a session is invalid, or that it has expired. EC2 answers
+/// `RequestExpired` to one that has expired. `AuthFailure` does not say so much: EC2 also answers
+/// it in a region that the account has not enabled.
+const INVALID_TOKEN: [&str; 7] = [
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidToken",
+    "RequestExpired",
+    "UnrecognizedClientException",
+];
+
+/// Whether the code says that the token of a session is invalid or has expired.
+pub fn refuses_token(code: &str) -> bool {
+    INVALID_TOKEN.contains(&code)
 }
 
 /// The kind of an error code of AWS, as far as the code alone says it.

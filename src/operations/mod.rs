@@ -25,6 +25,7 @@ pub mod permissions;
 mod place_token;
 pub mod places;
 pub mod reboot;
+mod region_check;
 pub mod regions;
 pub mod resolve;
 pub mod schedules;
@@ -50,6 +51,7 @@ use crate::error::{Error, Kind};
 use crate::model::{Action, InstanceId, InstanceRef, Region, ScheduleName, Selection, Tag, Targets};
 use account::TargetAccount;
 use audit::Audit;
+use region_check::RegionCheck;
 use serde::Serialize;
 use serde_with::skip_serializing_none;
 use std::net::IpAddr;
@@ -155,6 +157,10 @@ impl<'a> Context<'a> {
         Authorizer { limits: &self.config.limits, policies, caller, source_ip, action, account, region }
     }
 
+    fn region_check(&self, deadline: Instant) -> RegionCheck<'_> {
+        RegionCheck { accounts: self.accounts, caller: self.caller, default: &self.config.regions.default, deadline }
+    }
+
     /// Updates the decision.
     pub fn decide<T>(&self, decide: impl FnOnce(&mut Decision) -> T) -> T {
         decide(&mut self.decision.lock().unwrap_or_else(PoisonError::into_inner))
@@ -245,7 +251,11 @@ impl<T> Outcome<T> {
 pub async fn execute<O: Operation>(operation: &O, cx: &Context<'_>) -> Result<Outcome<O::Output>, Error> {
     // On the heap: these futures are large, and are moved several times.
     let outcome = match cx.within_deadline(Box::pin(operation.run(cx))).await {
-        Err(error) => Err(explain_region(error, operation.target().region, cx).await),
+        Err(error) => {
+            let region = operation.target().region.and_then(|region| Region::parse(&region));
+            let error = explain_region(error, region.as_ref(), cx).await;
+            Err(explain_refused_credentials(error, region.as_ref(), cx).await)
+        }
         outcome => outcome,
     };
     let mut outcome = match outcome.map_err(|error| cx.account.explain(error)) {
@@ -268,23 +278,38 @@ pub async fn execute<O: Operation>(operation: &O, cx: &Context<'_>) -> Result<Ou
 ///
 /// A region that does not exist has no host that could say so. So a region that can't be reached is
 /// looked up in the list of regions, and only then: most requests name one that exists.
-async fn explain_region(error: Error, region: Option<String>, cx: &Context<'_>) -> Error {
-    let Some(region) = region.and_then(|region| Region::parse(&region)) else { return error };
+async fn explain_region(error: Error, region: Option<&Region>, cx: &Context<'_>) -> Error {
+    let Some(region) = region else { return error };
     if error.code == "InvalidInstanceID.NotFound" {
         return Error { message: format!("{} (region {region})", error.message), ..error };
     }
     let default = &cx.config.regions.default;
-    if error.code != "EndpointUnreachable" || error.outcome_unknown || region == *default {
+    if error.code != "EndpointUnreachable" || error.outcome_unknown || region == default {
         return error;
     }
     match cx.within_deadline(Box::pin(cx.ec2.describe_regions(default))).await {
-        Ok(regions) if !regions.value.contains(&region) => {
-            let problem = format!("must name a region that exists and is enabled; EC2 does not list {region}");
-            let invalid = Error::invalid(cx.region_parameter, problem);
-            Error { cause: error.cause, aws_request_id: regions.request_id, ..invalid }
+        Ok(regions) if !regions.value.contains(region) => {
+            Error { cause: error.cause, aws_request_id: regions.request_id, ..unlisted_region(region, cx) }
         }
         _ => error,
     }
+}
+
+/// Says that another account has not enabled the region, if that is why EC2 refused the credentials
+/// of the account's role. Credentials that are invalid are not kept.
+async fn explain_refused_credentials(error: Error, region: Option<&Region>, cx: &Context<'_>) -> Error {
+    let region = region.unwrap_or(&cx.config.regions.default);
+    let check = cx.region_check(cx.deadline);
+    if cx.account.other.is_none() || !check.is_not_enabled(cx.ec2, &cx.account, region, &error).await {
+        return error;
+    }
+    let Error { cause, aws_request_id, .. } = error;
+    Error { cause, aws_request_id, by_aws: true, ..unlisted_region(region, cx) }
+}
+
+fn unlisted_region(region: &Region, cx: &Context<'_>) -> Error {
+    let problem = format!("must name a region that exists and is enabled; EC2 does not list {region}");
+    Error::invalid(cx.region_parameter, problem)
 }
 
 /// The outcome of a change that was sent to EC2, or of its dry run: EC2 answers a dry run with an

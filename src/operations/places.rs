@@ -135,7 +135,22 @@ impl Scope {
         Ok(regions)
     }
 
-    /// Names the place in an error. Credentials that AWS does not accept are not kept.
+    /// Whether a list of one region in all accounts failed in this one since it has not enabled the
+    /// region.
+    pub(super) async fn lacks_region(
+        &self,
+        cx: &Context<'_>,
+        ec2: &Ec2,
+        account: &TargetAccount<'_>,
+        error: &Error,
+    ) -> bool {
+        let Some(region) = self.region.as_ref().filter(|_| self.all_accounts) else { return false };
+        let check = cx.region_check(deadline_with_margin(cx.deadline));
+        check.is_not_enabled(ec2, account, region, error).await
+    }
+
+    /// Names the place in an error. Credentials that AWS does not accept are not kept: after
+    /// `AuthFailure` only if the account's regions were asked for.
     pub(super) fn explain(
         &self,
         cx: &Context<'_>,
@@ -150,8 +165,9 @@ impl Scope {
         if !self.all_accounts {
             return error;
         }
-        if let Some(other) = account.other {
-            cx.accounts.forget_refused(other, cx.caller, &error);
+        match (account.other, region) {
+            (Some(other), Some(_)) => cx.accounts.forget_refused(other, cx.caller, &error),
+            _ => cx.region_check(cx.deadline).forget_refused(account, &error),
         }
         account.named_in(error)
     }

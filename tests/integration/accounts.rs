@@ -319,8 +319,12 @@ async fn refusal_of_ec2_names_the_account_and_its_role() {
 #[tokio::test]
 async fn credentials_that_ec2_does_not_accept_are_not_kept() {
     let refused = |code| refusal(code, "The credentials are refused").status(401);
-    for code in ["AuthFailure", "ExpiredToken", "RequestExpired"] {
-        let responses = [assumed("ASIAONE", LATER), refused(code), assumed("ASIATWO", LATER), one(), one()];
+    for code in ["AuthFailure", "ExpiredToken", "InvalidClientTokenId", "RequestExpired"] {
+        // `AuthFailure` may also mean that the account has not enabled the region: it is asked.
+        let is_asked = code == "AuthFailure";
+        let first = [assumed("ASIAONE", LATER), refused(code)];
+        let later = [assumed("ASIATWO", LATER), one(), one()];
+        let responses = first.into_iter().chain(is_asked.then(|| refused(code))).chain(later);
         let function = with_accounts(responses).await;
         let answer = function.get(&format!("{LIST}&account=blue")).await;
         assert_eq!(answer.status, 502, "{answer:?}");
@@ -331,7 +335,10 @@ async fn credentials_that_ec2_does_not_accept_are_not_kept() {
         for _ in 0..2 {
             assert_eq!(function.get(&format!("{LIST}&account=blue")).await.status, 200);
         }
-        let actions: Vec<_> = calls(&function).into_iter().map(|(action, key)| format!("{action} {key}")).collect();
+        let mut actions: Vec<_> = calls(&function).into_iter().map(|(action, key)| format!("{action} {key}")).collect();
+        if is_asked {
+            assert_eq!(actions.remove(2), "DescribeRegions ASIAONE");
+        }
         assert_eq!(
             actions,
             [
@@ -343,6 +350,34 @@ async fn credentials_that_ec2_does_not_accept_are_not_kept() {
             ]
         );
     }
+}
+
+#[tokio::test]
+async fn region_that_another_account_has_not_enabled_is_400_and_keeps_the_credentials() {
+    let refused = || refusal("AuthFailure", "AWS was not able to validate the provided access credentials").status(401);
+    let list = format!("{LIST}&account=blue");
+    let responses = [assumed("ASIAONE", LATER), refused(), regions(&["us-east-1"]), one()];
+    let function = with_accounts(responses).await;
+    let message =
+        "account blue: region_name must name a region that exists and is enabled; EC2 does not list eu-west-1";
+    function.get(&list).await.refuses(400, "InvalidParameterValue", message);
+    assert_eq!(function.get(&list).await.status, 200);
+    let actions: Vec<_> = calls(&function).into_iter().map(|(action, _)| action).collect();
+    assert_eq!(actions, ["AssumeRole", "DescribeInstances", "DescribeRegions", "DescribeInstances"]);
+
+    // A region that is enabled, and that refuses credentials which others accept.
+    let function =
+        with_accounts([assumed("ASIAONE", LATER), refused(), regions(&["eu-west-1", "us-east-1"]), one()]).await;
+    assert_eq!(function.get(&list).await.status, 502);
+    assert_eq!(function.get(&list).await.status, 200);
+}
+
+#[tokio::test]
+async fn signature_that_is_refused_keeps_the_credentials() {
+    let refused = refusal("SignatureDoesNotMatch", "No.").status(403);
+    let function = with_accounts([assumed("ASIAONE", LATER), refused, one()]).await;
+    let list = format!("{LIST}&account=blue");
+    assert_eq!((function.get(&list).await.status, function.get(&list).await.status), (502, 200));
 }
 
 #[tokio::test]

@@ -361,6 +361,83 @@ async fn credentials_that_one_of_all_accounts_does_not_accept_name_it_and_are_no
     assert_eq!(assumed, [format!("{RED} AssumeRole us-east-1")]);
 }
 
+/// What EC2 answers in a region that an account has not enabled, and to invalid credentials.
+fn refused_credentials() -> Response {
+    refusal("AuthFailure", "AWS was not able to validate the provided access credentials").status(401)
+}
+
+#[tokio::test]
+async fn account_that_has_not_enabled_the_region_is_left_out_with_a_warning() {
+    let opt_in = |request: &RecordedRequest| match request.action().as_str() {
+        "DescribeRegions" => Some(regions(&["us-east-1"])),
+        "DescribeInstances" => (account_of(request) != BLUE).then(refused_credentials),
+        _ => None,
+    };
+    let path = &format!("{ONE_REGION}&fields=account,region,id");
+    let function = with_accounts(&[], opt_in).await;
+    let answer = function.get(path).await;
+    answer.is(200, &json!([row(BLUE, "eu-west-1")]));
+    assert_eq!(answer.headers["warning"], "299 - \"eu-west-1 is not enabled in: own account, red\"");
+    assert_eq!(
+        calls(&function),
+        [
+            "111122223333 AssumeRole us-east-1",
+            "111122223333 DescribeInstances eu-west-1",
+            "123456789012 DescribeInstances eu-west-1",
+            "123456789012 DescribeRegions us-east-1",
+            "444455556666 AssumeRole us-east-1",
+            "444455556666 DescribeInstances eu-west-1",
+            "444455556666 DescribeRegions us-east-1",
+        ]
+    );
+    assert_eq!(function.log_line()["level"], "INFO");
+    // The credentials are valid elsewhere, and are kept.
+    function.get(path).await.is(200, &json!([row(BLUE, "eu-west-1")]));
+    assert!(!function.wire.actions().contains(&"AssumeRole".to_owned()));
+}
+
+#[tokio::test]
+async fn warning_about_a_region_names_no_more_accounts_than_headers_hold() {
+    let (ids, accounts) = many_accounts();
+    let answer = |request: &RecordedRequest| {
+        let response = match request.action().as_str() {
+            "DescribeRegions" => regions(&["us-east-1"]),
+            "DescribeInstances" if account_of(request) != OWN => refused_credentials(),
+            _ => answer(request),
+        };
+        (Duration::ZERO, response)
+    };
+    let function = Function::new(Wire::answering(answer).await, &[("ACCOUNTS", &accounts)]).await;
+    let answer = function.get(&format!("{ONE_REGION}&fields=account,region,id")).await;
+    answer.is(200, &json!([row(OWN, "eu-west-1")]));
+    let names: Vec<_> = ids.iter().take(20).map(|id| format!("a{id}")).collect();
+    let warning = format!("299 - \"eu-west-1 is not enabled in: {} and 29 more\"", names.join(", "));
+    assert_eq!(answer.headers["warning"], warning);
+}
+
+#[tokio::test]
+async fn credentials_that_are_refused_in_an_enabled_region_of_one_of_all_accounts_fail_the_list() {
+    let message = "AWS did not accept the credentials of the account's role for ec2:DescribeInstances (AuthFailure)";
+    let message = format!("account red: eu-west-1: {message}");
+    for (regions_refused, sessions) in [(false, 0), (true, 1)] {
+        static LISTS: AtomicUsize = AtomicUsize::new(0);
+        LISTS.store(0, Ordering::Relaxed);
+        let refused = move |request: &RecordedRequest| {
+            let is_first = is(request, "DescribeInstances", RED) && LISTS.fetch_add(1, Ordering::Relaxed) == 0;
+            let is_invalid = regions_refused && is(request, "DescribeRegions", RED);
+            (is_first || is_invalid).then(refused_credentials)
+        };
+        let function = with_accounts(&[], refused).await;
+        function.get(ONE_REGION).await.refuses(502, "AuthFailure", &message);
+        assert!(calls(&function).contains(&format!("{RED} DescribeRegions us-east-1")));
+        function.log_line();
+        // Credentials are assumed anew only if they are refused where the account has its regions.
+        assert_eq!(function.get(ONE_REGION).await.status, 200);
+        let assumed = calls(&function).into_iter().filter(|call| call.contains("AssumeRole"));
+        assert_eq!(assumed.collect::<Vec<_>>(), vec![format!("{RED} AssumeRole us-east-1"); sessions]);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn silent_region_of_one_of_all_accounts_is_504_in_time_and_is_named() {
     let silent = |request: &RecordedRequest| {
