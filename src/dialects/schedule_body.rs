@@ -6,7 +6,7 @@ use crate::model::{
     Authentication, Definition, FromText as _, Hibernation, Owner, Region, Schedule, ScheduleFields, ScheduleName,
     ScheduledAction, ScheduledInstances, Tag, Timetable, timestamp,
 };
-use crate::operations::schedules::entries::KeptSchedule;
+use crate::operations::schedules::entries::StoredSchedule;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -125,8 +125,8 @@ impl<'a> ScheduleBody<'a> {
     }
 }
 
-impl<'a> From<&'a KeptSchedule> for ScheduleBody<'a> {
-    fn from(kept: &'a KeptSchedule) -> Self {
+impl<'a> From<&'a StoredSchedule> for ScheduleBody<'a> {
+    fn from(kept: &'a StoredSchedule) -> Self {
         Self::of(&kept.schedule, &kept.incomplete)
     }
 }

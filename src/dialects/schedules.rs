@@ -24,7 +24,7 @@ use crate::model::{
 use crate::operations::Operation as _;
 use crate::operations::schedules::act::ActionOutput;
 use crate::operations::schedules::delete::DeleteSchedule;
-use crate::operations::schedules::entries::KeptSchedule;
+use crate::operations::schedules::entries::StoredSchedule;
 use crate::operations::schedules::get::GetSchedule;
 use crate::operations::schedules::list::{ListSchedules, SCHEDULE_PAGE_SIZES};
 use crate::operations::schedules::put::PutSchedule;
@@ -64,7 +64,7 @@ const ROUTES: &[Route] = &[
         responses: &[
             Response::json::<Vec<ScheduleBody<'_>>>(200, "The schedules.", || json!([example()])).with(LIST_HEADERS)
         ],
-        handler: Handler::Authenticated { actions: &[ListSchedules::<Rows<KeptSchedule>>::ACTION], decode: list },
+        handler: Handler::Authenticated { actions: &[ListSchedules::<Rows<StoredSchedule>>::ACTION], decode: list },
     },
     Route {
         methods: &["PUT"],
@@ -276,7 +276,7 @@ fn list(input: &Input<'_>) -> Decoded {
         let invalid = || Error::invalid(NEXT_TOKEN.info.name, "is not where a list ended");
         ScheduleName::from_text(&token).ok_or_else(invalid)
     });
-    let sink = Rows::json(|schedules: &[KeptSchedule], _, rows| {
+    let sink = Rows::json(|schedules: &[StoredSchedule], _, rows| {
         for kept in schedules {
             rows.push(&ScheduleBody::from(kept));
         }

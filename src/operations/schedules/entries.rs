@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 /// A schedule as Scheduler keeps it.
 #[derive(Clone, Debug)]
-pub struct KeptSchedule {
+pub struct StoredSchedule {
     /// The schedule, by the entry that was written last.
     pub schedule: Schedule,
     /// The actions whose entries do not say the same, or are missing: a change of the schedule has
@@ -20,16 +20,13 @@ pub struct KeptSchedule {
     pub(super) entries: Vec<(ScheduledAction, ScheduledEntry)>,
 }
 
-impl KeptSchedule {
-    /// The schedule of these entries.
-    ///
-    /// # Errors
-    /// [`Kind::Conflict`]: this function did not write them.
-    fn new(name: &ScheduleName, entries: Vec<(ScheduledAction, ScheduledEntry)>) -> Result<Self, Error> {
+impl StoredSchedule {
+    /// The schedule of these entries; `None` if this function did not write them.
+    pub(super) fn new(name: &ScheduleName, entries: Vec<(ScheduledAction, ScheduledEntry)>) -> Option<Self> {
         let read = |(action, entry): &(_, ScheduledEntry)| Some((*action, Definition::from_message(&entry.input)?));
         let definitions: Vec<(ScheduledAction, Definition)> = entries.iter().filter_map(read).collect();
         let newest = definitions.iter().map(|(_, definition)| definition).max_by_key(|definition| definition.updated);
-        let definition = newest.cloned().ok_or_else(|| unreadable(name))?;
+        let definition = newest?.clone();
         // It may act, if one of its entries does.
         let enabled = entries.iter().any(|(_, entry)| entry.enabled);
         let same = |action: ScheduledAction| {
@@ -41,7 +38,7 @@ impl KeptSchedule {
             if definition.timetable.time(action).is_some() { same(action) } else { !has_entry }
         };
         let incomplete = ScheduledAction::ALL.into_iter().filter(|action| !is_complete(*action)).collect();
-        Ok(Self { schedule: Schedule { name: name.clone(), enabled, definition }, incomplete, entries })
+        Some(Self { schedule: Schedule { name: name.clone(), enabled, definition }, incomplete, entries })
     }
 
     /// The entry of an action.
@@ -60,16 +57,29 @@ fn unreadable(name: &ScheduleName) -> Error {
 ///
 /// # Errors
 /// Scheduler's refusal, or no usable response; this function did not write the schedule.
-pub(super) async fn find(cx: &Context<'_>, name: &ScheduleName) -> Result<Option<KeptSchedule>, Error> {
-    find_entries(cx, name, ScheduledAction::ALL).await
+pub(super) async fn find(cx: &Context<'_>, name: &ScheduleName) -> Result<Option<StoredSchedule>, Error> {
+    find_of_actions(cx, name, ScheduledAction::ALL).await
 }
 
 /// The same where only these actions can have entries.
+pub(super) async fn find_of_actions(
+    cx: &Context<'_>,
+    name: &ScheduleName,
+    actions: impl IntoIterator<Item = ScheduledAction>,
+) -> Result<Option<StoredSchedule>, Error> {
+    let entries = find_entries(cx, name, actions).await?;
+    if entries.is_empty() {
+        return Ok(None);
+    }
+    StoredSchedule::new(name, entries).map(Some).ok_or_else(|| unreadable(name))
+}
+
+/// Reads the entries of a schedule's actions.
 pub(super) async fn find_entries(
     cx: &Context<'_>,
     name: &ScheduleName,
     actions: impl IntoIterator<Item = ScheduledAction>,
-) -> Result<Option<KeptSchedule>, Error> {
+) -> Result<Vec<(ScheduledAction, ScheduledEntry)>, Error> {
     let scheduler = scheduler(cx)?;
     let get = async |action: ScheduledAction| match scheduler.get(&action.scheduled_name(name)).await {
         Ok(entry) => Ok(Some((action, entry.value))),
@@ -77,8 +87,7 @@ pub(super) async fn find_entries(
         Err(error) => Err(error),
     };
     let found = try_join_all(actions.into_iter().map(get)).await?;
-    let entries: Vec<_> = found.into_iter().flatten().collect();
-    if entries.is_empty() { Ok(None) } else { KeptSchedule::new(name, entries).map(Some) }
+    Ok(found.into_iter().flatten().collect())
 }
 
 /// Reads a schedule, authorizes the action on it, and checks that its instances are in this account
@@ -91,7 +100,7 @@ pub(super) async fn read(
     action: Action,
     name: &ScheduleName,
     account: Option<&AccountId>,
-) -> Result<KeptSchedule, Error> {
+) -> Result<StoredSchedule, Error> {
     let region = &cx.config.regions.default;
     cx.decide(|decision| cx.authorizer(action, region).possible(name.as_str(), decision))?;
     let kept = cx.before_change(Box::pin(find(cx, name))).await?.ok_or_else(|| schedule_not_found(name))?;

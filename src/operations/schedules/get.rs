@@ -1,7 +1,7 @@
 //! Shows a schedule.
 
 use super::GET_SCHEDULE;
-use super::entries::{KeptSchedule, read};
+use super::entries::{StoredSchedule, read};
 use crate::error::Error;
 use crate::model::{AccountId, Action, ScheduleName};
 use crate::operations::{Context, Operation, Outcome, Target};
@@ -17,13 +17,13 @@ pub struct GetSchedule {
 
 impl Operation for GetSchedule {
     const ACTION: Action = GET_SCHEDULE;
-    type Output = KeptSchedule;
+    type Output = StoredSchedule;
 
     fn target(&self) -> Target {
         Target { schedule: Some(self.name.to_string()), ..Target::default() }
     }
 
-    async fn run(&self, cx: &Context<'_>) -> Result<Outcome<KeptSchedule>, Error> {
+    async fn run(&self, cx: &Context<'_>) -> Result<Outcome<StoredSchedule>, Error> {
         let kept = read(cx, GET_SCHEDULE, &self.name, self.account.as_ref()).await?;
         Ok(Outcome::done(kept, None))
     }

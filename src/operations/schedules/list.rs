@@ -1,6 +1,6 @@
 //! Lists schedules.
 
-use super::entries::{KeptSchedule, find_entries};
+use super::entries::{StoredSchedule, find_entries};
 use super::{GET_SCHEDULE, account_of, authorizer, owner, scheduler};
 use crate::authz::Resource;
 use crate::aws::scheduler::Scheduler;
@@ -33,7 +33,7 @@ pub struct ListSchedules<K> {
     pub sink: K,
 }
 
-impl<K: PageSink<Item = KeptSchedule>> Operation for ListSchedules<K> {
+impl<K: PageSink<Item = StoredSchedule>> Operation for ListSchedules<K> {
     const ACTION: Action = Action { iam: &["scheduler:ListSchedules", "scheduler:GetSchedule"], ..GET_SCHEDULE };
     type Output = List<K>;
 
@@ -52,11 +52,9 @@ impl<K: PageSink<Item = KeptSchedule>> Operation for ListSchedules<K> {
         }
         let after = |(name, _): &(ScheduleName, _)| self.after.as_ref().is_none_or(|after| name > after);
         let mut reads = stream::iter(names.into_iter().filter(after).map(async |(name, actions)| {
-            match find_entries(cx, &name, actions).await {
-                // Of another program, or deleted since.
-                Err(error) if error.code == "UnreadableSchedule" => Ok(None),
-                found => found,
-            }
+            let entries = find_entries(cx, &name, actions).await?;
+            // `None`: it is of another program, or was deleted since.
+            Ok::<_, Error>(StoredSchedule::new(&name, entries))
         }))
         .buffered(MAX_PARALLEL_READS);
         let mut list = List { sink: self.sink.empty(), next_token: None };
@@ -89,7 +87,7 @@ impl<K: PageSink<Item = KeptSchedule>> Operation for ListSchedules<K> {
 
 impl<K> ListSchedules<K> {
     /// Whether the schedule is asked for, and the caller can see it.
-    fn includes(&self, cx: &Context<'_>, kept: &KeptSchedule) -> bool {
+    fn includes(&self, cx: &Context<'_>, kept: &StoredSchedule) -> bool {
         let schedule = &kept.schedule;
         let in_account = self.account.as_ref().is_none_or(|asked| account_of(cx, schedule) == Some(asked));
         let in_region = self.region.as_ref().is_none_or(|asked| schedule.definition.region == *asked);

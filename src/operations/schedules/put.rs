@@ -2,7 +2,7 @@
 
 use super::act::aws_action;
 use super::changes::{Change, apply, has_time};
-use super::entries::{KeptSchedule, entry, find};
+use super::entries::{StoredSchedule, entry, find};
 use super::list::has_room;
 use super::{CREATE_SCHEDULE, UPDATE_SCHEDULE, authorizer, owner};
 use crate::authz::Decision;
@@ -134,7 +134,7 @@ fn may_change(cx: &Context<'_>, schedule: &Schedule) -> bool {
 }
 
 /// The changes that make the entries those of the schedule.
-fn changes(cx: &Context<'_>, kept: Option<&KeptSchedule>, schedule: &Schedule) -> Vec<Change> {
+fn changes(cx: &Context<'_>, kept: Option<&StoredSchedule>, schedule: &Schedule) -> Vec<Change> {
     let change = |action: ScheduledAction| {
         let from = kept.and_then(|kept| kept.entry(action)).cloned();
         match (from, entry(cx, schedule, action)) {

@@ -1,6 +1,6 @@
 //! The end of a repetition: an earlier request under the same idempotency key may have made it.
 
-use super::entries::KeptSchedule;
+use super::entries::StoredSchedule;
 use super::scheduler;
 use super::standing_end::{StandingEnd, end_entry, has_instances, record, write_deadline};
 use crate::error::{Error, Kind};
@@ -31,7 +31,7 @@ pub(super) async fn already_launched(cx: &Context<'_>, end: &Schedule) -> Result
 pub(super) async fn take_over(
     cx: &Context<'_>,
     end: End,
-    kept: KeptSchedule,
+    kept: StoredSchedule,
     wanted: Schedule,
 ) -> Result<StandingEnd, Error> {
     let action = end.action.scheduled();

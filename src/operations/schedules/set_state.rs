@@ -2,7 +2,7 @@
 
 use super::UPDATE_SCHEDULE;
 use super::changes::{Change, apply};
-use super::entries::{KeptSchedule, read, still_to_come};
+use super::entries::{StoredSchedule, read, still_to_come};
 use crate::aws::scheduler::ScheduledEntry;
 use crate::error::Error;
 use crate::model::{AccountId, Action, Schedule, ScheduleName};
@@ -21,13 +21,13 @@ pub struct SetScheduleState {
 
 impl Operation for SetScheduleState {
     const ACTION: Action = UPDATE_SCHEDULE;
-    type Output = KeptSchedule;
+    type Output = StoredSchedule;
 
     fn target(&self) -> Target {
         Target { schedule: Some(self.name.to_string()), ..Target::default() }
     }
 
-    async fn run(&self, cx: &Context<'_>) -> Result<Outcome<KeptSchedule>, Error> {
+    async fn run(&self, cx: &Context<'_>) -> Result<Outcome<StoredSchedule>, Error> {
         let kept = read(cx, Self::ACTION, &self.name, self.account.as_ref()).await?;
         if cx.dry_run {
             let dry_run = DryRun { action: Self::ACTION, checked_by_aws: false, aws_request_id: None };
@@ -42,7 +42,7 @@ impl Operation for SetScheduleState {
         let changes: Vec<_> = entries.filter(differs).map(change).collect();
         let request_id = apply(cx, &changes).await?;
         let schedule = Schedule { enabled: self.enabled, ..kept.schedule };
-        Ok(Outcome::done(KeptSchedule { schedule, ..kept }, request_id))
+        Ok(Outcome::done(StoredSchedule { schedule, ..kept }, request_id))
     }
 
     fn recovery_hint(&self, _: &Context<'_>) -> Option<String> {

@@ -1,6 +1,6 @@
 //! An end that stands: what becomes of it when its launch or start is over.
 
-use super::entries::{KeptSchedule, entry, find_entries};
+use super::entries::{StoredSchedule, entry, find_of_actions};
 use super::scheduler;
 use crate::aws::scheduler::{ScheduledEntry, Scheduler};
 use crate::error::{Error, Kind};
@@ -51,8 +51,8 @@ pub(super) fn end_entry(
 }
 
 /// Reads the end of this name.
-pub(super) async fn read(cx: &Context<'_>, name: &ScheduleName) -> Result<Option<KeptSchedule>, Error> {
-    find_entries(cx, name, [ScheduledAction::Stop, ScheduledAction::Terminate]).await
+pub(super) async fn read(cx: &Context<'_>, name: &ScheduleName) -> Result<Option<StoredSchedule>, Error> {
+    find_of_actions(cx, name, [ScheduledAction::Stop, ScheduledAction::Terminate]).await
 }
 
 /// Records for the log the end that stands, or may stand.
