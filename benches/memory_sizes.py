@@ -24,7 +24,12 @@ DELAY = 0.05
 # Of arm64 in us-east-1, per GB and second, and per million requests
 # (https://aws.amazon.com/lambda/pricing/).
 GB_SECOND, MILLION_REQUESTS = 0.0000133334, 0.20
-POLICIES = ("production", "small-launches", "teams")
+POLICIES = (
+    "policies/examples/production.cedar",
+    "policies/examples/small-launches.cedar",
+    "policies/examples/teams.cedar",
+    "benches/names.cedar",
+)
 
 
 def cost(seconds, size):
@@ -69,7 +74,7 @@ def memory_sizes(function, urls, runs):
 
 def policies(function, url, runs):
     """Compares lists of 1,000 with and without policies, side by side."""
-    files = {name: ROOT / f"policies/examples/{name}.cedar" for name in POLICIES}
+    files = {Path(path).stem: ROOT / path for path in POLICIES}
     who = {"none": function}
     who.update((name, replace(function, environment={"POLICY_FILE": str(file)})) for name, file in files.items())
     used = {name: [] for name in who}

@@ -51,7 +51,7 @@ impl Policies {
             let next = resources.len();
             let kind = *kinds.entry(Distinction::new(described, &self.tag_keys)).or_insert(next);
             if kind == next {
-                let entity = instance(types, described, asked)?;
+                let entity = instance(types, &self.tag_keys, described, asked)?;
                 resources.push(entity.uid());
                 entities.push(entity);
             }

@@ -189,7 +189,7 @@ impl Policies {
     /// Decides on a request.
     pub fn decide(&self, asked: &AuthzRequest<'_>) -> AuthzResponse {
         let context = self.known_account(asked).and_then(|()| self.context(asked));
-        let built = context.and_then(|context| cedar_request(&self.types, asked, context, None));
+        let built = context.and_then(|context| cedar_request(&self.types, &self.tag_keys, asked, context, None));
         let (request, entities) = match built {
             Ok(built) => built,
             Err(problem) => {
@@ -220,6 +220,7 @@ fn schema() -> Result<Schema, String> {
 /// all, since the vocabulary is the same for every request.
 fn cedar_request(
     types: &Types,
+    tag_keys: &TagKeys,
     asked: &AuthzRequest<'_>,
     context: Context,
     schema: Option<&Schema>,
@@ -231,7 +232,7 @@ fn cedar_request(
     let resource = match asked.resource {
         Resource::Region => Entity::new(region_uid, attribute_map([region(), account()]), HashSet::new())?,
         Resource::Bucket(name) => Entity::new(uid(&types.bucket, name), attribute_map([account()]), HashSet::new())?,
-        Resource::Instance(described) => instance(types, described, asked)?,
+        Resource::Instance(described) => instance(types, tag_keys, described, asked)?,
         Resource::Schedule(schedule) => {
             let attributes = schedule_attributes(schedule, [region(), account()]);
             Entity::new(uid(&types.schedule, schedule.name.as_str()), attributes, HashSet::from([region_uid]))?
@@ -256,8 +257,14 @@ pub(super) fn principal(types: &Types, caller: &Caller) -> Result<Entity, Box<dy
     Ok(Entity::new(types.principal(caller), attribute_map(attributes), groups)?)
 }
 
-/// An instance as an entity.
-pub(super) fn instance(types: &Types, instance: &Instance, asked: &AuthzRequest<'_>) -> Result<Entity, Box<dyn Error>> {
+/// An instance as an entity. It has the tags that policies read: making the others takes longer
+/// than the decision.
+pub(super) fn instance(
+    types: &Types,
+    tag_keys: &TagKeys,
+    instance: &Instance,
+    asked: &AuthzRequest<'_>,
+) -> Result<Entity, Box<dyn Error>> {
     let region = asked.region;
     let mut attributes = attribute_map([
         ("region", text(region.as_str())),
@@ -269,7 +276,8 @@ pub(super) fn instance(types: &Types, instance: &Instance, asked: &AuthzRequest<
     if let Some(tag) = instance.tags.iter().find(|tag| tag.key == OWNER_TAG) {
         attributes.insert("owner".to_owned(), text(&tag.value));
     }
-    let tags = instance.tags.iter().map(|tag| (tag.key.clone(), text(&tag.value)));
+    let read = instance.tags.iter().filter(|tag| tag_keys.contain(&tag.key));
+    let tags = read.map(|tag| (tag.key.clone(), text(&tag.value)));
     let parents = [uid(&types.region, region.as_str())];
     Ok(Entity::new_with_tags(uid(&types.instance, &instance.instance_id), attributes, parents, tags)?)
 }

@@ -136,8 +136,8 @@ fn every_request_fits_the_schema() {
             for (caller, source_ip) in [(&scheduled, None), (&caller, Some("2001:db8::1".parse().unwrap()))] {
                 let (region, account) = (&region, Some(&account));
                 let asked = AuthzRequest { caller, source_ip, action, detail, account, region, resource };
-                if let Err(problem) =
-                    context(&asked).and_then(|context| cedar_request(&types, &asked, context, Some(&schema)))
+                if let Err(problem) = context(&asked)
+                    .and_then(|context| cedar_request(&types, &TagKeys::Any, &asked, context, Some(&schema)))
                 {
                     panic!("{action}: {problem}");
                 }
