@@ -102,10 +102,29 @@ def before_call(context, case, kwargs):
     for part in (case.path_parameters, case.query, case.body):
         if isinstance(part, dict):
             part.update({name: known(name, value) for name, value in part.items()})
+    if isinstance(case.query, dict):
+        choose_account(case.operation, case.query)
     if isinstance(case.query, dict) and sometimes(json.dumps(case.query, default=str), 20):
         put_brackets_into(case.query, case.operation.definition.raw.get("parameters", []))
     if case.media_type == "application/json" and isinstance(case.body, dict) and case.body:
         send_in_another_form(case, kwargs)
+
+
+# Lists that can be of all accounts, and what these do not go with.
+OF_ALL_ACCOUNTS = ("/ec2/list", "/ec2/reservations", "/regions")
+OF_ONE_ACCOUNT = {"account", "instance_id", "max_results", "next_token"}
+
+
+def choose_account(operation, query):
+    """Asks for all accounts now and then, and records which ones were asked for."""
+    text = json.dumps(query, default=str)
+    is_list = operation.method.lower() == "get" and operation.path in OF_ALL_ACCOUNTS
+    if is_list and not OF_ONE_ACCOUNT & query.keys() and sometimes(f"accounts of {text}", 30):
+        query["account"] = "all"
+    if query.get("account") == "all":
+        sent("all accounts")
+    if query.get("account") == "sandbox":
+        sent("another account")
 
 
 def put_brackets_into(query, parameters):
