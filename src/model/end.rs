@@ -68,7 +68,7 @@ const DIGITS: usize = 20;
 
 impl ScheduleName {
     /// The name of the end of what is launched or started under this token. Nobody else's token
-    /// leads to it.
+    /// leads to it, and no schedule that a caller makes has such a name.
     pub fn of_end(token: &str) -> Option<Self> {
         let digest = hex::encode(Sha256::digest(format!("end of {token}")));
         Self::from_text(&format!("{PREFIX}{}", digest.get(..DIGITS)?))

@@ -200,6 +200,9 @@ impl Timetable {
             return Err(("end_date", "must not be before start_date".to_owned()));
         }
         let skip = SkippedDates::parse(fields.skip.iter().copied()).map_err(at_fault("skip"))?;
+        if let Some(never) = actions.iter().find(|time| time.expression.date().is_some_and(|day| skip.contains(day))) {
+            return Err(("skip", format!("must not have the day of {}", never.given)));
+        }
         Ok(Self { actions, days, timezone, start_date, end_date, skip })
     }
 
@@ -233,6 +236,19 @@ mod tests {
 
     fn now() -> Timestamp {
         "2026-11-26T12:00:00Z".parse().unwrap()
+    }
+
+    #[test]
+    fn one_time_action_on_a_skipped_day_is_refused() {
+        let read = |skip| {
+            let actions = &[(Stop, "at(2026-12-24T23:30:00)")];
+            let timezone = Some("America/New_York");
+            Timetable::read(&ScheduleFields { actions, timezone, skip: &[skip], ..ScheduleFields::default() })
+                .map(|_| ())
+        };
+        let problem = "must not have the day of at(2026-12-24T23:30:00)".to_owned();
+        assert_eq!(read("2026-12-24/2026-12-26"), Err(("skip", problem)));
+        assert_eq!(read("2026-12-25"), Ok(()));
     }
 
     const OFFICE_HOURS: ScheduleFields<'_> = ScheduleFields {

@@ -4,7 +4,7 @@ use super::schedule_cron::{self, WEEKDAYS};
 use super::schedule_dates::TimeZoneName;
 use super::text::has_form;
 use jiff::Timestamp;
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 
 /// The greatest length of an expression. Scheduler allows 256 characters.
 const MAX_EXPRESSION_LEN: usize = 256;
@@ -82,6 +82,14 @@ impl Expression {
     /// Whether it happens once.
     pub fn is_one_time(&self) -> bool {
         matches!(self, Self::At(_))
+    }
+
+    /// The day in the zone of what happens once.
+    pub fn date(&self) -> Option<Date> {
+        match self {
+            Self::At(time) => Some(time.date()),
+            Self::Cron(_) | Self::Rate(_) => None,
+        }
     }
 
     /// Whether the only time has passed. A local time that comes twice, when clocks are set back,

@@ -107,11 +107,22 @@ impl Operation for RunInstances {
             return Err(Error::invalid(EndAction::Stop.parameter(), problem));
         }
         let attempts = Attempts::new(&launches, cx.client_token);
-        let Some(end) = self.end else { return self.send(cx, &attempts).await };
-        let launched = ScheduledInstances::Launched(attempts.client_tokens());
-        let end = Box::pin(make_end(cx, end, &self.region, launched)).await?;
-        let outcome = self.send(cx, &attempts).await;
-        Box::pin(end.settle(cx, outcome)).await
+        let earlier = self.earlier(cx, &attempts).await?;
+        let end = match self.end {
+            Some(end) => {
+                let launched = ScheduledInstances::Launched(attempts.client_tokens());
+                Some(Box::pin(make_end(cx, end, &self.region, launched, earlier.is_some())).await?)
+            }
+            None => None,
+        };
+        let outcome = match earlier {
+            Some(earlier) => Ok(Outcome::Done(earlier)),
+            None => try_in_order(Self::ACTION, cx, &self.region, &attempts).await,
+        };
+        match end {
+            Some(end) => Box::pin(end.settle(cx, outcome)).await,
+            None => outcome,
+        }
     }
 
     async fn follow_up(&self, cx: &Context<'_>, completed: &mut Completed<Self::Output>) {
@@ -130,15 +141,17 @@ impl Operation for RunInstances {
 }
 
 impl RunInstances {
-    /// Sends the launch, unless an earlier request under the same idempotency key has launched.
-    async fn send(&self, cx: &Context<'_>, attempts: &Attempts<'_>) -> Result<Outcome<Vec<Instance>>, Error> {
-        if cx.has_idempotency_key && !cx.dry_run && attempts.are_several() {
-            let earlier = cx.before_change(Box::pin(find_earlier(cx, &self.region, attempts))).await?;
-            if let Some(earlier) = earlier {
-                return Ok(Outcome::Done(earlier));
-            }
+    /// What an earlier request under the same idempotency key has launched, if EC2 itself does not
+    /// find that, or if it has an end.
+    async fn earlier(
+        &self,
+        cx: &Context<'_>,
+        attempts: &Attempts<'_>,
+    ) -> Result<Option<Completed<Vec<Instance>>>, Error> {
+        if !cx.has_idempotency_key || cx.dry_run || !(attempts.are_several() || self.end.is_some()) {
+            return Ok(None);
         }
-        try_in_order(Self::ACTION, cx, &self.region, attempts).await
+        cx.before_change(Box::pin(find_earlier(cx, &self.region, attempts))).await
     }
 
     /// Reads the launch template.

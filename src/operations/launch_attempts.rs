@@ -178,9 +178,13 @@ pub(super) async fn find_earlier(
 /// different launch.
 fn may_be_of(instance: &Instance, launch: &Launch) -> bool {
     let is_of_image = |id: &str| launch.image_id.is_parameter() || id == launch.image_id.as_str();
+    let zone = launch.options.placement.zone.as_ref();
     instance.instance_type.as_deref().is_none_or(|name| name == launch.instance_type.as_str())
         && non_empty(&instance.image_id).is_none_or(is_of_image)
         && non_empty(&instance.key_name).is_none_or(|name| Some(name) == launch.options.key_name.as_deref())
+        && non_empty(&instance.availability_zone).is_none_or(|found| zone.is_none_or(|zone| found == zone.as_str()))
+        && non_empty(&instance.subnet_id)
+            .is_none_or(|found| launch.subnet_id.as_ref().is_none_or(|subnet| found == subnet.as_str()))
 }
 
 /// Looks for the instances of a launch whose response was lost, by its client token.

@@ -66,7 +66,7 @@ impl Operation for StartInstances {
         let end = match self.end {
             Some(end) if !ids.is_empty() => {
                 let started = ScheduledInstances::Named(ids.iter().cloned().map(InstanceRef::Id).collect());
-                Some(Box::pin(make_end(cx, end, &self.targets.region, started)).await?)
+                Some(Box::pin(make_end(cx, end, &self.targets.region, started, false)).await?)
             }
             _ => None,
         };

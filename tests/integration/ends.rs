@@ -4,8 +4,8 @@ use crate::support::xml::{
     change, changed, cut, describe, instance, launched, no_response, refusal, started, unauthorized,
 };
 use crate::support::{
-    A, Answer, B, Function, HttpApiEvent, IMAGE, KEY, PERMIT_ALL, REGION, REQUEST_ID, Response, no_schedule,
-    policy_file, schedule_deleted, schedule_written, scheduler_refusal, scheduler_response, sha256,
+    A, Answer, B, Function, HttpApiEvent, IMAGE, PERMIT_ALL, REGION, REQUEST_ID, Response, no_schedule, policy_file,
+    schedule_deleted, schedule_written, scheduler_refusal, scheduler_response, sha256,
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -353,14 +353,21 @@ fn lost() -> [Response; 3] {
 /// Scheduler's answer to GetSchedule for an end that stands. The two reads of an end, of a stop and
 /// of a termination, come in any order, so that both get it.
 fn standing(token: &str) -> Response {
-    let stored = json!({
+    standing_for(&json!({"client_tokens": [token]}), "demo")
+}
+
+/// The same of these instances, and of this owner.
+fn standing_for(instances: &Value, owner: &str) -> Response {
+    let mut stored = json!({
         "schedule": format!("{}.terminate", end()), "scheduled_time": "<aws.scheduler.scheduled-time>",
         "stored": {
-            "owner": {"authentication": "key", "name": "demo"}, "updated": "2016-02-16T18:04:09Z",
-            "terminate": IN_8_HOURS, "timezone": "UTC", "region_name": "eu-west-1", "client_tokens": [token],
+            "owner": {"authentication": "key", "name": owner}, "updated": "2016-02-16T18:04:09Z",
+            "terminate": IN_8_HOURS, "timezone": "UTC", "region_name": "eu-west-1",
             "force": false, "skip_os_shutdown": false,
         },
     });
+    let members = instances.as_object().unwrap().clone();
+    stored["stored"].as_object_mut().unwrap().extend(members);
     scheduler_response(&json!({
         "Name": format!("{}.terminate", end()), "ScheduleExpression": IN_8_HOURS,
         "ScheduleExpressionTimezone": "UTC", "State": "ENABLED",
@@ -555,24 +562,66 @@ async fn other_launch_under_one_key_with_another_end_is_422() {
     ] {
         keyed(&function, &other, "order-5").await.refuses(422, "IdempotentParameterMismatch", message);
     }
-    assert!(function.wire.requests().iter().all(|request| request.method == "GET"));
+    let calls = calls(&function);
+    assert!(calls.iter().all(|call| call == "DescribeInstances" || call.starts_with("GET")), "{calls:?}");
     assert_eq!(shown(&function, &first).await, end);
 }
 
 #[tokio::test]
-async fn name_of_an_end_that_another_caller_has_taken_launches_nothing() {
-    let keys = format!("demo={},bob={}", sha256(KEY), sha256("key of bob"));
-    let function = Function::with_schedules(&[("API_KEYS", &keys)]).await;
-    let path = format!("/schedules/{}", end());
+async fn caller_makes_no_schedule_with_the_name_of_an_end() {
+    let function = Function::with_schedules(&[]).await;
     let body = json!({"stop": "at(2099-01-01T00:00:00)", "region_name": REGION, "instance_id": A});
-    let event = HttpApiEvent::new("PUT", &path).header("x-api-key", "key of bob").json_body(&body);
-    let made = function.send(event).await;
-    assert_eq!(made.status, 201, "{made:?}");
-    function.wire.requests();
-    let answer = function.post(&format!("{CREATE}&stop_after=8h")).await;
+    let message = "name must not be a name as ends have it: end- and 20 hexadecimal digits";
+    let put = function.put_json(&format!("/schedules/{}", end()), &body).await;
+    put.refuses(400, "InvalidParameterValue", message);
+    assert_eq!(function.put_json("/schedules/end-of-month", &body).await.status, 201);
+}
+
+#[tokio::test]
+async fn name_of_an_end_that_another_caller_has_taken_launches_nothing() {
+    let taken = scheduler_refusal(409, "ConflictException", "Schedule already exists.");
+    let of_bob = standing_for(&json!({"instance_id": [A]}), "bob");
+    let function = Function::with_canned_schedules(&[], [no_schedules(), taken, of_bob.clone(), of_bob]).await;
+    let answer = function.post(&format!("{CREATE}&terminate_after=8h")).await;
     let message = format!("There is a schedule {} already, of another caller", end());
     answer.refuses(409, "ScheduleExists", &message);
-    assert!(function.wire.actions().iter().all(String::is_empty));
+    assert!(!calls(&function).contains(&"RunInstances".to_owned()));
+}
+
+#[tokio::test]
+async fn repeated_start_of_some_that_were_started_leaves_the_end_of_the_others() {
+    let both = || standing_stop(&[A, B]);
+    let refused = refusal(
+        "IncorrectInstanceState",
+        &format!("The instance '{B}' is not in a state from which it can be started."),
+    );
+    let responses = [both(), both(), refused, started(A), both(), both()];
+    let function = Function::with_canned_schedules(&[], responses).await;
+    let start = format!("/ec2/start?region_name=eu-west-1&instance_id={A},{B}&partial=true&stop_after=8h");
+    let answer = keyed(&function, &start, "order-1").await;
+    assert_eq!(answer.status, 207, "{answer:?}");
+    assert!(function.wire.requests().iter().all(|request| request.method != "PUT"));
+}
+
+#[tokio::test]
+async fn repeated_start_of_more_than_were_started_has_the_end_of_all() {
+    let (one, all) = (|| standing_stop(&[A]), || standing_stop(&[A, B]));
+    let both = changed("StartInstances", [change(A), change(B)]);
+    let responses = [one(), one(), schedule_written(), both, all(), all()];
+    let function = Function::with_canned_schedules(&[], responses).await;
+    let start = format!("/ec2/start?region_name=eu-west-1&instance_id={A},{B}&stop_after=8h");
+    let answer = keyed(&function, &start, "order-1").await;
+    assert_eq!(answer.status, 200, "{answer:?} {:?}", calls(&function));
+    let update = function.wire.requests().into_iter().find(|request| request.method == "PUT").unwrap();
+    assert_eq!(update.json()["ScheduleExpression"], IN_8_HOURS);
+    let input: Value = serde_json::from_str(update.json()["Target"]["Input"].as_str().unwrap()).unwrap();
+    assert_eq!(input["stored"]["instance_id"], json!([A, B]));
+}
+
+/// The same of a start.
+fn standing_stop(ids: &[&str]) -> Response {
+    let standing = standing_for(&json!({"instance_id": ids}), "demo");
+    Response { body: standing.body.replace("terminate", "stop"), ..standing }
 }
 
 #[tokio::test]
@@ -588,8 +637,19 @@ async fn end_of_an_earlier_launch_that_has_failed_is_moved_for_the_next() {
         (|| at(100_000), Some("at(2016-02-18T05:51:00)")),
     ] {
         let responses = match moved {
-            Some(_) => vec![standing.clone(), standing.clone(), describe([]), schedule_written(), launch()],
-            None => vec![standing.clone(), standing.clone(), launch(), standing.clone(), standing.clone()],
+            Some(_) => vec![
+                describe([]),
+                standing.clone(),
+                standing.clone(),
+                describe([]),
+                schedule_written(),
+                launch(),
+                standing.clone(),
+                standing.clone(),
+            ],
+            None => {
+                vec![describe([]), standing.clone(), standing.clone(), launch(), standing.clone(), standing.clone()]
+            }
         };
         let mut function = Function::with_canned_schedules(&[], responses).await;
         function.app.clock = clock;
@@ -602,12 +662,16 @@ async fn end_of_an_earlier_launch_that_has_failed_is_moved_for_the_next() {
     // What was launched under the key has this end.
     for clock in [(|| at(120)) as fn() -> time::OffsetDateTime, || at(28_851)] {
         let running = describe([instance(A).state("running")]);
-        let responses = [standing.clone(), standing.clone(), running, launch(), standing.clone(), standing.clone()];
+        let responses = [running, standing.clone(), standing.clone(), standing.clone(), standing.clone()];
         let mut function = Function::with_canned_schedules(&[], responses).await;
         function.app.clock = clock;
         let answer = keyed(&function, &path, "order-1").await;
-        assert_eq!((answer.status, answer.headers.get("warning")), (200, None), "{answer:?}");
-        assert!(function.wire.requests().iter().all(|request| request.method != "PUT"));
+        assert_eq!((answer.status, answer.json()["InstanceId"].as_str()), (200, Some(A)), "{answer:?}");
+        let is_over = clock() > at(1_000);
+        let warning = answer.headers.get("warning").map_or("", String::as_str);
+        assert_eq!(warning.contains("is still there, and its time has passed: it has failed"), is_over, "{answer:?}");
+        // It is not launched again, and its end stays.
+        assert!(!calls(&function).contains(&"RunInstances".to_owned()));
     }
 }
 
@@ -632,13 +696,35 @@ async fn repetition_after_the_end_has_acted_or_was_deleted_makes_none_and_says_s
 }
 
 #[tokio::test]
-async fn launch_after_terminated_instances_of_its_key_has_an_end() {
-    let ended = describe([instance(A).state("terminated")]);
-    let responses = [no_schedule(), no_schedule(), ended, no_schedules(), schedule_written(), launch()];
-    let function = Function::with_canned_schedules(&[], responses).await;
+async fn launch_under_a_key_whose_instances_are_terminated_is_409_without_an_end() {
+    let function = Function::with_canned_schedules(&[], [describe([instance(A).state("terminated")])]).await;
+    let answer = keyed(&function, &format!("{CREATE}&terminate_after=8h"), "order-1").await;
+    let message = format!("{A} was launched under the same Idempotency-Key, and is terminated");
+    answer.refuses(409, "IdempotentInstanceTerminated", &message);
+}
+
+#[tokio::test]
+async fn launch_into_another_subnet_under_one_key_is_422_and_launches_nothing_without_its_end() {
+    let elsewhere = instance(A).state("running").with("subnetId", "subnet-0123456789abcdef0");
+    let function = Function::with_canned_schedules(&[], [describe([elsewhere])]).await;
+    let path = format!("{CREATE}&SubnetId=subnet-0123456789abcdef1&terminate_after=8h");
+    let answer = keyed(&function, &path, "order-1").await;
+    assert_eq!(answer.status, 422, "{answer:?}");
+    assert!(answer.body.contains("Another launch was sent under the same Idempotency-Key"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn end_of_kept_instances_that_are_terminated_is_that_of_the_next_launch() {
+    let kept = standing_for(&json!({"instance_id": [B]}), "demo");
+    let gone = describe([instance(B).state("terminated")]);
+    let responses = [describe([]), kept.clone(), kept.clone(), gone, schedule_written(), launch(), kept.clone(), kept];
+    let mut function = Function::with_canned_schedules(&[], responses).await;
+    function.app.clock = || at(120);
     let answer = keyed(&function, &format!("{CREATE}&terminate_after=8h"), "order-1").await;
     assert_eq!((answer.status, answer.headers.get("warning")), (200, None), "{answer:?}");
-    assert!(name_of(&answer).is_some(), "{answer:?}");
+    let update = function.wire.requests().into_iter().find(|request| request.method == "PUT").unwrap();
+    let input: Value = serde_json::from_str(update.json()["Target"]["Input"].as_str().unwrap()).unwrap();
+    assert_eq!(input["stored"]["client_tokens"], json!([token().await]));
 }
 
 #[tokio::test]
@@ -672,7 +758,8 @@ async fn token() -> String {
 async fn end_that_a_failed_request_has_removed_is_made_again_for_a_launch_that_happened() {
     // The end is there before the launch, and is gone after it.
     let standing = standing(&token().await);
-    let responses = [standing.clone(), standing, launch(), no_schedule(), no_schedule(), schedule_written()];
+    let responses =
+        [describe([]), standing.clone(), standing, launch(), no_schedule(), no_schedule(), schedule_written()];
     let function = Function::with_canned_schedules(&[], responses).await;
     let answer = keyed(&function, &format!("{CREATE}&terminate_after=8h"), "order-1").await;
     assert_eq!((answer.status, answer.headers.get("warning")), (200, None), "{answer:?}");
@@ -685,7 +772,7 @@ async fn end_that_a_failed_request_has_removed_is_made_again_for_a_launch_that_h
 async fn end_that_may_be_gone_is_a_warning_after_the_launch() {
     let standing = standing(&token().await);
     let denied = scheduler_refusal(403, "AccessDeniedException", "No.");
-    let responses = [standing.clone(), standing, launch(), denied.clone(), denied];
+    let responses = [describe([]), standing.clone(), standing, launch(), denied.clone(), denied];
     let function = Function::with_canned_schedules(&[], responses).await;
     let answer = keyed(&function, &format!("{CREATE}&terminate_after=8h"), "order-1").await;
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -698,13 +785,14 @@ async fn end_that_may_be_gone_is_a_warning_after_the_launch() {
 async fn failed_launch_under_a_key_removes_its_end_unless_something_was_launched_under_the_key() {
     let running = || describe([instance(A).state("running")]);
     let mismatch = refusal("IdempotentParameterMismatch", "m");
-    for (after, removed) in [
-        (vec![no_capacity(), describe([]), schedule_deleted()], true),
-        (vec![no_capacity(), running()], false),
-        (vec![no_capacity(), unauthorized()], false),
-        (vec![mismatch], false),
+    for (after, removed, in_use) in [
+        (vec![no_capacity(), describe([]), schedule_deleted()], true, false),
+        (vec![no_capacity(), running()], false, true),
+        (vec![no_capacity(), unauthorized()], false, false),
+        // What was launched under the key never had an end: this one must not be its.
+        (vec![mismatch, schedule_deleted()], true, false),
     ] {
-        let before = vec![no_schedule(), no_schedule(), describe([]), no_schedules(), schedule_written()];
+        let before = vec![describe([]), no_schedule(), no_schedule(), no_schedules(), schedule_written()];
         let responses = [before, after].concat();
         let function = Function::with_canned_schedules(&[], responses).await;
         let answer = keyed(&function, &format!("{CREATE}&terminate_after=8h"), "order-1").await;
@@ -712,13 +800,17 @@ async fn failed_launch_under_a_key_removes_its_end_unless_something_was_launched
         let calls = calls(&function);
         assert_eq!(calls.last().unwrap().starts_with("DELETE"), removed, "{calls:?}");
         assert_eq!(calls.iter().filter(|call| *call == "RunInstances").count(), 1, "{calls:?}");
+        let stands = "stands: this Idempotency-Key has launched instances that it ends";
+        assert_eq!(answer.body.contains(stands), in_use, "{answer:?}");
+        assert_eq!(function.log_line().get("end").is_some(), !removed);
     }
 }
 
 #[tokio::test]
 async fn end_that_an_earlier_request_has_made_stays_after_a_failure() {
     let standing = standing(&token().await);
-    let function = Function::with_canned_schedules(&[], [standing.clone(), standing, no_capacity()]).await;
+    let responses = [describe([]), standing.clone(), standing, no_capacity()];
+    let function = Function::with_canned_schedules(&[], responses).await;
     let answer = keyed(&function, &format!("{CREATE}&terminate_after=8h"), "order-1").await;
     assert_eq!(answer.status, 503, "{answer:?}");
     assert_eq!(calls(&function).last().unwrap(), "RunInstances");
@@ -726,7 +818,7 @@ async fn end_that_an_earlier_request_has_made_stays_after_a_failure() {
 
 #[tokio::test]
 async fn lost_end_under_a_key_stays_for_the_repetition() {
-    let responses = [vec![no_schedule(), no_schedule(), describe([]), no_schedules()], lost().to_vec()].concat();
+    let responses = [vec![describe([]), no_schedule(), no_schedule(), no_schedules()], lost().to_vec()].concat();
     let function = Function::with_canned_schedules(&[], responses).await;
     let answer = keyed(&function, &format!("{CREATE}&terminate_after=8h"), "order-1").await;
     assert_eq!(answer.status, 504, "{answer:?}");

@@ -393,6 +393,20 @@ async fn a_put_whose_undo_fails_says_what_stands() {
 }
 
 #[tokio::test]
+async fn a_one_time_schedule_whose_time_has_passed_is_not_enabled() {
+    let mut function = Function::with_schedules(&[]).await;
+    let once = json!({"stop": "at(2016-02-16T19:00:00)", "region_name": "eu-west-1",
+        "instance_id": "i-0123456789abcdef0", "enabled": false});
+    assert_eq!(function.put_json("/schedules/once", &once).await.status, 201);
+    assert_eq!(function.post("/schedules/once/enable").await.status, 200);
+    assert_eq!(function.post("/schedules/once/disable").await.status, 200);
+    function.app.clock = || time::OffsetDateTime::from_unix_timestamp(1_455_649_200).unwrap();
+    let message = "The time of once has passed: write it anew, or delete it";
+    function.post("/schedules/once/enable").await.refuses(409, "ScheduleOver", message);
+    assert_eq!(function.get("/schedules/once").await.json()["enabled"], false);
+}
+
+#[tokio::test]
 async fn a_lost_deletion_that_did_not_happen_leaves_the_schedule_as_it_was() {
     let stored = json!({
         "schedule": "office-hours.stop", "scheduled_time": "<aws.scheduler.scheduled-time>",

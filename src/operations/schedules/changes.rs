@@ -51,6 +51,11 @@ pub(super) async fn apply(cx: &Context<'_>, changes: &[Change]) -> Result<Option
 async fn undo(cx: &Context<'_>, scheduler: &Scheduler, done: &[Change], error: Error) -> Error {
     let mut left = Vec::new();
     for change in done.iter().rev() {
+        // Another request may have made the entry, and not the change whose response was lost.
+        let is_lost = error.outcome_unknown && done.last().is_some_and(|last| std::ptr::eq(last, change));
+        if is_lost && within(cx.deadline, Box::pin(change.is_of_another(scheduler))).await.is_ok_and(|is| is) {
+            continue;
+        }
         let undone = within(cx.deadline, Box::pin(change.inverse(cx).send(scheduler))).await;
         if undone.is_err_and(|error| !change.is_undone_by(&error)) {
             left.push(change.entry().name.clone());
@@ -84,6 +89,14 @@ impl Change {
             Self::Create(entry) => Self::Delete(entry.clone()),
             Self::Delete(entry) => Self::Create(now(entry)),
             Self::Update { from, to } => Self::Update { from: to.clone(), to: now(from) },
+        }
+    }
+
+    /// Whether the entry to be made is there, but with what another request has written.
+    async fn is_of_another(&self, scheduler: &Scheduler) -> Result<bool, Error> {
+        match self {
+            Self::Create(entry) => Ok(scheduler.get(&entry.name).await?.value.input != entry.input),
+            Self::Update { .. } | Self::Delete(_) => Ok(false),
         }
     }
 

@@ -2,8 +2,10 @@
 //! it, made before it runs. So nothing runs without its end.
 
 use super::list::has_room;
-use super::repeated_end::{already_launched, take_over};
-use super::standing_end::{StandingEnd, delete, end_entry, name_remaining, read, record, write_deadline};
+use super::repeated_end::take_over;
+use super::standing_end::{
+    Deletion, Origin, StandingEnd, delete, end_entry, name_remaining, read, record, write_deadline,
+};
 use super::{CREATE_SCHEDULE, authorizer, owner, scheduler};
 use crate::error::{Error, Kind};
 use crate::model::{
@@ -63,7 +65,8 @@ impl PreparedEnd {
     }
 }
 
-/// Authorizes the end and makes it. A dry run makes none.
+/// Authorizes the end and makes it. A dry run makes none. `launched`: whether EC2 lists what an
+/// earlier request under the same idempotency key has launched; if its end is gone, there is none.
 ///
 /// # Errors
 /// It is not permitted, or can't be made. What it is to end must not be launched or started then;
@@ -73,6 +76,7 @@ pub(in crate::operations) async fn make_end(
     end: End,
     region: &Region,
     instances: ScheduledInstances,
+    launched: bool,
 ) -> Result<PreparedEnd, Error> {
     let schedule = schedule(cx, end, region, instances)?;
     let ending = match end.action {
@@ -81,7 +85,7 @@ pub(in crate::operations) async fn make_end(
     };
     cx.decide(|decision| cx.authorizer(ending, region).possible("instances at their end", decision))?;
     cx.decide(|decision| authorizer(cx, CREATE_SCHEDULE, &schedule).schedule(&schedule, decision))?;
-    Box::pin(find_or_make(cx, end, schedule)).await.map_err(|error| {
+    Box::pin(find_or_make(cx, end, schedule, launched)).await.map_err(|error| {
         let error = Error { outcome_unknown: false, ..error };
         let message = error.message.trim_end_matches('.');
         let message = format!("{message}. Nothing runs without its end: nothing was done");
@@ -141,15 +145,14 @@ pub(in crate::operations) fn end_hint(cx: &Context<'_>, ended: Ended) -> String 
     name(cx, ended).map(|name| format!("Its end is the schedule {name}")).unwrap_or_default()
 }
 
-/// The end of an earlier request under the same idempotency key, else a new one. Where that request
-/// has launched and its end is gone, it has none any more.
-async fn find_or_make(cx: &Context<'_>, end: End, wanted: Schedule) -> Result<PreparedEnd, Error> {
+/// The end of an earlier request under the same idempotency key, else a new one.
+async fn find_or_make(cx: &Context<'_>, end: End, wanted: Schedule, launched: bool) -> Result<PreparedEnd, Error> {
     if cx.has_idempotency_key {
         if let Some(kept) = cx.before_change(Box::pin(read(cx, &wanted.name))).await? {
-            let standing = take_over(cx, end, kept, wanted).await?;
+            let standing = take_over(cx, end, kept, wanted, launched).await?;
             return Ok(if cx.dry_run { PreparedEnd::None(None) } else { PreparedEnd::Standing(Box::new(standing)) });
         }
-        if cx.before_change(Box::pin(already_launched(cx, &wanted))).await? {
+        if launched {
             let warning = format!(
                 "no end: an earlier request under this Idempotency-Key has launched the instances, and its end {} has \
                  acted, was deleted or was not asked for",
@@ -175,22 +178,30 @@ async fn make(cx: &Context<'_>, end: End, wanted: Schedule) -> Result<StandingEn
     let entry = end_entry(cx, &wanted, action)?;
     record(cx, Some(&wanted));
     match within(write_deadline(cx), Box::pin(scheduler.create(&entry))).await {
-        Ok(_) => Ok(StandingEnd { schedule: wanted, action, is_new: true, warnings: Vec::new() }),
+        Ok(_) => Ok(StandingEnd { schedule: wanted, action, origin: Origin::Created, warnings: Vec::new() }),
         // Another request under the same key, or an attempt of this one whose response was lost.
         Err(error) if error.kind == Kind::Conflict => {
             let kept = cx.before_change(Box::pin(read(cx, &wanted.name))).await;
             let kept = kept.map_err(|error| name_remaining(&wanted, error))?;
             record(cx, None);
-            take_over(cx, end, kept.ok_or(error)?, wanted).await
+            take_over(cx, end, kept.ok_or(error)?, wanted, false).await
         }
         // Another request under the same key may need it.
         Err(error) if error.outcome_unknown && cx.has_idempotency_key => Err(name_remaining(&wanted, error)),
         Err(error) if error.outcome_unknown => {
-            if delete(cx, scheduler, &wanted, action).await {
-                record(cx, None);
-                return Err(error);
+            let is_launch = matches!(wanted.definition.instances, ScheduledInstances::Launched(_));
+            match delete(cx, scheduler, &wanted, action).await {
+                Deletion::Done => {
+                    record(cx, None);
+                    Err(error)
+                }
+                // It may still come. That of a launch has nothing to end then.
+                Deletion::NotThere if is_launch => {
+                    record(cx, None);
+                    Err(error)
+                }
+                Deletion::NotThere | Deletion::Failed => Err(name_remaining(&wanted, error)),
             }
-            Err(name_remaining(&wanted, error))
         }
         Err(error) => {
             record(cx, None);

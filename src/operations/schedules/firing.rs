@@ -19,6 +19,9 @@ use std::collections::BTreeMap;
 /// with another time.
 const LAST_ATTEMPT: SignedDuration = SignedDuration::from_secs(170);
 
+/// Until an entry that has left out kept instances, and failed for others, happens again.
+const RETRY_PAUSE: SignedDuration = SignedDuration::from_hours(1);
+
 /// One action of a schedule, as Scheduler keeps it now.
 #[derive(Debug)]
 pub struct Firing {
@@ -175,8 +178,8 @@ impl Firing {
 
     /// The entry for the instances that were left out, for the time until when the first of them is
     /// kept; `None` if none was left out, or if the schedule has other actions, too. Those that
-    /// `failed` may be among them. The others are done: who starts them again must not lose them at
-    /// that time.
+    /// `failed` may be among them, and are tried again in an hour. The others are done: who starts
+    /// them again must not lose them at that time.
     fn later(&self, cx: &Context<'_>, failed: bool) -> Option<ScheduledEntry> {
         let (mut kept, mut left) = (BTreeMap::new(), Vec::new());
         cx.record(|audit| {
@@ -187,13 +190,15 @@ impl Firing {
         if !self.is_one_time() || definition.actions().count() != 1 {
             return None;
         }
+        let has_failed = left.len() > kept.len();
+        let until = timestamp(*kept.values().min()?);
+        let until = if has_failed { until.min(timestamp(cx.now).saturating_add(RETRY_PAUSE).ok()?) } else { until };
         // Scheduler is exact to the minute.
-        let minute = timestamp(*kept.values().min()?).as_second().div_euclid(60) + 1;
+        let minute = until.as_second().div_euclid(60) + 1;
         let time = at_expression(Timestamp::from_second(minute * 60).ok()?);
-        let skip: Vec<_> = definition.timetable.skip.intervals().iter().map(ToString::to_string).collect();
-        let skip: Vec<_> = skip.iter().map(String::as_str).collect();
         let actions = [(self.action, time.as_str())];
-        let fields = ScheduleFields { actions: &actions, timezone: Some("UTC"), skip: &skip, ..Default::default() };
+        // No day is skipped: the action was due before.
+        let fields = ScheduleFields { actions: &actions, timezone: Some("UTC"), ..Default::default() };
         let timetable = Timetable::read(&fields).ok()?;
         let instances = ScheduledInstances::Named(left.iter().filter_map(|text| InstanceRef::parse(text)).collect());
         let definition = Definition { timetable, instances, expect: None, ..definition.clone() };

@@ -70,6 +70,10 @@ impl Operation for PutSchedule {
         };
         cx.decide(|decision| authorizer(cx, action, &schedule).schedule(&schedule, decision))?;
         if kept.is_none() {
+            if self.name.is_of_end() {
+                let problem = "must not be a name as ends have it: end- and 20 hexadecimal digits";
+                return Err(Error::invalid("name", problem));
+            }
             has_room(cx).await?;
         }
         if cx.dry_run {

@@ -4,8 +4,8 @@ use super::UPDATE_SCHEDULE;
 use super::changes::{Change, apply};
 use super::entries::{StoredSchedule, read, still_to_come};
 use crate::aws::scheduler::ScheduledEntry;
-use crate::error::Error;
-use crate::model::{AccountId, Action, Schedule, ScheduleName};
+use crate::error::{Error, Kind};
+use crate::model::{AccountId, Action, Schedule, ScheduleName, timestamp};
 use crate::operations::{Context, DryRun, Operation, Outcome, Target};
 
 /// Enables or disables a schedule. Its owner stays the same.
@@ -29,6 +29,9 @@ impl Operation for SetScheduleState {
 
     async fn run(&self, cx: &Context<'_>) -> Result<Outcome<StoredSchedule>, Error> {
         let kept = read(cx, Self::ACTION, &self.name, self.account.as_ref()).await?;
+        if self.enabled {
+            self.can_happen(cx, &kept)?;
+        }
         if cx.dry_run {
             let dry_run = DryRun { action: Self::ACTION, checked_by_aws: false, aws_request_id: None };
             return Ok(Outcome::DryRun(dry_run));
@@ -47,5 +50,19 @@ impl Operation for SetScheduleState {
 
     fn recovery_hint(&self, _: &Context<'_>) -> Option<String> {
         Some(format!("Get the schedule {} to see what stands", self.name))
+    }
+}
+
+impl SetScheduleState {
+    /// Refuses to enable a schedule of which nothing would happen: the times of all its actions
+    /// have passed.
+    fn can_happen(&self, cx: &Context<'_>, kept: &StoredSchedule) -> Result<(), Error> {
+        let timetable = &kept.schedule.definition.timetable;
+        let now = timestamp(cx.now);
+        if timetable.actions.iter().all(|time| time.expression.has_passed(&timetable.timezone, now)) {
+            let message = format!("The time of {} has passed: write it anew, or delete it", self.name);
+            return Err(Error::new(Kind::Conflict, "ScheduleOver", message));
+        }
+        Ok(())
     }
 }
