@@ -4,7 +4,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from support import BIN, KEY, FunctionTest, command
+from support import BIN, KEY, ROOT, FunctionTest, command
 
 HERE = Path(__file__).resolve().parent
 
@@ -16,7 +16,7 @@ class Schemathesis(FunctionTest):
             FUNCTION_LOG=self.function.log,
             MOTO_LOG=self.function.moto_log,
             WITH_KEY="true" if with_key else "false",
-            PYTHONPATH=str(HERE),
+            PYTHONPATH=f"{HERE}:{ROOT / 'tools'}",
         )
         with tempfile.TemporaryDirectory() as folder:
             # A file: given a URL, schemathesis would skip the route of the document itself.
