@@ -220,6 +220,29 @@ class Accounts(Page):
         page.reload()
         expect(page.locator("#account-summary")).to_have_text("Accounts: own")
 
+    def test_a_key_that_no_answer_has_accepted_does_not_sign_in(self):
+        page = self.page
+        page.goto(self.local.url)
+        for path in ("**/accounts", "**/regions"):
+            page.route(path, lambda route: route.abort())
+        key = page.get_by_label("API key or token")
+        key.fill("perhaps-a-key")
+        page.get_by_role("button", name="Sign in").click()
+        alert = page.get_by_role("alert").filter(has_text="Signing in did not work: The API can't be reached.")
+        expect(alert).to_be_visible()
+        expect(key).to_have_value("perhaps-a-key")
+        self.assertIsNone(page.evaluate("() => sessionStorage.getItem('ec2-control-api:key')"))
+
+    def test_a_link_about_all_accounts_is_not_taken_for_the_own_one(self):
+        page = self.page
+        page.route("**/accounts", functools.partial(self.answer, status=403, json={"Message": "No.", "Error": "Forbidden"}))
+        page.goto(f"{self.local.url}/#accounts=all&regions={REGION}")
+        page.get_by_label("API key or token").fill(KEY)
+        page.get_by_role("button", name="Sign in").click()
+        note = page.get_by_role("status").filter(has_text="The link is about accounts that are not shown to your key: all.")
+        expect(note).to_contain_text("Nothing is listed until you choose an account.")
+        self.assertIn("accounts=all", page.url)
+
     def test_a_schedule_in_an_account_that_is_not_shown_stays_there(self):
         body = {"region_name": REGION, "account": "sandbox", "instance_id": "i-0123456789abcdef0", "stop": "19:00"}
         url = f"{self.local.url}/schedules/elsewhere"

@@ -199,13 +199,68 @@ class Schedules(Page):
         self.field("Terminate").fill("23:00")
         self.field("Terminate").press("Enter")
         dialog = page.get_by_role("dialog", name="Save clean-up?")
-        expect(dialog).to_contain_text(f"The instances web-1 in {REGION} will be terminated: 23:00. They will be gone for good.")
+        expect(dialog).to_contain_text(f"The instances web-1 in {REGION} will be terminated, and gone for good. All times: terminate 23:00 on MON-FRI")
         expect(dialog.get_by_role("button", name="Save it")).to_be_disabled()
         dialog.get_by_role("button", name="Cancel").click()
         self.assertIsNone(self.kept("clean-up"))
         expect(self.field("Terminate")).to_have_value("23:00")
         self.save_terminating("clean-up")
         expect(self.item("clean-up")).to_contain_text("terminate 23:00")
+
+    def test_what_terminates_is_enabled_after_its_name_was_typed(self):
+        self.put("clean-up", stop=None, terminate="23:00", expect=1, enabled=False)
+        page = self.open_schedules()
+        enable = self.item("clean-up").get_by_role("button", name="Enable: clean-up")
+        enable.click()
+        dialog = page.get_by_role("dialog", name="Enable clean-up?")
+        expect(dialog).to_contain_text(f"The instances tagged team=blue in {REGION}, 1 expected will be terminated")
+        dialog.get_by_role("button", name="Cancel").click()
+        self.assertFalse(self.kept("clean-up")["enabled"])
+        enable.click()
+        dialog.get_by_label("To confirm, type").fill("clean-up")
+        self.confirm("Enable it")
+        expect(self.item("clean-up").get_by_role("button", name="Disable: clean-up")).to_be_visible()
+        self.assertTrue(self.kept("clean-up")["enabled"])
+
+    def test_what_is_changed_while_a_question_is_open_is_not_replaced(self):
+        page = self.open_form()
+        self.field("Name").fill("clean-up")
+        self.field("Instances").fill("web-1")
+        self.field("Terminate").fill("23:00")
+        self.save()
+        expect(page.get_by_role("dialog")).to_be_visible()
+        self.put("clean-up", stop="20:00")
+        page.get_by_role("dialog").get_by_label("To confirm, type").fill("clean-up")
+        self.confirm("Save it")
+        expect(self.field("Name")).to_have_accessible_description(re.compile("^name is that of another schedule"))
+        self.assertEqual(self.kept("clean-up").get("terminate"), None)
+
+    def test_days_are_chosen_and_times_outlive_another_choice_of_their_kind(self):
+        self.open_form()
+        self.field("Name").fill("night")
+        self.field("Instances").fill("web-1")
+        self.field("Stop").fill("22:00")
+        for kind in ("Once", "By expression", "At times of day"):
+            self.form().get_by_role("radio", name=kind).check()
+        expect(self.field("Stop")).to_have_value("22:00")
+        for day in DAYS:
+            self.field(day.capitalize()).uncheck()
+        self.save()
+        days = self.form().get_by_role("group", name="Days")
+        expect(days).to_have_accessible_description(re.compile("^days must have at least one day"))
+        self.assertIsNone(self.kept("night"))
+
+    def test_what_was_saved_is_saved_although_the_list_can_not_be_loaded(self):
+        page = self.open_form()
+        self.field("Name").fill("night")
+        self.field("Instances").fill("web-1")
+        self.field("Stop").fill("22:00")
+        broken = {"Message": "EventBridge Scheduler does not answer", "Error": "X"}
+        page.route("**/schedules", lambda route: route.fulfill(status=503, json=broken))
+        self.save()
+        expect(self.form()).to_be_hidden()
+        expect(page.get_by_role("alert")).to_contain_text("Loading the schedules did not work")
+        self.assertEqual(self.kept("night")["stop"], "22:00")
 
     def test_a_change_of_the_time_leaves_the_instances_as_they_are(self):
         strange = {"instance_id": ["web, blue", "web-1"], "tag:team": None}

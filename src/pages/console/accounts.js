@@ -83,15 +83,21 @@ export function chosenAccounts() {
   return boxes.filter((box) => box.checked).map((box) => box.value);
 }
 
-/** Loads the accounts of the deployment, and draws their checkboxes if there is a choice. */
+/**
+ * Loads the accounts of the deployment, and draws their checkboxes if there is a choice. Returns
+ * whether the API has answered.
+ */
 export async function loadAccounts() {
-  const accounts = await listAccounts();
-  if (!session) return;
+  const listed = await listAccounts();
+  const accounts = listed ?? [];
+  if (!session) return false;
+  session.knowsAccounts = listed !== null;
   const own = accounts.find(({ name }) => name === null) ?? { name: null, id: "" };
   session.accounts = [own, ...accounts.filter(({ name }) => name !== null)];
   drawAccounts();
   checkAccounts(storedAccounts());
   warnOfHidden();
+  return session.knowsAccounts;
 }
 
 /**
@@ -111,21 +117,20 @@ function drawAccounts() {
 }
 
 /**
- * Asks for the accounts: there are none to choose where the path or the permission is missing. The
- * own account can be used without them.
- * @returns {Promise<Account[]>}
+ * Asks for the accounts: there are none to choose where the path or the permission is missing.
+ * Null if that is not known: the own account can be used all the same.
+ * @returns {Promise<Account[] | null>}
  */
 async function listAccounts() {
   try {
     return (await callApi("accounts")).value;
   } catch (error) {
     if (!(error instanceof ApiError) || error.status === 401) throw error;
-    if (![403, 404].includes(error.status)) {
-      const failure =
-        "Only the own account is shown, until you reload the page: listing the accounts did not work";
-      reportError("account-list", failure, error);
-    }
-    return [];
+    if ([403, 404].includes(error.status)) return [];
+    const failure =
+      "Only the own account is shown, until you reload the page: listing the accounts did not work";
+    reportError("account-list", failure, error);
+    return null;
   }
 }
 
@@ -184,7 +189,7 @@ function checkAccounts(names) {
 /** Returns the accounts of the link that are not shown. */
 function hiddenAccounts() {
   const shown = (session?.accounts ?? []).map(({ name }) => name ?? "");
-  const known = new Set([ALL, ...shown].flatMap(namesOf));
+  const known = new Set([...(hasAccounts() ? [ALL] : []), ...shown].flatMap(namesOf));
   return linkedAccounts().filter((name) => !known.has(name));
 }
 
@@ -193,7 +198,8 @@ function warnOfHidden() {
   const hidden = hiddenAccounts();
   dismissMessage("accounts");
   if (!hidden.length) return;
-  const text = `The link is about accounts that are not shown to your key: ${hidden.join(", ")}.`;
+  const reason = session?.knowsAccounts ? "not shown to your key" : "not known now";
+  const text = `The link is about accounts that are ${reason}: ${hidden.join(", ")}.`;
   const advice = chosenAccounts().length ? "" : " Nothing is listed until you choose an account.";
   showMessage("accounts", "warning", `${text}${advice}`);
 }
@@ -202,7 +208,8 @@ function warnOfHidden() {
 function noteAccounts() {
   const chosen = chosenAccounts();
   if (session) session.hasChosen = chosen.length > 0;
-  sessionStorage.setItem(ACCOUNTS_ITEM, chosen.join());
+  // What was chosen before is still meant where the accounts could not be listed.
+  if (session?.knowsAccounts) sessionStorage.setItem(ACCOUNTS_ITEM, chosen.join());
   const names = chosen.map((name) => name || "own").join(", ");
   setText(byId("account-summary"), `Accounts: ${names || "choose some"}`);
 }

@@ -52,8 +52,8 @@ export function setAttribute(element, name, value) {
 }
 
 /**
- * Replaces what an element contains. A button that has the focus keeps it: the new one of the same
- * label has it then. Returns whether the focus was lost.
+ * Replaces what an element contains. A button or input that has the focus keeps it: the new one of
+ * the same label has it then, and what was typed. Returns whether the focus was lost.
  * @param {Element} element
  * @param {...Node} children
  */
@@ -63,8 +63,12 @@ export function replaceContent(element, ...children) {
   const label = activeElement?.getAttribute("aria-label");
   element.replaceChildren(...children);
   if (!hadFocus) return false;
-  const buttons = [...element.querySelectorAll("button")];
-  const same = buttons.find((button) => label && button.getAttribute("aria-label") === label);
+  /** @type {NodeListOf<HTMLElement>} */
+  const controls = element.querySelectorAll("button, input");
+  const same = [...controls].find((one) => label && one.getAttribute("aria-label") === label);
+  if (same instanceof HTMLInputElement && activeElement instanceof HTMLInputElement) {
+    same.value = activeElement.value;
+  }
   same?.focus();
   return !same;
 }

@@ -38,6 +38,7 @@ export function drawEmpty(isEmpty, loading) {
  */
 function emptyText(selected, loading, hasRows, others) {
   if (loading) return "Loading.";
+  if (!session?.regions.length) return "The regions could not be loaded: reload the page.";
   if (hasRows) return "No instance matches the search and the filters.";
   if (others)
     return `${selected ? "There are none here" : "No region is chosen"}. There are instances in ${others}.`;

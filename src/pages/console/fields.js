@@ -52,8 +52,10 @@ export function tagsOf(id, known = []) {
   const lines = field(id)
     .value.split("\n")
     .filter((line) => line.trim());
+  const left = [...known];
   return lines.map((line) => {
-    const same = known.find((tag) => tagLine(tag) === line);
+    const index = left.findIndex((tag) => tagLine(tag) === line);
+    const [same] = index < 0 ? [] : left.splice(index, 1);
     if (same) return same;
     const [key = "", ...value] = line.split("=");
     return [key.trim(), value.join("=").trim()];

@@ -9,9 +9,9 @@ import { on } from "./events.js";
 import { clearFieldErrors, field, forgetErrorsOnInput, showFieldError } from "./fields.js";
 import { localTime } from "./instances.js";
 import { watchList } from "./lists.js";
-import { showMessage } from "./messages.js";
+import { dismissMessage, showMessage } from "./messages.js";
 import { chosenRows } from "./selection.js";
-import { byPlace, session } from "./session.js";
+import { byPlace, listKey, session } from "./session.js";
 
 /** @import { FormFields } from "./fields.js" */
 /** @import { Row } from "./instances.js" */
@@ -23,7 +23,7 @@ const keepDialog = byId("keep", HTMLDialogElement);
 
 /**
  * What the dialog is about.
- * @type {{ rows: Row[], opener: Element | null } | null}
+ * @type {{ rows: Row[], opener: Element | null, running: boolean } | null}
  */
 let kept = null;
 
@@ -33,7 +33,7 @@ let kept = null;
  */
 export function openKeep(rows) {
   if (!rows.length || keepDialog.open) return;
-  kept = { rows, opener: document.activeElement };
+  kept = { rows, opener: document.activeElement, running: false };
   setText(byId("keep-title"), `Keep ${labelOf(rows)}`);
   byId("keep-rows").replaceChildren(
     ...rows.slice(0, 12).map((row) => make("li", {}, keptText(row))),
@@ -61,12 +61,14 @@ function keptText(row) {
  * @param {string} until RFC 3339; empty: no longer
  */
 async function keepRows(until) {
-  if (!kept) return;
-  const { rows } = kept;
+  if (!kept || kept.running) return;
+  const asked = kept;
+  asked.running = true;
+  const { rows } = asked;
   const caller = session;
   /** @type {Row[]} */
   const done = [];
-  /** @type {{ where: string, error: unknown }[]} */
+  /** @type {{ first: Row, where: string, error: unknown }[]} */
   const failures = [];
   for (const part of byPlace(rows)) {
     const [first] = part;
@@ -77,23 +79,32 @@ async function keepRows(until) {
     try {
       await callApi("ec2/keep", {}, { ...place, instance_id, until });
       done.push(...part);
+      dismissMessage(`keep ${listKey(region, accountName)}`);
       watchList(region, accountName);
     } catch (error) {
-      const isOfField = !done.length && error instanceof ApiError;
-      if (isOfField && showFieldError(error, KEEP_FIELDS)) return;
-      failures.push({ where: `${labelOf(part)} in ${placeText(region, accountName)}`, error });
+      const isFirst = !done.length && !failures.length && error instanceof ApiError;
+      if (isFirst && kept === asked && showFieldError(error, KEEP_FIELDS)) {
+        asked.running = false;
+        return;
+      }
+      failures.push({
+        first,
+        where: `${labelOf(part)} in ${placeText(region, accountName)}`,
+        error,
+      });
     }
   }
   if (session !== caller) return;
-  keepDialog.close();
+  if (kept === asked) keepDialog.close();
   if (done.length) {
     const text = until
       ? `kept until ${localTime(until)}. Schedules and ends do not stop or terminate before.`
       : "kept no longer.";
     showMessage("keep", "warning", `${labelOf(done)}: ${text}`);
   }
-  for (const { where, error } of failures) {
-    reportError(`keep ${where}`, `Keeping ${where} did not work`, error);
+  for (const { first, where, error } of failures) {
+    const topic = `keep ${listKey(first.region, first.accountName)}`;
+    reportError(topic, `Keeping ${where} did not work`, error);
   }
 }
 

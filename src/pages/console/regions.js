@@ -247,6 +247,9 @@ function clearRegions() {
 }
 
 on("accounts-changed", reloadRegions);
+addEventListener("online", () => {
+  if (session && !session.regions.length) reloadRegions();
+});
 on("lists-changed", recountListed);
 on("signed-out", () => {
   clearRegions();

@@ -24,12 +24,13 @@ import {
   currentSchedule,
   definitionOf,
   demandUnchanged,
-  instancesText,
   newOwnerText,
   putSchedule,
+  reloadSchedules,
   SCHEDULED,
   scheduledTags,
   schedulePath,
+  terminationText,
   tryToPut,
 } from "./schedule-store.js";
 import { isZone, nextText, READER_ZONE, wallTime } from "./schedule-times.js";
@@ -101,6 +102,7 @@ function kind() {
  * @param {boolean} [isEnd] whether their end is meant: a stop once, in some hours
  */
 export function openScheduleForm(schedule, rows = [], isEnd = false) {
+  if (editing.saving) return;
   Object.assign(editing, { base: schedule ?? {}, opener: document.activeElement });
   scheduleForm.reset();
   clearFieldErrors(SCHEDULE_FIELDS);
@@ -134,6 +136,8 @@ export function openScheduleForm(schedule, rows = [], isEnd = false) {
   offerTags(rows);
   setText(byId("schedule-owner"), schedule ? newOwnerText(schedule) : "");
   byId("schedules").hidden = false;
+  setAttribute(byId("schedules-open"), "aria-expanded", true);
+  if (!session?.schedules) reloadSchedules();
   scheduleForm.hidden = false;
   drawSchedule();
   const first = isEnd ? "schedule-stop" : schedule ? "schedule-start" : "schedule-name";
@@ -174,6 +178,7 @@ function fillTimes(schedule) {
   const chosen = isOnce ? "once" : isDaily ? "days" : "expression";
   byId(`schedule-kind-${chosen}`, HTMLInputElement).checked = true;
   changeKind();
+  typedTimes.clear();
   for (const action of SCHEDULED) {
     const time = schedule?.[action] ?? "";
     field(`schedule-${action}`).value = isOnce ? time.slice(3, -1) : time;
@@ -207,11 +212,25 @@ function daysText() {
   return isRange && !chosen.includes("SUN") ? `${chosen[0]}-${chosen.at(-1)}` : chosen.join();
 }
 
-/** Gives the fields of the times the form of the chosen kind. */
+/**
+ * The texts of the times by kind: a browser empties a field whose type they do not fit.
+ * @type {Map<string, string>}
+ */
+const typedTimes = new Map();
+
+/** The kind whose fields are shown. */
+let shownKind = kind();
+
+/** Gives the fields of the times the form of the chosen kind, and what was typed there before. */
 function changeKind() {
   for (const action of SCHEDULED) {
-    byId(`schedule-${action}`, HTMLInputElement).type = KINDS[kind()];
+    const input = byId(`schedule-${action}`, HTMLInputElement);
+    const before = input.value;
+    typedTimes.set(`${shownKind} ${action}`, before);
+    input.type = KINDS[kind()];
+    input.value = typedTimes.get(`${kind()} ${action}`) || (kind() === "expression" ? before : "");
   }
+  shownKind = kind();
   byId("schedule-days-part").hidden = kind() === "once";
   byId("schedule-dates-part").hidden = kind() === "once";
   byId("schedule-expression-help").hidden = kind() !== "expression";
@@ -346,18 +365,20 @@ async function saveSchedule() {
   sayScheduleStatus("");
   const name = textOf("schedule-name");
   const isNew = !editing.base.name;
+  let isSent = false;
   editing.saving = true;
   setAttribute(byId("schedule-save"), "aria-disabled", "true");
   try {
     if (!name) throw new ApiError("name is required", "");
-    // As it is kept now: a PUT would replace what another person has written.
-    if (!isNew) await demandUnchanged(name, editing.base);
-    else if (await currentSchedule(name)) {
-      throw new ApiError("name is that of another schedule", "Change that one.");
-    }
     const body = scheduleBody();
     const schedule = /** @type {Schedule} */ ({ ...body, name });
+    if (hasDays(schedule) && !dayBoxes.some((box) => box.checked)) {
+      throw new ApiError("days must have at least one day", "");
+    }
+    await demandFree(name, isNew);
     if (!(await savingConfirmed(schedule))) return;
+    if (schedule.terminate) await demandFree(name, isNew);
+    isSent = true;
     await putSchedule(name, body);
     closeScheduleForm();
     announce(`${name} is saved.`);
@@ -366,13 +387,36 @@ async function saveSchedule() {
       reportError("schedules", "Saving the schedule did not work", error);
     } else if (!showFieldError(error, SCHEDULE_FIELDS, SCHEDULE_CODES)) {
       const id = error.requestId ? ` Request ID: ${error.requestId}` : "";
-      sayScheduleStatus(`${advise(error)}${id}`);
+      const isLost = isSent && (error.status === 0 || error.status >= 500);
+      const lost = isLost ? " It may have been saved all the same: look at the list." : "";
+      sayScheduleStatus(`${advise(error)}${lost}${id}`);
+      if (isLost) await reloadSchedules();
       byId("schedule-status").focus();
     }
   } finally {
     editing.saving = false;
     setAttribute(byId("schedule-save"), "aria-disabled", null);
   }
+}
+
+/**
+ * Refuses to replace what another person has written.
+ * @param {string} name
+ * @param {boolean} isNew
+ */
+async function demandFree(name, isNew) {
+  if (!isNew) await demandUnchanged(name, editing.base);
+  else if (await currentSchedule(name)) {
+    throw new ApiError("name is that of another schedule", "Change that one.");
+  }
+}
+
+/**
+ * Whether the days of the week count for a schedule: it has times of day.
+ * @param {Partial<Schedule>} schedule
+ */
+function hasDays(schedule) {
+  return actionsOf(schedule).some(({ expression }) => /^\d\d:\d\d$/.test(expression));
 }
 
 /**
@@ -384,7 +428,7 @@ async function savingConfirmed(schedule) {
   const { name, terminate } = schedule;
   if (!terminate) return true;
   await tryToPut(name, scheduleBody());
-  const text = `The instances ${instancesText(schedule)} will be terminated: ${terminate}. They will be gone for good.`;
+  const text = terminationText(schedule);
   return await confirmed({ title: `Save ${name}?`, text, button: "Save it", word: name });
 }
 
@@ -419,6 +463,7 @@ on("forgotten", () => {
   scheduleForm.reset();
   scheduleForm.hidden = true;
   Object.assign(editing, { base: {}, tags: [] });
+  typedTimes.clear();
   clearFieldErrors(SCHEDULE_FIELDS);
   for (const id of ["schedule-next", "schedule-offers"]) byId(id).replaceChildren();
   setText(byId("schedule-curl"), "");

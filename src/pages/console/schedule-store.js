@@ -3,6 +3,7 @@
 
 import { accountNameOf, placeText } from "./accounts.js";
 import { ApiError, callApi } from "./api.js";
+import { reportError } from "./errors.js";
 import { emit } from "./events.js";
 import { REQUEST_TAG } from "./instances.js";
 import { session } from "./session.js";
@@ -49,9 +50,13 @@ export const NOT_LOADED = "Loading the schedules did not work";
 /** What a PUT does not take. */
 const READ_ONLY = ["name", "owner", "updated", "acts_until", "incomplete"];
 
+/** The number of the last load: what an earlier one receives later is stale. */
+let lastScheduleLoad = 0;
+
 /** Loads all schedules that the caller may see. */
 export async function loadSchedules() {
   if (!session?.hasSchedules) return;
+  const load = ++lastScheduleLoad;
   /** @type {Schedule[]} */
   const schedules = [];
   /** @type {string | null} */
@@ -61,9 +66,18 @@ export async function loadSchedules() {
     schedules.push(...page.value);
     token = page.next;
   } while (token);
-  if (!session) return;
+  if (!session || load !== lastScheduleLoad) return;
   session.schedules = schedules;
   emit("schedules-changed");
+}
+
+/** Loads them after a change, which has worked whether this does or not. */
+export async function reloadSchedules() {
+  try {
+    await loadSchedules();
+  } catch (error) {
+    reportError("schedules", NOT_LOADED, error);
+  }
 }
 
 /**
@@ -112,7 +126,7 @@ export async function putSchedule(name, definition) {
   const { value } = await callApi(schedulePath(name), {}, definition, { method: "PUT" });
   // Who writes a schedule is its owner.
   if (session) session.owner = ownerText(value);
-  await loadSchedules();
+  await reloadSchedules();
   return value;
 }
 
@@ -227,4 +241,13 @@ export function instancesText(schedule) {
   const place = placeText(schedule.region_name, name);
   const expected = schedule.expect === undefined ? "" : `, ${schedule.expect} expected`;
   return `${which} in ${place}${expected}`;
+}
+
+/**
+ * Says what a schedule terminates, and when.
+ * @param {Schedule} schedule
+ */
+export function terminationText(schedule) {
+  const what = `The instances ${instancesText(schedule)} will be terminated, and gone for good.`;
+  return `${what} All times: ${timesText(schedule)}.`;
 }

@@ -10,6 +10,9 @@ const WEEKDAYS = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 /** How far to look ahead, in days: a year and a day that is skipped. */
 const HORIZON = 400;
 
+/** How many times to look at: with a long skip there may be very many. */
+const MAX_TRIES = 2_000;
+
 const DAY = 86_400_000;
 
 /** Of `rate(...)`, in ms. */
@@ -134,13 +137,16 @@ export function nextTimes(schedule, expression, now, count) {
   if (!candidates) return null;
   /** @type {number[]} */
   const times = [];
+  let tries = 0;
   for (const instant of candidates) {
     // Candidates are in their order: after the end, none can happen.
     const isOver = instant >= until || wallTime(instant, zone).date > end_date;
-    if (isOver || times.length >= count) break;
+    if (isOver || times.length >= count) return times;
     if (happens(instant)) times.push(instant);
+    if (++tries >= MAX_TRIES) break;
   }
-  return times;
+  // There may be more, beyond what was looked at.
+  return times.length ? times : null;
 }
 
 /**

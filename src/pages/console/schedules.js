@@ -21,7 +21,9 @@ import {
   newOwnerText,
   ownerText,
   putSchedule,
+  reloadSchedules,
   schedulePath,
+  terminationText,
   timesText,
 } from "./schedule-store.js";
 import { nextText } from "./schedule-times.js";
@@ -58,15 +60,16 @@ async function refreshSchedules() {
 }
 
 /**
- * Does something with schedules, and reports an error. Returns whether it worked.
+ * Does something with schedules, and reports an error. Returns whether it worked, and was not
+ * declined.
  * @param {string} failure what did not work, as the start of a sentence
- * @param {() => Promise<unknown>} act
+ * @param {() => Promise<unknown>} act returns false if it was declined
  */
 async function attempt(failure, act) {
   try {
-    await act();
+    const done = await act();
     dismissMessage(TOPIC);
-    return true;
+    return done !== false;
   } catch (error) {
     reportError(TOPIC, failure, error);
     return false;
@@ -89,7 +92,9 @@ function drawSchedules() {
     const content = JSON.stringify([schedule, next, instancesText(schedule)]);
     const drawn = drawnSchedules.get(schedule.name);
     const item = drawn?.item ?? make("li", {});
-    if (drawn?.content !== content) replaceContent(item, ...contentOf(schedule));
+    if (drawn?.content !== content && replaceContent(item, ...contentOf(schedule))) {
+      item.querySelector("h3")?.focus();
+    }
     drawnSchedules.set(schedule.name, { item, content });
     // An element that is moved loses the focus.
     const place = list.children[index] ?? null;
@@ -136,7 +141,7 @@ function contentOf(schedule) {
     buttons.unshift(newButton(schedule, "Change", () => openScheduleForm(schedule)));
   }
   buttons.push(newButton(schedule, "Delete", () => deleteSchedule(schedule)));
-  const heading = make("h3", {}, name);
+  const heading = make("h3", { tabIndex: -1 }, name);
   if (!enabled) heading.append(make("span", { className: "quiet" }, " disabled"));
   /** @type {HTMLElement[]} */
   const parts = [heading, make("dl", {}, ...terms), make("div", { className: "row" }, ...buttons)];
@@ -207,11 +212,31 @@ async function skipDay(name, day) {
  */
 async function setEnabled({ name }, enabled) {
   const verb = enabled ? "enable" : "disable";
-  const done = await attempt(`${titleOf(verb)} ${name} did not work`, async () => {
+  const failure = `${titleOf(verb)} ${name} did not work`;
+  if (enabled && !(await enablingConfirmed(name, failure))) return;
+  const done = await attempt(failure, async () => {
     await callApi(schedulePath(name, verb), {}, {});
-    await loadSchedules();
   });
-  if (done) announce(`${name} is ${verb}d.`);
+  if (!done) return;
+  await reloadSchedules();
+  announce(`${name} is ${verb}d.`);
+}
+
+/**
+ * Asks before a schedule is enabled that terminates instances. Returns whether it may be.
+ * @param {string} name
+ * @param {string} failure
+ */
+async function enablingConfirmed(name, failure) {
+  return await attempt(failure, async () => {
+    const schedule = await currentSchedule(name);
+    if (!schedule?.terminate) return true;
+    const text = terminationText(schedule);
+    if (!(await confirmed({ title: `Enable ${name}?`, text, button: "Enable it", word: name })))
+      return false;
+    await demandUnchanged(name, schedule);
+    return true;
+  });
 }
 
 /**
@@ -227,9 +252,10 @@ async function deleteSchedule(schedule) {
   if (!yes) return;
   const done = await attempt(`Deleting ${name} did not work`, async () => {
     await callApi(schedulePath(name), {}, null, { method: "DELETE" });
-    await loadSchedules();
   });
-  if (done) announce(`${name} is deleted.`);
+  if (!done) return;
+  await reloadSchedules();
+  announce(`${name} is deleted.`);
 }
 
 /**

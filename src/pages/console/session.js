@@ -28,6 +28,7 @@ import { emit } from "./events.js";
  * @property {string} key
  * @property {AbortController} abort aborts requests when the session ends
  * @property {Account[]} accounts the function's own first
+ * @property {boolean} knowsAccounts whether the accounts could be listed
  * @property {boolean} hasChosen whether an account is chosen: else nothing is listed
  * @property {Region[]} regions
  * @property {boolean} hasSchedules whether the deployment has schedules
@@ -55,6 +56,7 @@ export function startSession(key) {
     key,
     abort: new AbortController(),
     accounts: [],
+    knowsAccounts: true,
     hasChosen: true,
     regions: [],
     hasSchedules: false,

@@ -22,8 +22,8 @@ export async function signIn(key) {
   dismissMessage("key");
   startSession(key);
   try {
-    await loadAccounts();
-    await loadFirstRegions();
+    const isAccepted = await loadAccounts();
+    await loadFirstRegions(isAccepted);
   } catch (error) {
     if (error instanceof SessionEnded) return;
     if (!(error instanceof ApiError && error.status === 401)) {
@@ -46,14 +46,15 @@ export async function signIn(key) {
 /**
  * Loads the regions. A key that the API accepts can be used without them, such as when the role of
  * the account of a link is broken: other accounts can be chosen.
+ * @param {boolean} isAccepted whether the API has accepted the key before
  */
-async function loadFirstRegions() {
+async function loadFirstRegions(isAccepted) {
   try {
     await loadRegions();
   } catch (error) {
-    if (error instanceof SessionEnded || (error instanceof ApiError && error.status === 401)) {
-      throw error;
-    }
+    // These say that the key is right.
+    const accepts = isAccepted || (error instanceof ApiError && [403, 502].includes(error.status));
+    if (!(error instanceof ApiError) || error.status === 401 || !accepts) throw error;
     reportError("regions", "Counting the instances of the regions did not work", error);
   }
 }
