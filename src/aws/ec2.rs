@@ -356,6 +356,7 @@ pub(super) fn instance(mut described: sdk::Instance) -> Instance {
         public_ip_address: described.public_ip_address,
         state: state(described.state),
         state_reason: described.state_reason.map(state_reason),
+        client_token: described.client_token,
         lifecycle: described.instance_lifecycle.map(|value| value.as_str().to_owned()),
         operator: described.operator.and_then(|operator| operator.principal),
         can_hibernate: described.hibernation_options.and_then(|options| options.configured).unwrap_or_default(),

@@ -310,6 +310,7 @@ fn instance(reader: &mut Xml<'_>) -> Result<Instance> {
             "ipAddress" => instance.public_ip_address = Some(text(reader)?),
             "instanceState" => instance.state = state(reader)?,
             "stateReason" => instance.state_reason = Some(state_reason(reader)?),
+            "clientToken" => instance.client_token = Some(text(reader)?),
             "instanceLifecycle" => instance.lifecycle = Some(text(reader)?),
             "operator" => instance.operator = member(reader, "principal")?,
             "hibernationOptions" => {

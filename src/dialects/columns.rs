@@ -28,7 +28,7 @@ pub(super) fn table(
 
 /// All members that a row of `/ec2/list` can have. A value that EC2 does not have is `null`.
 #[rustfmt::skip]
-pub(super) const MEMBERS: [Column<Instance>; 25] = [
+pub(super) const MEMBERS: [Column<Instance>; 26] = [
     Column { name: "id", summary: "The instance's ID.", accessor: Accessor::Text(|instance, _| Some(&instance.instance_id)) },
     Column { name: "instance-type", summary: "Its type.", accessor: Accessor::Text(|instance, _| non_empty(&instance.instance_type)) },
     Column { name: "instance-state", summary: "Its state.", accessor: Accessor::Text(|instance, _| instance.state.name.as_deref()) },
@@ -52,6 +52,7 @@ pub(super) const MEMBERS: [Column<Instance>; 25] = [
     Column { name: "lifecycle", summary: "`on-demand`, `spot`, `scheduled` or `capacity-block`.", accessor: Accessor::Text(|instance, _| Some(non_empty(&instance.lifecycle).unwrap_or("on-demand"))) },
     Column { name: "operator", summary: "The AWS service that manages it, or nothing.", accessor: Accessor::Text(|instance, _| non_empty(&instance.operator)) },
     Column { name: "keep-until", summary: "Until when schedules and ends leave it out; nothing if they do not.", accessor: Accessor::TimeAt(|instance, now| instance.kept_until(now).map(isoformat)) },
+    Column { name: "client-token", summary: "The token of its launch, by which EC2 launches it once; nothing if it had none.", accessor: Accessor::Text(|instance, _| non_empty(&instance.client_token)) },
     Column { name: "ipv6-addresses", summary: "Its IPv6 addresses.", accessor: Accessor::Texts(|instance| &instance.ipv6_addresses) },
     Column { name: "account", summary: "Its AWS account: 12 digits.", accessor: Accessor::Account },
 ];

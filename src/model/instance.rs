@@ -41,6 +41,8 @@ pub struct Instance {
     pub public_ip_address: Option<String>,
     pub state: State,
     pub state_reason: Option<StateReason>,
+    /// The idempotency token of its launch.
+    pub client_token: Option<String>,
     /// `spot`, `scheduled` or `capacity-block`; `None` is on demand.
     pub lifecycle: Option<String>,
     /// The AWS service that manages the instance.

@@ -216,6 +216,24 @@ class Launch(Page):
         page.get_by_role("button", name="Dry run").click()
         expect(self.form().get_by_label("Ends after")).to_have_accessible_description(re.compile("^terminate_after must be"))
 
+    def test_the_end_of_a_launch_is_shown_with_its_instances_whatever_their_tags(self):
+        headers = {"x-api-key": KEY}
+        data = {"region_name": REGION, "image_id": IMAGE, "tag:Name": "web-1", "terminate_after": "8d"}
+        answer = self.context.request.post(f"{self.local.url}/ec2/create", headers=headers, data=data)
+        end = answer.headers["x-schedule"]
+        tag = [tag for tag in answer.json()["Tags"] if tag["Key"] == "ec2-control-api:request"]
+        ec2 = self.local.ec2(REGION)
+        ec2.create_tags(Resources=[self.local.launch(REGION, "web-2")], Tags=tag)
+        ec2.delete_tags(Resources=[answer.json()["InstanceId"]], Tags=tag)
+        page = self.sign_in()
+        self.button("Details of", "web-1").click()
+        expect(self.panel("web-1")).to_contain_text(re.compile(rf"{end}\s*terminate: "))
+        expect(self.panel("web-1")).not_to_contain_text("ec2-control-api:request")
+        page.get_by_role("button", name="Keep open the details of web-1").click()
+        self.button("Details of", "web-2").click()
+        expect(self.panel("web-2")).to_contain_text(tag[0]["Value"])
+        expect(self.panel("web-2")).not_to_contain_text(end)
+
     def test_an_end_that_was_typed_is_sent_even_if_it_is_not_known_whether_there_are_schedules(self):
         page = self.open_form()
         self.fill(Image=IMAGE, Ends_after="3")

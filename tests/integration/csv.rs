@@ -80,29 +80,30 @@ async fn lists_of_s3_are_csv_if_the_client_prefers_it() {
 }
 
 #[tokio::test]
-async fn list_says_why_an_instance_is_stopped_and_who_manages_it() {
-    let fields = "id,state-reason,lifecycle,operator,ipv6-addresses";
+async fn list_says_why_an_instance_is_stopped_who_manages_it_and_what_launched_it() {
+    let fields = "id,state-reason,lifecycle,operator,client-token,ipv6-addresses";
     let stopped = instance(A)
         .state("stopped")
         .with("stateReason", "<code>Client.UserInitiatedShutdown</code><message>Client.UserInitiatedShutdown: User initiated shutdown</message>")
         .with("instanceLifecycle", "spot")
+        .with("clientToken", "token-1")
         .with("operator", "<managed>true</managed><principal>eks.amazonaws.com</principal>")
         .with("networkInterfaceSet", "<item><ipv6AddressesSet><item><ipv6Address>2001:db8::1</ipv6Address></item><item><ipv6Address>2001:db8::2</ipv6Address></item></ipv6AddressesSet></item>");
-    let page = describe([stopped, instance(B).with("stateReason", "<code>pending</code>")]);
+    let page = describe([stopped, instance(B).with("stateReason", "<code>pending</code>").with("clientToken", "")]);
     let function = Function::canned([page.clone(), page]).await;
     let path = format!("/ec2/list?region_name=us-east-1&fields={fields}");
     let rows = json!([
         {
             "id": A, "state-reason": "Client.UserInitiatedShutdown: User initiated shutdown", "lifecycle": "spot",
-            "operator": "eks.amazonaws.com", "ipv6-addresses": ["2001:db8::1", "2001:db8::2"],
+            "operator": "eks.amazonaws.com", "client-token": "token-1", "ipv6-addresses": ["2001:db8::1", "2001:db8::2"],
         },
-        {"id": B, "state-reason": "pending", "lifecycle": "on-demand", "operator": null, "ipv6-addresses": []},
+        {"id": B, "state-reason": "pending", "lifecycle": "on-demand", "operator": null, "client-token": null, "ipv6-addresses": []},
     ]);
     function.get(&path).await.is(200, &rows);
     let answer = function.send(HttpApiEvent::new("GET", &path).key().header("accept", "text/csv")).await;
     let csv = format!(
-        "{fields}\r\n{A},Client.UserInitiatedShutdown: User initiated shutdown,spot,eks.amazonaws.com,2001:db8::1;2001:db8::2\r\n\
-         {B},pending,on-demand,,\r\n"
+        "{fields}\r\n{A},Client.UserInitiatedShutdown: User initiated shutdown,spot,eks.amazonaws.com,token-1,2001:db8::1;2001:db8::2\r\n\
+         {B},pending,on-demand,,,\r\n"
     );
     assert_eq!(answer.body, csv);
 }

@@ -31,6 +31,7 @@ export const FIELDS = [
   "lifecycle",
   "operator",
   "keep-until",
+  "client-token",
 ].join();
 
 /** In ms; longer than the gateway waits. */

@@ -28,6 +28,7 @@
  * @property {string} [lifecycle]
  * @property {string | null} [operator]
  * @property {string | null} [keep-until]
+ * @property {string | null} [client-token]
  * @property {string | null} [account]
  */
 

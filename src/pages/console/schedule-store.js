@@ -5,7 +5,6 @@ import { accountNameOf, placeText } from "./accounts.js";
 import { ApiError, callApi } from "./api.js";
 import { reportError } from "./errors.js";
 import { emit } from "./events.js";
-import { REQUEST_TAG } from "./instances.js";
 import { session } from "./session.js";
 
 /** @import { Row } from "./instances.js" */
@@ -190,8 +189,8 @@ export function scheduledTags(schedule) {
 }
 
 /**
- * Whether a schedule is about an instance, by its ID, name or tags; the end of a launch, by the tag
- * that the launch has set.
+ * Whether a schedule is about an instance, by its ID, name or tags; the end of a launch, by the
+ * client token that EC2 keeps: a tag could be changed.
  * @param {Schedule} schedule
  * @param {Row} row
  */
@@ -200,7 +199,7 @@ export function isScheduled(schedule, row) {
   if (accountNameOf(schedule.account) !== row.accountName) return false;
   const tags = scheduledTags(schedule);
   const { instance_id: named = [], client_tokens: tokens } = schedule;
-  if (tokens) return tokens.includes(row.source.tags?.[REQUEST_TAG] ?? "");
+  if (tokens) return tokens.includes(row.source["client-token"] ?? "");
   if (named.length) return named.includes(row.id) || (row.name !== "" && named.includes(row.name));
   return tags.length > 0 && tags.every(([key, value]) => row.source.tags?.[key] === value);
 }
