@@ -14,7 +14,7 @@ import { openKeep } from "./keep.js";
 import { announce } from "./messages.js";
 import { ACTIONS, unavailableReason } from "./permissions.js";
 import { openScheduleForm } from "./schedule-form.js";
-import { actionsOf, isScheduled, loadSchedules } from "./schedule-store.js";
+import { actionsOf, isScheduled, loadSchedules, reloadSchedules } from "./schedule-store.js";
 import { nextText } from "./schedule-times.js";
 import { listFor, session } from "./session.js";
 import { filterByTag } from "./view.js";
@@ -252,6 +252,10 @@ function callOf(action, row) {
 function ignoreSchedules() {}
 
 on("schedules-changed", updateDetails);
+byId("refresh").addEventListener("click", () => {
+  // The panel of schedules loads them itself.
+  if (panels.length && session?.hasSchedules && byId("schedules").hidden) reloadSchedules();
+});
 on("signed-out", () => {
   for (const panel of panels) panel.element.remove();
   panels = [];
