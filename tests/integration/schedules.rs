@@ -406,8 +406,9 @@ async fn a_one_time_schedule_whose_time_has_passed_is_not_enabled() {
     assert_eq!(function.get("/schedules/once").await.json()["enabled"], false);
 }
 
-#[tokio::test]
-async fn a_lost_deletion_that_did_not_happen_leaves_the_schedule_as_it_was() {
+/// Scheduler's answer to GetSchedule for the stop of office hours, as another request has written
+/// it.
+fn stored_stop() -> crate::support::Response {
     let stored = json!({
         "schedule": "office-hours.stop", "scheduled_time": "<aws.scheduler.scheduled-time>",
         "stored": {
@@ -416,10 +417,30 @@ async fn a_lost_deletion_that_did_not_happen_leaves_the_schedule_as_it_was() {
             "force": false, "skip_os_shutdown": false,
         },
     });
-    let entry = crate::support::scheduler_response(&json!({
+    crate::support::scheduler_response(&json!({
         "Name": "office-hours.stop", "ScheduleExpression": "cron(0 18 * * ? *)", "ScheduleExpressionTimezone": "UTC",
         "State": "ENABLED", "Target": {"Arn": "a", "RoleArn": "r", "Input": stored.to_string()},
-    }));
+    }))
+}
+
+#[tokio::test]
+async fn the_undo_of_a_lost_change_deletes_nothing_of_another_request() {
+    let lost = std::iter::repeat_with(crate::support::xml::cut).take(3);
+    let responses = nothing_there().into_iter().chain(lost).chain([stored_stop()]);
+    let function = Function::with_canned_schedules(&[], responses).await;
+    let answer = function.put_json(OFFICE_HOURS, &office_hours()).await;
+    assert_eq!(answer.status, 504, "{answer:?}");
+    let calls = calls(&function).split_off(5);
+    assert_eq!(
+        calls[..4],
+        [vec!["POST /schedules/office-hours.start"; 3], vec!["GET /schedules/office-hours.start"]].concat()
+    );
+    assert!(!calls.iter().any(|call| call.starts_with("DELETE")), "{calls:?}");
+}
+
+#[tokio::test]
+async fn a_lost_deletion_that_did_not_happen_leaves_the_schedule_as_it_was() {
+    let entry = stored_stop();
     // The four entries are read in any order: they are all the same. As often as the SDK tries, the
     // answer to the first deletion is lost; then its entry can't be made again, since it stands.
     let lost = || std::iter::repeat_with(crate::support::xml::cut).take(3);
