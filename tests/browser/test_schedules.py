@@ -558,6 +558,8 @@ class Schedules(Page):
         expect(self.item("night")).to_be_visible()
         page.get_by_role("button", name="Sign out").click()
         self.assertNotIn("web-1", page.content())
+        self.assertEqual(page.locator("#schedule-title").text_content(), "")
+        self.assertEqual(page.locator("#schedule-region option").count(), 0)
         expect(self.form()).to_be_hidden()
 
 

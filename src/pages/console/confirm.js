@@ -73,4 +73,7 @@ confirmDialog.addEventListener("close", () => {
   if (session) restoreFocus(pending?.opener);
   pending = null;
 });
-on("signed-out", () => confirmDialog.close());
+on("signed-out", () => {
+  confirmDialog.close();
+  for (const id of ["confirm-title", "confirm-text", "confirm-word"]) byId(id).replaceChildren();
+});

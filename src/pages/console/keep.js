@@ -136,5 +136,5 @@ on("offer-changed", () => {
 });
 on("signed-out", () => {
   keepDialog.close();
-  byId("keep-rows").replaceChildren();
+  for (const id of ["keep-title", "keep-rows"]) byId(id).replaceChildren();
 });

@@ -465,6 +465,8 @@ on("forgotten", () => {
   Object.assign(editing, { base: {}, tags: [] });
   typedTimes.clear();
   clearFieldErrors(SCHEDULE_FIELDS);
-  for (const id of ["schedule-next", "schedule-offers"]) byId(id).replaceChildren();
+  for (const id of ["next", "offers", "region", "account", "title", "owner", "status"]) {
+    byId(`schedule-${id}`).replaceChildren();
+  }
   setText(byId("schedule-curl"), "");
 });
