@@ -190,18 +190,17 @@ async fn make(cx: &Context<'_>, end: End, wanted: Schedule) -> Result<StandingEn
         Err(error) if error.outcome_unknown && cx.has_idempotency_key => Err(name_remaining(&wanted, error)),
         Err(error) if error.outcome_unknown => {
             let is_launch = matches!(wanted.definition.instances, ScheduledInstances::Launched(_));
-            match delete(cx, scheduler, &wanted, action).await {
-                Deletion::Done => {
-                    record(cx, None);
-                    Err(error)
-                }
+            let is_harmless = match delete(cx, scheduler, &wanted, action).await {
+                Deletion::Done => true,
                 // It may still come. That of a launch has nothing to end then.
-                Deletion::NotThere if is_launch => {
-                    record(cx, None);
-                    Err(error)
-                }
-                Deletion::NotThere | Deletion::Failed => Err(name_remaining(&wanted, error)),
+                Deletion::NotThere => is_launch,
+                Deletion::Failed => false,
+            };
+            if !is_harmless {
+                return Err(name_remaining(&wanted, error));
             }
+            record(cx, None);
+            Err(error)
         }
         Err(error) => {
             record(cx, None);

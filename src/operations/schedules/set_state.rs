@@ -54,8 +54,7 @@ impl Operation for SetScheduleState {
 }
 
 impl SetScheduleState {
-    /// Refuses to enable a schedule of which nothing would happen: the times of all its actions
-    /// have passed.
+    /// Refuses to enable a schedule that can't act any more: all its times have passed.
     fn can_happen(&self, cx: &Context<'_>, kept: &StoredSchedule) -> Result<(), Error> {
         let timetable = &kept.schedule.definition.timetable;
         let now = timestamp(cx.now);

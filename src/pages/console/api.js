@@ -172,7 +172,7 @@ async function turnToRead() {
   });
 }
 
-/** Gives the turn of a read that has ended to the next one. */
+/** Ends a read. The next one that waits may be sent. */
 function endRead() {
   const next = reads.waiting.shift();
   if (next) next();

@@ -20,7 +20,7 @@ import {
 import { watchList } from "./lists.js";
 import { announce } from "./messages.js";
 import { addRegion } from "./regions.js";
-import { actionsOf, loadSchedules, NOT_LOADED } from "./schedule-store.js";
+import { actionsOf, reloadSchedules } from "./schedule-store.js";
 import { session } from "./session.js";
 import { changeView } from "./view.js";
 
@@ -198,12 +198,7 @@ function endText({ stop_after, terminate_after }, schedule, time) {
  */
 async function sayEnd(launchText, body, name) {
   const { ids } = launched;
-  try {
-    await loadSchedules();
-  } catch (error) {
-    reportError("schedules", NOT_LOADED, error);
-    return;
-  }
+  await reloadSchedules();
   const schedule = session?.schedules?.find((candidate) => candidate.name === name);
   const [{ expression } = { expression: "" }] = schedule ? actionsOf(schedule) : [];
   const time = /^at\((\S+)\)$/.exec(expression)?.[1];

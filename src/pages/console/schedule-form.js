@@ -173,7 +173,7 @@ function fillEnd() {
  */
 function fillTimes(schedule) {
   const times = schedule ? actionsOf(schedule).map(({ expression }) => expression) : [];
-  const isDaily = times.every((time) => /^\d\d:\d\d$/.test(time));
+  const isDaily = times.every(isTimeOfDay);
   const isOnce = times.length > 0 && times.every((time) => time.startsWith("at("));
   const chosen = isOnce ? "once" : isDaily ? "days" : "expression";
   byId(`schedule-kind-${chosen}`, HTMLInputElement).checked = true;
@@ -286,7 +286,7 @@ function scheduleBody() {
   const kept = definitionOf(/** @type {Schedule} */ (base));
   const others = Object.entries(kept).filter(([member]) => !member.startsWith("tag:"));
   const times = Object.fromEntries(SCHEDULED.map((action) => [action, timeOf(action)]));
-  const isDaily = Object.values(times).some((time) => /^\d\d:\d\d$/.test(time));
+  const isDaily = Object.values(times).some(isTimeOfDay);
   const hibernate = textOf("schedule-hibernate");
   const tags = tagsOf("schedule-tags", editing.tags);
   const members = {
@@ -323,6 +323,14 @@ function wordsOf(id, known = []) {
     return known.includes(line) ? line : line.split(",").map((word) => word.trim());
   });
   return words.filter(Boolean);
+}
+
+/**
+ * Whether this is a time of day, to which the days of the week apply.
+ * @param {string} time
+ */
+function isTimeOfDay(time) {
+  return /^\d\d:\d\d$/.test(time);
 }
 
 /**
@@ -376,7 +384,7 @@ async function saveSchedule() {
       throw new ApiError("days must have at least one day", "");
     }
     await demandFree(name, isNew);
-    if (!(await savingConfirmed(schedule))) return;
+    if (!(await savingConfirmed(schedule, body))) return;
     if (schedule.terminate) await demandFree(name, isNew);
     isSent = true;
     await putSchedule(name, body);
@@ -416,18 +424,19 @@ async function demandFree(name, isNew) {
  * @param {Partial<Schedule>} schedule
  */
 function hasDays(schedule) {
-  return actionsOf(schedule).some(({ expression }) => /^\d\d:\d\d$/.test(expression));
+  return actionsOf(schedule).some(({ expression }) => isTimeOfDay(expression));
 }
 
 /**
  * Asks before a schedule is saved that terminates instances, once it could be saved. Returns
  * whether it may be.
  * @param {Schedule} schedule as it would be
+ * @param {Record<string, unknown>} body that would be written
  */
-async function savingConfirmed(schedule) {
+async function savingConfirmed(schedule, body) {
   const { name, terminate } = schedule;
   if (!terminate) return true;
-  await tryToPut(name, scheduleBody());
+  await tryToPut(name, body);
   const text = terminationText(schedule);
   return await confirmed({ title: `Save ${name}?`, text, button: "Save it", word: name });
 }
