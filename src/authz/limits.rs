@@ -55,6 +55,11 @@ impl InstanceTypes {
         Ok(Self { text: text.to_owned(), patterns })
     }
 
+    /// The names as they were configured.
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        words(&self.text)
+    }
+
     pub(super) fn contains(&self, instance_type: &InstanceType) -> bool {
         self.patterns.iter().any(|pattern| pattern.is_match(instance_type.as_str()))
     }
@@ -78,6 +83,11 @@ impl ModifiableAttributes {
             known.ok_or_else(|| format!("entry {} is none of {}", i + 1, Attribute::NAMES.join(", ")))
         };
         Ok(Self(list_words(text)?.into_iter().enumerate().map(name).collect::<Result<_, _>>()?))
+    }
+
+    /// The names, as EC2 has them.
+    pub fn names(&self) -> &[&'static str] {
+        &self.0
     }
 
     pub(super) fn contains(&self, attribute: &Attribute) -> bool {
@@ -108,9 +118,19 @@ impl InstanceProfiles {
         Ok(Self { text: text.to_owned(), patterns })
     }
 
+    /// The names as they were configured.
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        words(&self.text)
+    }
+
     pub(super) fn contains(&self, name: &InstanceProfileName) -> bool {
         self.patterns.iter().any(|pattern| pattern.is_match(name.as_str()))
     }
+}
+
+/// The words of a list that was parsed before.
+fn words(list: &str) -> impl Iterator<Item = String> {
+    list_words(list).unwrap_or_default().into_iter().map(str::to_owned)
 }
 
 /// The pattern of a text in which `*` stands for any characters.

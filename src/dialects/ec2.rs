@@ -28,6 +28,7 @@ use crate::model::{
 };
 use crate::operations::Operation as _;
 use crate::operations::console_output::GetConsoleOutput;
+use crate::operations::limits::{DeploymentLimits, GetLimits};
 use crate::operations::list::ListInstances;
 use crate::operations::list_everywhere::ListInstancesEverywhere;
 use crate::operations::paging::DESCRIBE_INSTANCES;
@@ -134,6 +135,29 @@ const ROUTES: &[Route] = &[
             },
         )],
         handler: Handler::Authenticated { actions: &[DESCRIBE_INSTANCES], decode: permissions },
+    },
+    Route {
+        methods: &["GET"],
+        path: "/ec2/limits",
+        name: "limits",
+        summary: "Shows the limits that hold for every caller, and the defaults of launches. AWS is not asked.",
+        parameters: &[],
+        body: BodyUse::Parameters,
+        responses: &[Response::json::<Boto3Limits<'_>>(200, "The limits and the defaults.", || {
+            json!(Boto3Limits {
+                instance_types: Some(&["t3.*".to_owned(), "t4g.micro".to_owned()]),
+                max_instances_per_launch: Some(10),
+                instance_profiles: &["web".to_owned()],
+                modifiable_attributes: &["instanceType", "disableApiTermination"],
+                reserved_tags: &["team".to_owned()],
+                default_image_id: "ami-0123456789abcdef0",
+                default_instance_type: "t3.micro",
+            })
+        })],
+        handler: Handler::Authenticated {
+            actions: &[GetLimits::ACTION],
+            decode: |_| call(GetLimits, |limits| Reply::json(200, &Boto3Limits::from(&limits))),
+        },
     },
     Route {
         methods: &["GET"],
@@ -266,6 +290,41 @@ fn query(input: &Input<'_>) -> Result<(Vec<InstanceRef>, InstanceQuery), Error> 
 }
 
 // ---------------------------------------------------------------------------------------- encode
+
+/// The limits that hold for every caller, and the defaults of launches. Policies may permit less.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "PascalCase")]
+#[schemars(rename = "Limits")]
+struct Boto3Limits<'a> {
+    /// The instance types that may be launched or changed to, with * for any characters; null: all.
+    instance_types: Option<&'a [String]>,
+    /// The most instances of one launch; null: as many as EC2 permits.
+    max_instances_per_launch: Option<u32>,
+    /// The instance profiles that a launch may have, with * for any characters.
+    instance_profiles: &'a [String],
+    /// The attributes that may be modified.
+    modifiable_attributes: &'a [&'a str],
+    /// The keys of tags that no caller sets.
+    reserved_tags: &'a [String],
+    /// The image of a launch that names none: an AMI ID, or `resolve:ssm:` and a parameter's name.
+    default_image_id: &'a str,
+    /// The instance type of a launch that names none.
+    default_instance_type: &'a str,
+}
+
+impl<'a> From<&'a DeploymentLimits> for Boto3Limits<'a> {
+    fn from(limits: &'a DeploymentLimits) -> Self {
+        Self {
+            instance_types: limits.instance_types.as_deref(),
+            max_instances_per_launch: limits.max_instances_per_launch,
+            instance_profiles: &limits.instance_profiles,
+            modifiable_attributes: &limits.modifiable_attributes,
+            reserved_tags: &limits.reserved_tags,
+            default_image_id: limits.default_image.as_str(),
+            default_instance_type: limits.default_instance_type.as_str(),
+        }
+    }
+}
 
 /// The console output of an instance. What EC2 does not have yet is null.
 #[derive(Serialize, JsonSchema)]

@@ -14,6 +14,7 @@ pub mod describe;
 pub mod keep;
 pub mod launch;
 mod launch_attempts;
+pub mod limits;
 pub mod list;
 pub mod list_accounts;
 pub mod list_everywhere;

@@ -1,7 +1,7 @@
 //! Limits of a deployment: instance types, instances per launch, the protected tag.
 
 use crate::support::xml::{describe, instance, launched, modified, started, stopped};
-use crate::support::{A, Function};
+use crate::support::{A, Function, HttpApiEvent};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -148,4 +148,63 @@ async fn attributes_that_the_deployment_does_not_list_are_modified_in_no_spellin
         let (_, value) = values.into_iter().find(|(name, _)| *name == listed).unwrap();
         function.put(&path((listed, value))).await.is(200, &json!("Instance modification succeeded"));
     }
+}
+
+#[tokio::test]
+async fn limits_and_defaults_are_shown_without_a_call_to_aws() {
+    let function = Function::without_aws(&[
+        ("ALLOWED_INSTANCE_TYPES", "t3.*, t4g.micro"),
+        ("MAX_INSTANCES_PER_LAUNCH", "3"),
+        ("INSTANCE_PROFILES", "web,ci-*"),
+        ("MODIFIABLE_ATTRIBUTES", "instanceType"),
+        ("RESERVED_TAGS", "team"),
+        ("PROTECTED_TAG", "env=production"),
+        ("DEFAULT_IMAGE", "ami-abba916a"),
+        ("DEFAULT_INSTANCE_TYPE", "t4g.micro"),
+    ])
+    .await;
+    let limits = json!({
+        "InstanceTypes": ["t3.*", "t4g.micro"],
+        "MaxInstancesPerLaunch": 3,
+        "InstanceProfiles": ["web", "ci-*"],
+        "ModifiableAttributes": ["instanceType"],
+        "ReservedTags": ["team"],
+        "DefaultImageId": "ami-abba916a",
+        "DefaultInstanceType": "t4g.micro",
+    });
+    function.get("/ec2/limits").await.is(200, &limits);
+    let line = function.log_line();
+    assert_eq!((&line["action"], &line["decision"]), (&json!("GetLimits"), &json!("allow")), "{line}");
+    let message = "region_name is not a parameter here: this route takes none";
+    function.get("/ec2/limits?region_name=us-east-1").await.refuses(400, "UnknownParameter", message);
+    function.assert_no_calls();
+}
+
+#[tokio::test]
+async fn limits_that_are_not_set_are_null_or_empty() {
+    let function = Function::without_aws(&[]).await;
+    let answer = function.get("/ec2/limits").await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let limits: Value = serde_json::from_str(&answer.body).unwrap();
+    for (name, value) in [
+        ("InstanceTypes", Value::Null),
+        ("MaxInstancesPerLaunch", Value::Null),
+        ("InstanceProfiles", json!([])),
+        ("ReservedTags", json!([])),
+        ("DefaultInstanceType", json!("t3.micro")),
+    ] {
+        assert_eq!(limits[name], value, "{name}");
+    }
+    assert_eq!(function.send(HttpApiEvent::new("GET", "/ec2/limits")).await.status, 401);
+}
+
+#[tokio::test]
+async fn limits_need_the_permission_for_them() {
+    let policies = r#"permit (principal, action == Action::"RunInstances", resource);"#;
+    let function = Function::with_policies(policies, &[], []).await;
+    let message = "The policy of this deployment does not permit GetLimits of us-east-1";
+    function.get("/ec2/limits").await.refuses(403, "Forbidden", message);
+    let policies = r#"permit (principal, action == Action::"GetLimits", resource);"#;
+    let function = Function::with_policies(policies, &[], []).await;
+    assert_eq!(function.get("/ec2/limits").await.status, 200);
 }

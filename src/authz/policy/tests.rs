@@ -10,8 +10,10 @@ use crate::model::{
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 
-const ACTIONS: [(&str, &str); 21] = [
+const ACTIONS: [(&str, &str); 23] = [
     ("DescribeInstances", "region instance"),
+    ("ListAccounts", "region"),
+    ("GetLimits", "region"),
     ("StartInstances", "instance"),
     ("StopInstances", "instance"),
     ("RebootInstances", "instance"),
