@@ -170,14 +170,59 @@ class Launch(Page):
         page.get_by_role("button", name="Launch", exact=True).click()
         page.get_by_role("button", name="Launch", exact=True).click()
 
-        def suggested(label):
-            values = "input => [...input.list.options].map((option) => option.value)"
-            return self.form().get_by_label(label, exact=True).evaluate(values)
-
-        self.assertEqual((suggested("Image"), suggested("Type")), ([IMAGE], ["t3.small"]))
-        self.assertRegex(suggested("Subnet")[0], "^subnet-")
+        self.assertEqual((self.suggested("Image"), self.suggested("Type")), ([IMAGE], ["t3.small"]))
+        self.assertRegex(self.suggested("Subnet")[0], "^subnet-")
         self.form().get_by_label("Region", exact=True).select_option(OTHER_REGION)
-        self.assertEqual(suggested("Image"), [])
+        self.assertEqual(self.suggested("Image"), [])
+
+    def suggested(self, label):
+        values = "input => [...input.list.options].map((option) => option.value)"
+        return self.form().get_by_label(label, exact=True).evaluate(values)
+
+    def help(self, label):
+        """What stands below a field."""
+        return self.page.locator(f"#launch-{label}-help")
+
+    def test_what_the_deployment_allows_is_told_and_suggested(self):
+        for name, kind in (("web-1", "t3.small"), ("big", "m5.large")):
+            self.local.launch(REGION, name, kind)
+        limits = {
+            "InstanceTypes": ["t3.*", "t4g.micro"], "MaxInstancesPerLaunch": 3, "InstanceProfiles": ["web", "ci-*"],
+            "ModifiableAttributes": [], "ReservedTags": ["cost", "owner"], "DefaultImageId": IMAGE,
+            "DefaultInstanceType": "t4g.micro",
+        }  # fmt: skip
+        self.page.route("**/ec2/limits", lambda route: route.fulfill(json=limits))
+        page = self.open_form()
+        expect(page.get_by_role("rowheader")).to_have_text(["big", "web-1"])
+        expect(self.help("type")).to_have_text("One of t3.*, t4g.micro; * is any characters. Empty: t4g.micro.")
+        expect(self.help("image")).to_have_text(f"An AMI ID, or resolve:ssm: and a parameter. Empty: {IMAGE}.")
+        expect(self.help("count")).to_have_text("All of them or none; at most 3.")
+        expect(self.help("tags")).to_have_text("One in a line: KEY=VALUE. Nobody sets here: cost, owner.")
+        self.form().get_by_text("More options").click()
+        expect(self.help("profile")).to_have_text("One of web, ci-*; * is any characters.")
+        page.get_by_role("button", name="Launch", exact=True).click()
+        page.get_by_role("button", name="Launch", exact=True).click()
+        self.assertEqual(self.suggested("Type"), ["t4g.micro", "t3.small"])
+        self.assertEqual(self.suggested("Instance profile"), ["web"])
+        self.assertEqual(self.count_requests("/ec2/limits"), 1)
+        # They are of this session: another caller may not see them.
+        page.get_by_role("button", name="Sign out").click()
+        expect(self.help("type")).to_have_text("Such as t3.micro. Empty: the deployment's default.")
+
+    def test_limits_of_the_local_deployment_are_those_of_the_api(self):
+        self.open_form()
+        expect(self.help("type")).to_have_text("Such as t3.micro. Empty: t3.micro.")
+        expect(self.help("image")).to_contain_text("Empty: ami-")
+        expect(self.help("profile")).to_have_text("This deployment allows none.")
+
+    def test_the_form_works_for_callers_who_may_not_see_the_limits(self):
+        forbidden = {"Message": "The policy of this deployment does not permit GetLimits of us-east-1", "Error": "Forbidden"}
+        self.page.route("**/ec2/limits", lambda route: route.fulfill(status=403, json=forbidden))
+        page = self.open_form()
+        expect(self.help("type")).to_have_text("Such as t3.micro. Empty: the deployment's default.")
+        self.fill(Image=IMAGE)
+        self.dry_run()
+        expect(page.get_by_role("alert")).to_have_count(0)
 
     def test_a_launch_may_have_an_end(self):
         page = self.open_form()

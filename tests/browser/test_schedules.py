@@ -291,6 +291,38 @@ class Schedules(Page):
         tags = {member: value for member, value in now.items() if member.startswith("tag:")}
         self.assertEqual(tags, {"tag:cost=center": "a=b", "tag:note": "two = three", "tag:team": "blue"})
 
+    def test_schedules_of_the_listed_instances_alone_are_shown(self):
+        web = self.local.launch(REGION, "web-1", team="blue")
+        self.local.launch(REGION, "web-2", team="red")
+        self.local.launch(OTHER_REGION, "dublin-1", team="blue")
+        self.put("a-blue")
+        self.put("b-red", **{"tag:team": "red"})
+        self.put("c-id", instance_id=[web], **{"tag:team": None})
+        self.put("d-name", instance_id=["dublin-1"], region_name=OTHER_REGION, **{"tag:team": None})
+        self.put("e-nobody", **{"tag:team": "green"})
+        page = self.open_schedules()
+        headings = page.locator("#schedule-list h3")
+        expect(headings).to_have_text(["a-blue", "b-red", "c-id", "d-name", "e-nobody"])
+        expect(page.get_by_role("rowheader")).to_have_text(["dublin-1", "web-1", "web-2"])
+        only = page.get_by_label("Only of the instances in the list")
+        only.check()
+        expect(headings).to_have_text(["a-blue", "b-red", "c-id", "d-name"])
+        expect(page.locator("#schedules-count")).to_have_text("4 of 5")
+        page.get_by_role("searchbox").fill("web-1")
+        expect(headings).to_have_text(["a-blue", "c-id"])
+        page.get_by_role("searchbox").fill("no such")
+        expect(page.locator("#schedules-none")).to_have_text("None is about an instance in the list.")
+        # What was saved is shown.
+        page.get_by_role("searchbox").fill("web-1")
+        expect(headings).to_have_text(["a-blue", "c-id"])
+        page.get_by_role("button", name="New schedule").click()
+        for label, text in (("Name", "f-other"), ("Instances", "other"), ("Stop", "18:00")):
+            self.field(label).fill(text)
+        self.save()
+        expect(self.form()).to_be_hidden()
+        expect(only).not_to_be_checked()
+        expect(headings).to_have_text(["a-blue", "b-red", "c-id", "d-name", "e-nobody", "f-other"])
+
     def test_schedules_that_can_not_be_loaded_are_not_taken_for_none(self):
         self.local.launch(REGION, "web-1")
         page = self.page

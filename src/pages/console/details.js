@@ -14,7 +14,7 @@ import { openKeep } from "./keep.js";
 import { announce } from "./messages.js";
 import { ACTIONS, unavailableReason } from "./permissions.js";
 import { openScheduleForm } from "./schedule-form.js";
-import { actionsOf, isScheduled, loadSchedules, reloadSchedules } from "./schedule-store.js";
+import { actionsOf, loadSchedules, matcherOf, reloadSchedules } from "./schedule-store.js";
 import { nextText } from "./schedule-times.js";
 import { listFor, session } from "./session.js";
 import { filterByTag } from "./view.js";
@@ -195,7 +195,7 @@ function factList(pairs) {
  * @param {Row} row
  */
 function schedulesOf(row) {
-  const schedules = session?.schedules?.filter((schedule) => isScheduled(schedule, row)) ?? [];
+  const schedules = session?.schedules?.filter((schedule) => matcherOf(schedule)(row)) ?? [];
   return schedules.flatMap((schedule) =>
     actionsOf(schedule).map(({ action, expression }) => ({
       title: schedule.name,

@@ -8,13 +8,14 @@
  * `selection-changed`: other instances are chosen.
  * `accounts-changed`: other accounts are chosen; their lists must be loaded.
  * `offer-changed`: it is known whether the deployment has schedules.
+ * `limits-changed`: the limits and defaults of launches were loaded.
  * `schedules-changed`: the schedules were loaded.
  * `signed-out`: everything shown must be cleared.
  * `forgotten`: the user has signed out; what was typed must be cleared, too.
  * @typedef {"lists-changed" | "rows-changed" | "view-changed" | "selection-changed"} ListEvent
  */
 
-/** @typedef {ListEvent | "accounts-changed" | "offer-changed"
+/** @typedef {ListEvent | "accounts-changed" | "offer-changed" | "limits-changed"
  *   | "schedules-changed" | "signed-out" | "forgotten"} PageEvent */
 
 /** @type {Map<PageEvent, (() => void)[]>} */

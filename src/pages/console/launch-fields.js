@@ -5,6 +5,7 @@ import { accountQuery, drawAccountOptions } from "./accounts.js";
 import { byId, make } from "./dom.js";
 import { on } from "./events.js";
 import { clearFieldErrors, field, forgetErrorsOnInput, tagsOf, textOf } from "./fields.js";
+import { isNamed } from "./launch-limits.js";
 import { drawRegionOptions } from "./regions.js";
 import { listFor, session } from "./session.js";
 
@@ -57,7 +58,8 @@ export function drawLaunchPlaces() {
 
 /**
  * What the listed instances have, as suggestions for fields: the deployment has no list of key
- * pairs and the like, and asking AWS for one would need more permissions.
+ * pairs and the like, and asking AWS for one would need more permissions. What it allows stands
+ * before.
  * @type {Record<string, (instance: ApiInstance) => [value?: string, note?: string][]>}
  */
 const SUGGESTED = {
@@ -66,23 +68,40 @@ const SUGGESTED = {
   "launch-key-list": (instance) => [[instance["key-name"]]],
   "launch-groups-list": (instance) =>
     (instance["security-group-ids"] ?? []).map(({ GroupId, GroupName }) => [GroupId, GroupName]),
+  "launch-profile-list": () => [],
   "launch-subnet-list": (instance) => [[instance["subnet-id"], instance["availability-zone"]]],
 };
 
 /** The most suggestions for a field. */
 const MAX_SUGGESTED = 30;
 
-/** Suggests what the instances of the chosen region and account have. */
+/**
+ * Returns what the deployment allows in a field; null: everything.
+ * @param {string} list the ID of its suggestions
+ */
+function allowedIn(list) {
+  if (list === "launch-type-list") return session?.limits?.InstanceTypes ?? null;
+  return list === "launch-profile-list" ? (session?.limits?.InstanceProfiles ?? []) : null;
+}
+
+/**
+ * Suggests what the deployment allows, and of that what the instances of the chosen region and
+ * account have.
+ */
 function drawSuggestions() {
   const account = textOf("launch-account");
   const { rows = [] } = listFor(textOf("launch-region"), account) ?? {};
   for (const [id, valuesOf] of Object.entries(SUGGESTED)) {
     /** @type {Map<string, string>} */
     const notes = new Map();
+    const allowed = allowedIn(id);
+    for (const name of allowed ?? []) if (!name.includes("*")) notes.set(name, "");
     for (const { source, accountName } of rows) {
       if (notes.size >= MAX_SUGGESTED) break;
       if (accountName !== account) continue;
-      for (const [value, note] of valuesOf(source)) if (value) notes.set(value, note ?? "");
+      for (const [value, note] of valuesOf(source)) {
+        if (value && (!allowed || isNamed(allowed, value))) notes.set(value, note ?? "");
+      }
     }
     const options = [...notes].map(([value, label]) => make("option", { value, label }));
     byId(id).replaceChildren(...options);
@@ -138,6 +157,7 @@ forgetErrorsOnInput(LAUNCH_FIELDS);
 for (const id of ["launch-region", "launch-account"]) {
   field(id).addEventListener("change", drawSuggestions);
 }
+on("limits-changed", drawSuggestions);
 on("offer-changed", () => {
   // What was typed is sent, and must be seen.
   byId("launch-end-part").hidden = !session?.hasSchedules && !textOf("launch-end");

@@ -17,6 +17,7 @@ import {
   LAUNCH_FIELDS,
   launchBody,
 } from "./launch-fields.js";
+import { loadLimits } from "./launch-limits.js";
 import { watchList } from "./lists.js";
 import { announce } from "./messages.js";
 import { addRegion } from "./regions.js";
@@ -53,6 +54,7 @@ export function openLaunch() {
   setAttribute(byId("launch-open"), "aria-expanded", true);
   drawLaunchPlaces();
   drawLaunch();
+  loadLimits();
   byId("launch-title").focus();
 }
 

@@ -19,6 +19,7 @@ import {
 } from "./fields.js";
 import { announce } from "./messages.js";
 import { drawRegionOptions } from "./regions.js";
+import { revealSchedule } from "./schedule-filter.js";
 import {
   actionsOf,
   currentSchedule,
@@ -388,6 +389,7 @@ async function saveSchedule() {
     if (schedule.terminate) await demandFree(name, isNew);
     isSent = true;
     await putSchedule(name, body);
+    revealSchedule(name);
     closeScheduleForm();
     announce(`${name} is saved.`);
   } catch (error) {

@@ -189,19 +189,22 @@ export function scheduledTags(schedule) {
 }
 
 /**
- * Whether a schedule is about an instance, by its ID, name or tags; the end of a launch, by the
- * client token that EC2 keeps: a tag could be changed.
+ * Returns a function that says whether a schedule is about an instance, by its ID, name or tags;
+ * the end of a launch, by the client token that EC2 keeps: a tag could be changed.
  * @param {Schedule} schedule
- * @param {Row} row
+ * @returns {(row: Row) => boolean}
  */
-export function isScheduled(schedule, row) {
-  if (schedule.region_name !== row.region) return false;
-  if (accountNameOf(schedule.account) !== row.accountName) return false;
+export function matcherOf(schedule) {
+  const { region_name: region, instance_id: named = [], client_tokens: tokens } = schedule;
+  const account = accountNameOf(schedule.account);
   const tags = scheduledTags(schedule);
-  const { instance_id: named = [], client_tokens: tokens } = schedule;
-  if (tokens) return tokens.includes(row.source["client-token"] ?? "");
-  if (named.length) return named.includes(row.id) || (row.name !== "" && named.includes(row.name));
-  return tags.length > 0 && tags.every(([key, value]) => row.source.tags?.[key] === value);
+  return (row) => {
+    if (row.region !== region || row.accountName !== account) return false;
+    if (tokens) return tokens.includes(row.source["client-token"] ?? "");
+    if (named.length)
+      return named.includes(row.id) || (row.name !== "" && named.includes(row.name));
+    return tags.length > 0 && tags.every(([key, value]) => row.source.tags?.[key] === value);
+  };
 }
 
 /**
@@ -233,7 +236,7 @@ export function instancesText(schedule) {
   let which = named.join(", ");
   if (tags.length) which = `tagged ${tags.join(" and ")}`;
   if (schedule.client_tokens) {
-    const labels = rows.filter((row) => isScheduled(schedule, row)).map((row) => row.label);
+    const labels = rows.filter(matcherOf(schedule)).map((row) => row.label);
     which = `those of one launch${labels.length ? ` (${labels.join(", ")})` : ""}`;
   }
   const name = accountNameOf(schedule.account);

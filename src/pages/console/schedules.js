@@ -9,6 +9,7 @@ import { emit, on } from "./events.js";
 import { localTime } from "./instances.js";
 import { reloadLists } from "./lists.js";
 import { announce, dismissMessage, showMessage } from "./messages.js";
+import { shownSchedules } from "./schedule-filter.js";
 import { openScheduleForm } from "./schedule-form.js";
 import {
   actionsOf,
@@ -78,7 +79,7 @@ async function attempt(failure, act) {
 
 /** Draws the schedules. One that has not changed keeps its elements, and what was typed there. */
 function drawSchedules() {
-  const schedules = session?.schedules ?? [];
+  const schedules = shownSchedules();
   const names = new Set(schedules.map(({ name }) => name));
   for (const [name, { item }] of drawnSchedules) {
     if (names.has(name)) continue;
@@ -100,11 +101,16 @@ function drawSchedules() {
     const place = list.children[index] ?? null;
     if (place !== item) list.insertBefore(item, place);
   });
-  const none = session?.schedules
-    ? "None yet, as far as your key may see. Make one, or choose instances in the list first."
-    : "They could not be loaded: refresh to try again.";
-  setText(byId("schedules-none"), schedules.length ? "" : none);
+  setText(byId("schedules-none"), schedules.length ? "" : noneText());
   byId("schedules-none").hidden = schedules.length > 0;
+}
+
+/** Says why no schedule is shown. */
+function noneText() {
+  if (!session?.schedules) return "They could not be loaded: refresh to try again.";
+  return session.schedules.length
+    ? "None is about an instance in the list."
+    : "None yet, as far as your key may see. Make one, or choose instances in the list first.";
 }
 
 /**

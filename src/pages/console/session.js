@@ -8,6 +8,7 @@ import { emit } from "./events.js";
 /** @import { Row } from "./instances.js" */
 /** @import { Schedule } from "./schedule-store.js" */
 /** @import { Permission } from "./permissions.js" */
+/** @import { Limits } from "./launch-limits.js" */
 
 /**
  * The instances of one region, of one account or of all.
@@ -31,6 +32,7 @@ import { emit } from "./events.js";
  * @property {boolean} knowsAccounts whether the accounts could be listed
  * @property {boolean} hasChosen whether an account is chosen: else nothing is listed
  * @property {Region[]} regions
+ * @property {Limits | null} limits once they were loaded
  * @property {boolean} hasSchedules whether the deployment has schedules
  * @property {Schedule[] | null} schedules once they were loaded
  * @property {string} owner the caller as the owner of schedules; empty before one was written
@@ -59,6 +61,7 @@ export function startSession(key) {
     knowsAccounts: true,
     hasChosen: true,
     regions: [],
+    limits: null,
     hasSchedules: false,
     schedules: null,
     owner: "",

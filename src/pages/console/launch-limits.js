@@ -1,0 +1,88 @@
+// @ts-check
+// What the deployment permits and has by default, in the form that launches instances.
+
+import { callApi, SessionEnded } from "./api.js";
+import { byId, setAttribute, setText } from "./dom.js";
+import { emit, on } from "./events.js";
+import { session } from "./session.js";
+
+/**
+ * The answer of `/ec2/limits`. A name may have `*` in it, for any characters.
+ * @typedef {object} Limits
+ * @property {string[] | null} InstanceTypes null: all
+ * @property {number | null} MaxInstancesPerLaunch null: as many as EC2 permits
+ * @property {string[]} InstanceProfiles
+ * @property {string[]} ReservedTags
+ * @property {string} DefaultImageId
+ * @property {string} DefaultInstanceType
+ */
+
+/** The help of the fields where the limits are not known. @type {Map<string, string>} */
+const HELP = new Map();
+for (const name of ["image", "type", "count", "profile", "tags"]) {
+  HELP.set(name, byId(`launch-${name}-help`).textContent ?? "");
+}
+
+/**
+ * Loads the limits, once. A caller who may not read them, or a deployment of an earlier version
+ * without them, has the form all the same: a dry run tells what a launch lacks.
+ */
+export async function loadLimits() {
+  const caller = session;
+  if (!caller || caller.limits) return;
+  try {
+    caller.limits = (await callApi("ec2/limits")).value;
+  } catch (error) {
+    if (error instanceof SessionEnded) return;
+  }
+  if (caller !== session) return;
+  drawLimits(caller.limits);
+  emit("limits-changed");
+}
+
+/**
+ * Says the limits at the fields that they are about.
+ * @param {Limits | null} limits
+ */
+function drawLimits(limits) {
+  const texts = new Map(HELP);
+  const { DefaultImageId: image = "", DefaultInstanceType: type = "" } = limits ?? {};
+  if (limits) {
+    const { InstanceTypes: types, MaxInstancesPerLaunch: max } = limits;
+    const { InstanceProfiles: profiles, ReservedTags: reserved } = limits;
+    texts.set("image", `An AMI ID, or resolve:ssm: and a parameter. Empty: ${image}.`);
+    texts.set("type", `${types ? oneOf(types) : "Such as t3.micro."} Empty: ${type}.`);
+    if (max) texts.set("count", `All of them or none; at most ${max}.`);
+    texts.set("profile", profiles.length ? oneOf(profiles) : "This deployment allows none.");
+    if (reserved.length) {
+      texts.set("tags", `${HELP.get("tags")} Nobody sets here: ${reserved.join(", ")}.`);
+    }
+  }
+  for (const [name, text] of texts) setText(byId(`launch-${name}-help`), text);
+  setAttribute(byId("launch-image"), "placeholder", image || "the deployment's default");
+  setAttribute(byId("launch-type"), "placeholder", type || "the deployment's default");
+}
+
+/**
+ * @param {string[]} names
+ */
+function oneOf(names) {
+  const patterns = names.some((name) => name.includes("*")) ? "; * is any characters" : "";
+  return names.length === 1 && !patterns
+    ? `Only ${names[0]}.`
+    : `One of ${names.join(", ")}${patterns}.`;
+}
+
+/**
+ * Whether one of these names is this one.
+ * @param {string[]} names
+ * @param {string} name
+ */
+export function isNamed(names, name) {
+  return names.some((pattern) => {
+    const parts = pattern.split("*").map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"));
+    return new RegExp(`^${parts.join(".*")}$`).test(name);
+  });
+}
+
+on("forgotten", () => drawLimits(null));
