@@ -150,6 +150,7 @@ const ROUTES: &[Route] = &[
                 instance_profiles: &["web".to_owned()],
                 modifiable_attributes: &["instanceType", "disableApiTermination"],
                 reserved_tags: &["team".to_owned()],
+                default_region: "us-east-1",
                 default_image_id: "ami-0123456789abcdef0",
                 default_instance_type: "t3.micro",
             })
@@ -306,6 +307,8 @@ struct Boto3Limits<'a> {
     modifiable_attributes: &'a [&'a str],
     /// The keys of tags that no caller sets.
     reserved_tags: &'a [String],
+    /// The region that requests without a region are about, where they need none.
+    default_region: &'a str,
     /// The image of a launch that names none: an AMI ID, or `resolve:ssm:` and a parameter's name.
     default_image_id: &'a str,
     /// The instance type of a launch that names none.
@@ -320,6 +323,7 @@ impl<'a> From<&'a DeploymentLimits> for Boto3Limits<'a> {
             instance_profiles: &limits.instance_profiles,
             modifiable_attributes: &limits.modifiable_attributes,
             reserved_tags: &limits.reserved_tags,
+            default_region: limits.default_region.as_str(),
             default_image_id: limits.default_image.as_str(),
             default_instance_type: limits.default_instance_type.as_str(),
         }

@@ -2,7 +2,7 @@
 
 use super::{Context, Operation, Outcome};
 use crate::error::Error;
-use crate::model::{Action, Effect, ImageId, InstanceType};
+use crate::model::{Action, Effect, ImageId, InstanceType, Region};
 
 /// Reads the limits that hold for every caller, and the defaults of launches. AWS is not asked.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub struct DeploymentLimits {
     pub modifiable_attributes: Vec<&'static str>,
     /// The keys of tags that no caller sets.
     pub reserved_tags: Vec<String>,
+    /// The region that requests of dialects without a region are about.
+    pub default_region: Region,
     /// The image of a launch that names none.
     pub default_image: ImageId,
     /// The type of a launch that names none.
@@ -42,6 +44,7 @@ impl Operation for GetLimits {
             max_instances_per_launch: limits.max_instances_per_launch,
             modifiable_attributes: limits.modifiable_attributes.names().to_vec(),
             reserved_tags: limits.reserved_tags.clone(),
+            default_region: cx.config.regions.default.clone(),
             default_image: cx.config.default_image.clone(),
             default_instance_type: cx.config.default_instance_type.clone(),
         };

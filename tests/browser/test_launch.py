@@ -188,7 +188,7 @@ class Launch(Page):
             self.local.launch(REGION, name, kind)
         limits = {
             "InstanceTypes": ["t3.*", "t4g.micro"], "MaxInstancesPerLaunch": 3, "InstanceProfiles": ["web", "ci-*"],
-            "ModifiableAttributes": [], "ReservedTags": ["cost", "owner"], "DefaultImageId": IMAGE,
+            "ModifiableAttributes": [], "ReservedTags": ["cost", "owner"], "DefaultRegion": REGION, "DefaultImageId": IMAGE,
             "DefaultInstanceType": "t4g.micro",
         }  # fmt: skip
         self.page.route("**/ec2/limits", lambda route: route.fulfill(json=limits))
@@ -214,6 +214,8 @@ class Launch(Page):
         expect(self.help("type")).to_have_text("Such as t3.micro. Empty: t3.micro.")
         expect(self.help("image")).to_contain_text("Empty: ami-")
         expect(self.help("profile")).to_have_text("This deployment allows none.")
+        # Not the first one in the alphabet.
+        expect(self.form().get_by_label("Region", exact=True)).to_have_value(REGION)
 
     def test_the_form_works_for_callers_who_may_not_see_the_limits(self):
         forbidden = {"Message": "The policy of this deployment does not permit GetLimits of us-east-1", "Error": "Forbidden"}

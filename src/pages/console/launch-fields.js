@@ -47,11 +47,13 @@ export const LAUNCH_CODES = {
   "launch-user-data": ["InvalidUserData"],
 };
 
+let isRegionChosen = false;
+
 /** Fills regions and accounts, and selects the first one that is listed. What was chosen stays. */
 export function drawLaunchPlaces() {
   if (!session) return;
   const first = [...session.lists.values()][0];
-  drawRegionOptions("launch-region", first?.region);
+  drawRegionOptions("launch-region", first?.region ?? session.limits?.DefaultRegion);
   drawAccountOptions("launch-account", first?.account);
   drawSuggestions();
 }
@@ -146,6 +148,7 @@ export function launchBody() {
 /** Empties the fields. */
 export function forgetLaunch() {
   byId("launch-form", HTMLFormElement).reset();
+  isRegionChosen = false;
   byId("launch-more", HTMLDetailsElement).open = false;
   field("launch-region").replaceChildren();
   field("launch-account").replaceChildren();
@@ -157,7 +160,14 @@ forgetErrorsOnInput(LAUNCH_FIELDS);
 for (const id of ["launch-region", "launch-account"]) {
   field(id).addEventListener("change", drawSuggestions);
 }
-on("limits-changed", drawSuggestions);
+// Until somebody chooses a region, it is the one of the list or of the deployment.
+field("launch-region").addEventListener("change", () => {
+  isRegionChosen = true;
+});
+on("limits-changed", () => {
+  if (!isRegionChosen) field("launch-region").replaceChildren();
+  if (!byId("launch").hidden) drawLaunchPlaces();
+});
 on("offer-changed", () => {
   // What was typed is sent, and must be seen.
   byId("launch-end-part").hidden = !session?.hasSchedules && !textOf("launch-end");

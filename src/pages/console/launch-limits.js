@@ -13,6 +13,7 @@ import { session } from "./session.js";
  * @property {number | null} MaxInstancesPerLaunch null: as many as EC2 permits
  * @property {string[]} InstanceProfiles
  * @property {string[]} ReservedTags
+ * @property {string} DefaultRegion
  * @property {string} DefaultImageId
  * @property {string} DefaultInstanceType
  */
@@ -24,12 +25,12 @@ for (const name of ["image", "type", "count", "profile", "tags"]) {
 }
 
 /**
- * Loads the limits, once. A caller who may not read them, or a deployment of an earlier version
+ * Loads the limits of this session. A caller who may not read them, or a deployment of an earlier version
  * without them, has the form all the same: a dry run tells what a launch lacks.
  */
 export async function loadLimits() {
   const caller = session;
-  if (!caller || caller.limits) return;
+  if (!caller) return;
   try {
     caller.limits = (await callApi("ec2/limits")).value;
   } catch (error) {

@@ -17,7 +17,6 @@ import {
   LAUNCH_FIELDS,
   launchBody,
 } from "./launch-fields.js";
-import { loadLimits } from "./launch-limits.js";
 import { watchList } from "./lists.js";
 import { announce } from "./messages.js";
 import { addRegion } from "./regions.js";
@@ -54,7 +53,6 @@ export function openLaunch() {
   setAttribute(byId("launch-open"), "aria-expanded", true);
   drawLaunchPlaces();
   drawLaunch();
-  loadLimits();
   byId("launch-title").focus();
 }
 
@@ -256,9 +254,11 @@ byId("launch-copy").addEventListener("click", () => {
   copyText(curlText.textContent ?? "", curlText);
 });
 on("lists-changed", drawLaunched);
-on("offer-changed", () => {
-  if (!byId("launch").hidden) drawLaunch();
-});
+for (const event of /** @type {const} */ (["offer-changed", "limits-changed"])) {
+  on(event, () => {
+    if (!byId("launch").hidden) drawLaunch();
+  });
+}
 on("signed-out", drawLaunched);
 // The form keeps what was typed when the key has expired, not when somebody signs out.
 on("forgotten", () => {

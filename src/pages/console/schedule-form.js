@@ -115,7 +115,8 @@ export function openScheduleForm(schedule, rows = [], isEnd = false) {
   const [row] = rows;
   byId("schedule-region").replaceChildren();
   byId("schedule-account").replaceChildren();
-  drawRegionOptions("schedule-region", schedule?.region_name ?? row?.region ?? list?.region);
+  const region = schedule?.region_name ?? row?.region ?? list?.region;
+  drawRegionOptions("schedule-region", region ?? session?.limits?.DefaultRegion);
   const account = schedule ? accountNameOf(schedule.account) : (row?.accountName ?? list?.account);
   drawAccountOptions("schedule-account", account);
   fillTimes(schedule);

@@ -6,6 +6,7 @@ import { ApiError, isOffered, SessionEnded } from "./api.js";
 import { byId } from "./dom.js";
 import { reportError } from "./errors.js";
 import { emit, on } from "./events.js";
+import { loadLimits } from "./launch-limits.js";
 import { readLink } from "./link.js";
 import { announce, dismissMessage, showMessage } from "./messages.js";
 import { forgetSelection, loadRegions, selectRegions } from "./regions.js";
@@ -41,6 +42,7 @@ export async function signIn(key) {
   readLink();
   selectRegions();
   learnOffer();
+  loadLimits();
 }
 
 /**
