@@ -120,10 +120,18 @@ def check_versions():
         return set(re.findall(package, lock.read_text()))
 
     def profile(manifest):
-        # To the end of the file: the profiles of single packages follow.
+        """Returns the settings, without those of single packages that the floor does not have."""
+        # To the end of the file: the settings of packages follow, such as `sha2.opt-level = 3`.
         lines = manifest.read_text().partition("[profile.release]\n")[2].splitlines()
-        return [line for line in (line.partition("#")[0].strip() for line in lines) if line]
+        lines = [line for line in (line.partition("#")[0].strip() for line in lines) if line]
+        return [
+            line for line in lines if line[0] == "[" or "." not in line or named(line.partition(".")[0]) in packages
+        ]
 
+    def named(package):
+        return f'name = "{package}"\n'
+
+    packages = (ROOT / "benches/floor/Cargo.lock").read_text()
     ours, floor = crates(ROOT / "Cargo.lock"), crates(ROOT / "benches/floor/Cargo.lock")
     # The floor may have additional crates, even a second version of one.
     other = sorted(name for name, version in ours if name in dict(floor) and (name, version) not in floor)
@@ -420,12 +428,14 @@ def goals(of, packages, round_trips, capped):
     for transport in ("plain", "tls"):
         here = {"memory": None, "transport": transport}
         name = {"plain": "plain", "tls": "TLS"}[transport]
-        goal(f"cold start, {name}, against the floor", of.ratio("one", "cold", FLOOR, **here), 0.75)
+        # By HTTPS, the floor reads the system's root certificates at its first request.
+        cold = {"plain": 0.88, "tls": 0.2}[transport]
+        goal(f"cold start, {name}, against the floor", of.ratio("one", "cold", FLOOR, **here), cold)
         goal(f"cold start, {name}, against Python", of.ratio("one", "cold", PYTHON, **here), 1 / 60)
-        goal(f"warm p50, {name}, against the floor", of.ratio("one", "p50", FLOOR, **here), 1.05)
-        goal(f"CPU per request, {name}, against the floor", of.ratio("one", "cpu", FLOOR, **here), 1.05)
-        goal(f"peak memory, {name}, against the floor", of.ratio("one", "peak", FLOOR, **here), 1.1)
-    goal("package, zipped", packages[OURS] / 1e6, 4, "MB")
+        goal(f"warm p50, {name}, against the floor", of.ratio("one", "p50", FLOOR, **here), 1.03)
+        goal(f"CPU per request, {name}, against the floor", of.ratio("one", "cpu", FLOOR, **here), 1.03)
+        goal(f"peak memory, {name}, against the floor", of.ratio("one", "peak", FLOOR, **here), 1.2)
+    goal("package, zipped", packages[OURS] / 1e6, 6, "MB")
     if capped:
         here = {"who": OURS, "memory": 128, "transport": "tls"}
         first = of("one", "first", **here) / of("one", "p50", **here)
