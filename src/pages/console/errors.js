@@ -29,10 +29,17 @@ export function reportError(topic, failure, error) {
 }
 
 /**
+ * Returns the message of an error as a sentence.
+ * @param {ApiError} error
+ */
+export function sentenceOf({ message }) {
+  return /[.!?]$/.test(message) ? message : `${message}.`;
+}
+
+/**
  * Returns the message of an error as a sentence, and what the user can do.
  * @param {ApiError} error
  */
 export function advise(error) {
-  const sentence = /[.!?]$/.test(error.message) ? error.message : `${error.message}.`;
-  return `${sentence} ${error.advice}`.trim();
+  return `${sentenceOf(error)} ${error.advice}`.trim();
 }

@@ -3,7 +3,7 @@
 // that of the field and `-error`.
 
 import { byId, setAttribute } from "./dom.js";
-import { advise } from "./errors.js";
+import { advise, sentenceOf } from "./errors.js";
 import { announce } from "./messages.js";
 
 /** @import { ApiError } from "./api.js" */
@@ -85,7 +85,8 @@ export function showFieldError(error, fields, codes = {}) {
   );
   const id = (byParameter ?? byCode)?.[0];
   if (!id || field(id).closest("[hidden]")) return false;
-  const text = advise(error);
+  // The list of instances has nothing on what a field lacks.
+  const text = [404, 409].includes(error.status) ? sentenceOf(error) : advise(error);
   const message = byId(`${id}-error`);
   message.textContent = text;
   message.hidden = false;
