@@ -571,6 +571,15 @@ class Schedules(Page):
         expect(self.item("night")).to_be_visible()
         page.get_by_role("button", name="Close the schedules").press("Enter")
         expect(page.get_by_role("button", name="Schedules", exact=True)).to_be_focused()
+        # Escape closes the panel, and what was typed stays.
+        page.keyboard.press("Enter")
+        page.get_by_role("button", name="New schedule").press("Enter")
+        page.keyboard.type("later")
+        page.keyboard.press("Escape")
+        expect(page.locator("#schedules")).to_be_hidden()
+        expect(page.get_by_role("button", name="Schedules", exact=True)).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(self.field("Name")).to_have_value("later")
 
     def test_what_was_typed_outlives_an_expired_key_and_not_a_sign_out(self):
         self.put("other")

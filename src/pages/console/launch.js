@@ -234,6 +234,9 @@ byId("launch-open").addEventListener("click", () => {
   else closeLaunch();
 });
 byId("launch-close").addEventListener("click", closeLaunch);
+byId("launch").addEventListener("keydown", (event) => {
+  if (event.key === "Escape") closeLaunch();
+});
 launchForm.addEventListener("input", () => {
   sayStatus("");
   drawLaunch();

@@ -197,6 +197,9 @@ function recountListed() {
 export function addRegion(name) {
   const box = checkboxes().find((candidate) => candidate.value === name);
   if (!box || box.checked) return;
+  // The choice is made: on a phone it would stand between the form and the list.
+  const isFirst = !checkboxes().some((candidate) => candidate.checked);
+  if (isFirst) byId("region-box", HTMLDetailsElement).open = false;
   box.checked = true;
   selectRegions();
 }

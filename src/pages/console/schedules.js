@@ -337,6 +337,9 @@ byId("schedules-open").addEventListener("click", () => {
   else closeSchedules();
 });
 byId("schedules-close").addEventListener("click", closeSchedules);
+byId("schedules").addEventListener("keydown", (event) => {
+  if (event.key === "Escape") closeSchedules();
+});
 byId("schedules-new").addEventListener("click", () => openScheduleForm(null));
 byId("bulk-schedule").addEventListener("click", scheduleChosen);
 byId("refresh").addEventListener("click", () => {
