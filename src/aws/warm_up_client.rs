@@ -22,41 +22,49 @@ const INSTANCE: &str = "<DescribeInstancesResponse><reservationSet><item><instan
     <groupSet><item><groupId>sg-00000000</groupId></item></groupSet><tagSet><item><key>Name</key><value/></item></tagSet></item>\
     </instancesSet></item></reservationSet></DescribeInstancesResponse>";
 
-/// The SDK's configuration with the warm-up's client: its calls are pings. `None` without a client.
-pub(crate) fn warm_up_config(sdk: &SdkConfig) -> Option<(SdkConfig, Pings)> {
-    let pings = Pings::default();
-    let http_client = WarmUpClient { inner: sdk.http_client()?, pings: pings.clone() };
+/// How often a call lets the ping go on, each time with what the network has brought: to start
+/// connecting, and to send the first bytes.
+const STEPS: usize = 2;
+
+/// The SDK's configuration with the warm-up's client: its first call is a ping. `None` without a
+/// client.
+pub(crate) fn warm_up_config(sdk: &SdkConfig) -> Option<(SdkConfig, Ping)> {
+    let ping = Ping::default();
+    let http_client = WarmUpClient { inner: sdk.http_client()?, ping: ping.clone() };
     let sdk = sdk.to_builder().http_client(http_client).retry_config(RetryConfig::disabled()).build();
-    Some((sdk, pings))
+    Some((sdk, ping))
 }
 
-/// In-flight pings; aborted on drop.
+/// The ping, once it is sent; aborted on drop.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Pings(Arc<Mutex<JoinSet<()>>>);
+pub(crate) struct Ping(Arc<Mutex<JoinSet<()>>>);
 
-impl Pings {
-    /// Waits until all of them are answered.
-    pub(crate) async fn join_all(&self) {
-        let pings = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        pings.join_all().await;
+impl Ping {
+    /// Waits until it is answered.
+    pub(crate) async fn answered(&self) {
+        let ping = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        ping.join_all().await;
     }
 
-    fn spawn(&self, ping: impl Future<Output = ()> + Send + 'static) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).spawn(ping);
+    fn send_once(&self, ping: impl Future<Output = ()> + Send + 'static) {
+        let mut sent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if sent.is_empty() {
+            sent.spawn(ping);
+        }
     }
 }
 
-/// Opens real connections but sends only `GET /ping`; answers every SDK call itself.
+/// Opens a real connection but sends only `GET /ping`; answers every SDK call itself.
 #[derive(Debug)]
 struct WarmUpClient<T> {
     inner: T,
-    pings: Pings,
+    ping: Ping,
 }
 
 impl HttpClient for WarmUpClient<SharedHttpClient> {
     fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
         let inner = self.inner.http_connector(settings, components);
-        SharedHttpConnector::new(WarmUpClient { inner, pings: self.pings.clone() })
+        SharedHttpConnector::new(WarmUpClient { inner, ping: self.ping.clone() })
     }
 }
 
@@ -66,16 +74,21 @@ impl HttpConnector for WarmUpClient<SharedHttpConnector> {
         if ping.set_uri(format!("{}/ping", request.uri().trim_end_matches('/'))).is_ok() {
             let connector = self.inner.clone();
             // The warm-up goes on in the meantime.
-            self.pings.spawn(async move {
+            self.ping.send_once(async move {
                 if let Ok(pong) = connector.call(ping).await {
                     // A connection is kept only if the response has been read.
                     let _read = ByteStream::new(pong.into_body()).collect().await;
                 }
             });
         }
-        HttpConnectorFuture::ready(match StatusCode::try_from(200) {
-            Ok(status) => Ok(HttpResponse::new(status, SdkBody::from(INSTANCE))),
-            Err(error) => Err(ConnectorError::other(error.into(), None)),
+        HttpConnectorFuture::new(async {
+            for _ in 0..STEPS {
+                tokio::task::yield_now().await;
+            }
+            match StatusCode::try_from(200) {
+                Ok(status) => Ok(HttpResponse::new(status, SdkBody::from(INSTANCE))),
+                Err(error) => Err(ConnectorError::other(error.into(), None)),
+            }
         })
     }
 }
