@@ -25,8 +25,8 @@ for (const name of ["image", "type", "count", "profile", "tags"]) {
 }
 
 /**
- * Loads the limits of this session. A caller who may not read them, or a deployment of an earlier version
- * without them, has the form all the same: a dry run tells what a launch lacks.
+ * Loads the limits of this session. A caller who may not read them has the form all the same: a dry
+ * run tells what is wrong with a launch.
  */
 export async function loadLimits() {
   const caller = session;
