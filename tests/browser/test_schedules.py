@@ -473,6 +473,12 @@ class Schedules(Page):
         self.button("Details of", "web 1").click()
         self.panel("web 1").get_by_role("button", name="End web 1", exact=True).click()
         expect(self.field("Stop")).to_be_focused()
+        # The details do not stand before the button.
+        is_seen = """button => {
+          const { x, y, width, height } = button.getBoundingClientRect();
+          return document.elementFromPoint(x + width / 2, y + height / 2) === button;
+        }"""
+        self.assertTrue(self.form().get_by_role("button", name="Save").evaluate(is_seen))
         self.save()
         expect(self.item("end-web-1")).to_contain_text("stop at(20")
         end = self.kept("end-web-1")
