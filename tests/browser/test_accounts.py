@@ -1,6 +1,7 @@
 """Other accounts in the console: the emulator has a second one, `sandbox`, with an instance."""
 
 import functools
+import re
 import urllib.parse
 
 from harness import IMAGE, KEY, OTHER_REGION, OWN_ACCOUNT, REGION, SANDBOX
@@ -295,8 +296,9 @@ class Accounts(Page):
         for name in ("web-1", "sandbox-web"):
             page.get_by_role("checkbox", name=f"Choose {name}", exact=True).check()
         page.get_by_role("button", name="Stop all chosen instances").click()
-        expect(page.get_by_role("dialog")).to_contain_text(f"sandbox-web in {REGION} of the account sandbox")
-        expect(page.get_by_role("dialog")).to_contain_text(f"web-1 in {REGION} of the own account")
+        place = rf"\(i-[0-9a-f]+, {REGION} of the"
+        expect(page.get_by_role("dialog")).to_contain_text(re.compile(rf"sandbox-web {place} account sandbox\)"))
+        expect(page.get_by_role("dialog")).to_contain_text(re.compile(rf"web-1 {place} own account\)"))
         self.confirm("Stop")
         expect(page.locator("#bulk-results")).to_contain_text("Stop: 2 of 2 accepted")
         self.state("sandbox-web", "stopped")

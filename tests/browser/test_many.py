@@ -33,7 +33,9 @@ class Many(Page):
         expect(bar).to_contain_text("3 chosen, 2 of them not shown")
         page.get_by_role("searchbox").fill("")
         dialog = self.act("Stop")
-        expect(dialog.get_by_role("listitem")).to_have_text([f"web-1 in {REGION}", f"web-3 in {REGION}", f"web-4 in {OTHER_REGION}"])
+        places = {"web-1": REGION, "web-3": REGION, "web-4": OTHER_REGION}
+        meant = [f"{name} ({ids[name]}, {place})" for name, place in places.items()]
+        expect(dialog.get_by_role("listitem")).to_have_text(meant)
         self.assert_accessible("dialog of many")
         self.confirm("Stop")
         results = page.get_by_role("region", name="Stop: 3 of 3 accepted")
@@ -61,7 +63,7 @@ class Many(Page):
         dialog = self.act("Terminate")
         # A forbidden one would refuse the whole call: it is left out, with the reason.
         expect(dialog.get_by_role("heading")).to_have_text("Terminate 2 instances?")
-        expect(dialog).to_contain_text(f"db-1: The policy of this deployment does not permit TerminateInstances of {protected}")
+        expect(dialog).to_contain_text(f"db-1 ({protected}, {REGION}): The policy of this deployment does not permit TerminateInstances of {protected}")
         sure = dialog.get_by_role("button", name="Terminate", exact=True)
         typed = page.get_by_label("To confirm, type the number 2")
         expect(typed).to_be_focused()

@@ -62,9 +62,9 @@ async function askBulk(action) {
   asked = { action, rows, opener };
   setText(byId("bulk-title"), `${action.title} ${numberOf(rows.length)}?`);
   setText(byId("bulk-text"), consequence(action, rows.length));
-  byId("bulk-rows").replaceChildren(...named(rows, (row) => `${row.label} in ${placeOf(row)}`));
+  byId("bulk-rows").replaceChildren(...named(rows, whichOf));
   byId("bulk-others").replaceChildren(
-    ...named(others, (row) => `${row.label}: ${unavailableReason(action, row)}`),
+    ...named(others, (row) => `${whichOf(row)}: ${unavailableReason(action, row)}`),
   );
   byId("bulk-others-part").hidden = !others.length;
   byId("bulk-typing").hidden = !action.danger || !rows.length;
@@ -75,6 +75,15 @@ async function askBulk(action) {
   checkNumber();
   bulkDialog.showModal();
   (action.danger && rows.length ? bulkNumber : byId("bulk-no")).focus();
+}
+
+/**
+ * Says which instance a row is: several may have one name.
+ * @param {Row} row
+ */
+function whichOf(row) {
+  const { id, label } = row;
+  return label === id ? `${id} (${placeOf(row)})` : `${label} (${id}, ${placeOf(row)})`;
 }
 
 /**
