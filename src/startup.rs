@@ -33,7 +33,8 @@ pub async fn from_env() -> Result<App, ConfigError> {
     let log = Box::new(|line: &str| println!("{line}"));
     let sdk = sdk::config(&config);
     if config.serves == Serves::Api {
-        warm_up::run(&config, &sdk).await;
+        // On the heap: the future has a whole request in it.
+        Box::pin(warm_up::run(&config, &sdk)).await;
     }
     let ec2 = Ec2::new(sdk.clone(), config.endpoints.ec2.clone());
     let accounts = Accounts::new(sdk.clone(), &config);

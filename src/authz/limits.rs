@@ -21,6 +21,12 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// The keys of tags that no caller sets: `RESERVED_TAGS`, and that of `PROTECTED_TAG`.
+    pub fn reserved_keys(&self) -> impl Iterator<Item = &str> {
+        let protected = self.protected_tag.as_ref().map(|tag| &tag.key);
+        self.reserved_tags.iter().chain(protected).map(String::as_str)
+    }
+
     /// The variable that keeps callers from setting a tag with this key. In IAM's conditions, keys
     /// that differ in case are the same key
     /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-resourcetag>).

@@ -22,12 +22,12 @@ const INSTANCE: &str = "<DescribeInstancesResponse><reservationSet><item><instan
     <groupSet><item><groupId>sg-00000000</groupId></item></groupSet><tagSet><item><key>Name</key><value/></item></tagSet></item>\
     </instancesSet></item></reservationSet></DescribeInstancesResponse>";
 
-/// How often a call lets the ping go on, each time with what the network has brought: to start
-/// connecting, and to send the first bytes.
+/// How often a call lets the ping go on. Where the address of the host is known at once, that is to
+/// start connecting, and to send the first bytes.
 const STEPS: usize = 2;
 
-/// The SDK's configuration with the warm-up's client: its first call is a ping. `None` without a
-/// client.
+/// The SDK's configuration with the warm-up's client: its first call also sends a ping. AWS
+/// receives no other request. `None` without a client.
 pub(crate) fn warm_up_config(sdk: &SdkConfig) -> Option<(SdkConfig, Ping)> {
     let ping = Ping::default();
     let http_client = WarmUpClient { inner: sdk.http_client()?, ping: ping.clone() };

@@ -307,11 +307,12 @@ struct Boto3Limits<'a> {
     modifiable_attributes: &'a [&'a str],
     /// The keys of tags that no caller sets.
     reserved_tags: &'a [String],
-    /// The region that requests without a region are about, where they need none.
+    /// The region of requests that need none, and name none.
     default_region: &'a str,
-    /// The image of a launch that names none: an AMI ID, or `resolve:ssm:` and a parameter's name.
+    /// The image of a launch that names none, and has none from a launch template: an AMI ID, or
+    /// `resolve:ssm:` and a parameter's name.
     default_image_id: &'a str,
-    /// The instance type of a launch that names none.
+    /// The instance type of a launch that names none, and has none from a launch template.
     default_instance_type: &'a str,
 }
 

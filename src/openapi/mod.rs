@@ -205,8 +205,9 @@ impl Components {
             let content = json!({"application/octet-stream": {"schema": bytes()}});
             operation["requestBody"] = json!({"description": description, "content": content});
         }
-        if !route.actions().is_empty() {
-            about.push(format!("AWS actions that it may take: `{}`.", route.iam_actions().join("`, `")));
+        let iam_actions = route.iam_actions();
+        if !iam_actions.is_empty() {
+            about.push(format!("AWS actions that it may take: `{}`.", iam_actions.join("`, `")));
         }
         if !about.is_empty() {
             operation["description"] = about.join("\n\n").into();

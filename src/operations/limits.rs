@@ -21,11 +21,11 @@ pub struct DeploymentLimits {
     pub modifiable_attributes: Vec<&'static str>,
     /// The keys of tags that no caller sets.
     pub reserved_tags: Vec<String>,
-    /// The region that requests of dialects without a region are about.
+    /// The region of requests that name none.
     pub default_region: Region,
-    /// The image of a launch that names none.
+    /// The image of a launch that names none, and has none from a launch template.
     pub default_image: ImageId,
-    /// The type of a launch that names none.
+    /// The type of a launch that names none, and has none from a launch template.
     pub default_instance_type: InstanceType,
 }
 
@@ -43,7 +43,7 @@ impl Operation for GetLimits {
             instance_profiles: limits.instance_profiles.iter().flat_map(|profiles| profiles.names()).collect(),
             max_instances_per_launch: limits.max_instances_per_launch,
             modifiable_attributes: limits.modifiable_attributes.names().to_vec(),
-            reserved_tags: limits.reserved_tags.clone(),
+            reserved_tags: limits.reserved_keys().map(str::to_owned).collect(),
             default_region: cx.config.regions.default.clone(),
             default_image: cx.config.default_image.clone(),
             default_instance_type: cx.config.default_instance_type.clone(),

@@ -114,7 +114,7 @@ class Launch(Page):
             status=404, json={"Message": "The instance type 'x9.foo' does not exist", "Error": "InvalidInstanceType.NotFound"}))  # fmt: skip
         page.get_by_role("button", name="Dry run").click()
         expect(self.form().get_by_label("Type", exact=True)).to_have_accessible_description(
-            "The instance type 'x9.foo' does not exist. Such as t3.micro. Empty: t3.micro.")
+            "The instance type 'x9.foo' does not exist. Such as t3.micro. Empty: t3.micro, or that of a launch template.")
         page.unroute("**/ec2/create")
         # Any other error stands below the form, with its request ID.
         page.route("**/ec2/create", lambda route: route.fulfill(
@@ -195,10 +195,10 @@ class Launch(Page):
         self.page.route("**/ec2/limits", lambda route: route.fulfill(json=limits))
         page = self.open_form()
         expect(page.get_by_role("rowheader")).to_have_text(["big", "web-1"])
-        expect(self.help("type")).to_have_text("One of t3.*, t4g.micro; * is any characters. Empty: t4g.micro.")
-        expect(self.help("image")).to_have_text(f"An AMI ID, or resolve:ssm: and a parameter. Empty: {IMAGE}.")
+        expect(self.help("type")).to_have_text("One of t3.*, t4g.micro; * is any characters. Empty: t4g.micro, or that of a launch template.")
+        expect(self.help("image")).to_have_text(f"An AMI ID, or resolve:ssm: and a parameter. Empty: {IMAGE}, or that of a launch template.")
         expect(self.help("count")).to_have_text("All of them or none; at most 3.")
-        expect(self.help("tags")).to_have_text("One in a line: KEY=VALUE. Nobody sets here: cost, owner.")
+        expect(self.help("tags")).to_have_text("One in a line: KEY=VALUE. Reserved: cost, owner.")
         self.form().get_by_text("More options").click()
         expect(self.help("profile")).to_have_text("One of web, ci-*; * is any characters.")
         page.get_by_role("button", name="Launch", exact=True).click()
@@ -207,12 +207,40 @@ class Launch(Page):
         self.assertEqual(self.suggested("Instance profile"), ["web"])
         self.assertEqual(self.count_requests("/ec2/limits"), 1)
         # They are of this session: another caller may not see them.
-        page.get_by_role("button", name="Sign out").click()
+        page.route("**/ec2/create", lambda route: route.fulfill(status=401, json={"message": "Unauthorized"}))
+        page.get_by_role("button", name="Dry run").click()
+        expect(page.get_by_label("API key or token")).to_be_visible()
         expect(self.help("type")).to_have_text("Such as t3.micro. Empty: the deployment's default.")
+
+    def test_the_default_region_is_chosen_only_in_a_form_that_is_not_in_use(self):
+        held = []
+        self.page.route("**/ec2/limits", lambda route: held.append(route))
+        region = self.form().get_by_label("Region", exact=True)
+        page = self.open_form()
+        expect(region).to_have_value(OTHER_REGION)  # the first of all
+        self.fill(Name="web-1")
+        self.until(lambda: held)
+        held.pop(0).continue_()
+        expect(self.help("profile")).to_have_text("This deployment allows none.")
+        expect(region).to_have_value(OTHER_REGION)
+        # Another form: what failed is loaded again when it is opened.
+        page.get_by_role("button", name="Sign out").click()
+        self.sign_in()
+        self.until(lambda: held)
+        held.pop(0).fulfill(status=503, json={"Message": "Later", "Error": "X"})
+        expect(page.get_by_role("alert")).to_contain_text("Loading the limits of launches did not work: Later.")
+        page.get_by_role("button", name="Launch", exact=True).click()
+        self.until(lambda: held)
+        expect(region).to_have_value(OTHER_REGION)
+        for route in held:
+            route.continue_()
+        expect(region).to_have_value(REGION)
+        expect(page.get_by_role("alert")).to_have_count(0)
+        expect(page.locator("#launch-curl")).to_contain_text(f'"region_name":"{REGION}"')
 
     def test_limits_of_the_local_deployment_are_those_of_the_api(self):
         self.open_form()
-        expect(self.help("type")).to_have_text("Such as t3.micro. Empty: t3.micro.")
+        expect(self.help("type")).to_have_text("Such as t3.micro. Empty: t3.micro, or that of a launch template.")
         expect(self.help("image")).to_contain_text("Empty: ami-")
         expect(self.help("profile")).to_have_text("This deployment allows none.")
         # Not the first one in the alphabet.
@@ -221,10 +249,11 @@ class Launch(Page):
     def test_the_form_works_for_callers_who_may_not_see_the_limits(self):
         forbidden = {"Message": "The policy of this deployment does not permit GetLimits of us-east-1", "Error": "Forbidden"}
         self.page.route("**/ec2/limits", lambda route: route.fulfill(status=403, json=forbidden))
-        page = self.open_form()
-        expect(self.help("type")).to_have_text("Such as t3.micro. Empty: the deployment's default.")
+        with self.page.expect_response("**/ec2/limits"):
+            page = self.open_form()
         self.fill(Image=IMAGE)
         self.dry_run()
+        expect(self.help("type")).to_have_text("Such as t3.micro. Empty: the deployment's default.")
         expect(page.get_by_role("alert")).to_have_count(0)
 
     def test_a_launch_may_have_an_end(self):
@@ -338,6 +367,21 @@ class Launch(Page):
         self.fill(Name="web-3")
         third = self.launches()[-1][1]
         expect(page.locator("#launch-curl")).not_to_contain_text(third)
+
+    def test_a_failure_is_told_although_the_form_was_closed_meanwhile(self):
+        page = self.open_form()
+        self.fill(Image=IMAGE)
+        self.dry_run()
+        held = []
+        page.route("**/ec2/create", lambda route: held.append(route))
+        page.get_by_role("button", name="Launch 1 instance").click()
+        self.until(lambda: held)
+        page.keyboard.press("Escape")
+        expect(self.form()).to_be_hidden()
+        held.pop().fulfill(status=504, json={"message": "Endpoint request timed out"})
+        alert = page.get_by_role("alert")
+        expect(alert).to_contain_text("Launching did not work: Endpoint request timed out.")
+        expect(alert).to_contain_text("It may have been launched all the same.")
 
     def test_what_was_typed_outlives_an_expired_key_and_not_a_sign_out(self):
         page = self.open_form()

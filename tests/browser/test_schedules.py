@@ -301,8 +301,9 @@ class Schedules(Page):
         self.put("d-name", instance_id=["dublin-1"], region_name=OTHER_REGION, **{"tag:team": None})
         self.put("e-nobody", **{"tag:team": "green"})
         page = self.open_schedules()
-        headings = page.locator("#schedule-list h3")
+        headings = page.locator("#schedule-list h3:visible")
         expect(headings).to_have_text(["a-blue", "b-red", "c-id", "d-name", "e-nobody"])
+        page.get_by_label("Day to skip: b-red").fill("2099-12-24")
         expect(page.get_by_role("rowheader")).to_have_text(["dublin-1", "web-1", "web-2"])
         only = page.get_by_label("Only of the instances in the list")
         only.check()
@@ -322,6 +323,8 @@ class Schedules(Page):
         expect(self.form()).to_be_hidden()
         expect(only).not_to_be_checked()
         expect(headings).to_have_text(["a-blue", "b-red", "c-id", "d-name", "e-nobody", "f-other"])
+        # What was typed stays while it is not shown.
+        expect(page.get_by_label("Day to skip: b-red")).to_have_value("2099-12-24")
 
     def test_schedules_that_can_not_be_loaded_are_not_taken_for_none(self):
         self.local.launch(REGION, "web-1")
@@ -468,7 +471,7 @@ class Schedules(Page):
 
     def test_an_instance_gets_an_end_in_two_steps(self):
         instance = self.local.launch(REGION, "web 1")
-        self.tab(timezone_id="Asia/Tokyo")
+        page = self.tab(timezone_id="Asia/Tokyo")
         self.sign_in()
         self.button("Details of", "web 1").click()
         self.panel("web 1").get_by_role("button", name="End web 1", exact=True).click()
@@ -479,6 +482,12 @@ class Schedules(Page):
           return document.elementFromPoint(x + width / 2, y + height / 2) === button;
         }"""
         self.assertTrue(self.form().get_by_role("button", name="Save").evaluate(is_seen))
+        # They are docked again once the panel is closed.
+        docked = page.locator("#panels")
+        expect(docked).to_have_css("position", "static")
+        page.keyboard.press("Escape")
+        expect(docked).to_have_css("position", "sticky")
+        page.get_by_role("button", name="Schedules", exact=True).press("Enter")
         self.save()
         expect(self.item("end-web-1")).to_contain_text("stop at(20")
         end = self.kept("end-web-1")
@@ -586,6 +595,16 @@ class Schedules(Page):
         expect(page.get_by_role("button", name="Schedules", exact=True)).to_be_focused()
         page.keyboard.press("Enter")
         expect(self.field("Name")).to_have_value("later")
+        # A failure is told although the panel is closed.
+        held = []
+        page.route("**/schedules/later", lambda route: held.append(route))
+        for label, text in (("Or all instances with these tags", "team=blue"), ("Stop", "22:00")):
+            self.field(label).fill(text)
+        self.save()
+        self.until(lambda: held)
+        self.field("Name").press("Escape")
+        held.pop().fulfill(status=503, json={"Message": "EventBridge Scheduler does not answer", "Error": "X"})
+        expect(page.get_by_role("alert")).to_contain_text("Saving the schedule did not work: EventBridge Scheduler does not answer.")
 
     def test_what_was_typed_outlives_an_expired_key_and_not_a_sign_out(self):
         self.put("other")

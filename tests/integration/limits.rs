@@ -168,7 +168,7 @@ async fn limits_and_defaults_are_shown_without_a_call_to_aws() {
         "MaxInstancesPerLaunch": 3,
         "InstanceProfiles": ["web", "ci-*"],
         "ModifiableAttributes": ["instanceType"],
-        "ReservedTags": ["team"],
+        "ReservedTags": ["team", "env"],
         "DefaultRegion": "us-east-1",
         "DefaultImageId": "ami-abba916a",
         "DefaultInstanceType": "t4g.micro",

@@ -6,7 +6,15 @@ import { accountQuery } from "./accounts.js";
 import { curlCommand } from "./api.js";
 import { copyText } from "./clipboard.js";
 import { drawConsoleOutput, newConsoleOutput } from "./console-output.js";
-import { byId, make, replaceContent, restoreFocus, setAttribute, setText } from "./dom.js";
+import {
+  byId,
+  make,
+  onEscape,
+  replaceContent,
+  restoreFocus,
+  setAttribute,
+  setText,
+} from "./dom.js";
 import { on } from "./events.js";
 import { facts } from "./facts.js";
 import { localTime } from "./instances.js";
@@ -88,9 +96,7 @@ function newPanel(row) {
   };
   keep.addEventListener("click", () => keepPanel(panel));
   close.addEventListener("click", () => closePanel(panel));
-  element.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") closePanel(panel);
-  });
+  onEscape(element, () => closePanel(panel));
   return panel;
 }
 

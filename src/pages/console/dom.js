@@ -81,3 +81,16 @@ export function restoreFocus(opener) {
   const target = opener?.isConnected && !opener.closest("[hidden]") ? opener : byId("scroll");
   if (target instanceof HTMLElement) target.focus();
 }
+
+/**
+ * Calls a function when Escape is pressed within an element, unless it ends the input of a
+ * character.
+ * @param {Element} element
+ * @param {() => void} act
+ */
+export function onEscape(element, act) {
+  element.addEventListener("keydown", (event) => {
+    if (!(event instanceof KeyboardEvent) || event.key !== "Escape") return;
+    if (!event.isComposing && !event.defaultPrevented) act();
+  });
+}

@@ -85,8 +85,10 @@ export function showFieldError(error, fields, codes = {}) {
   );
   const id = (byParameter ?? byCode)?.[0];
   if (!id || field(id).closest("[hidden]")) return false;
-  // The list of instances has nothing on what a field lacks.
-  const text = [404, 409].includes(error.status) ? sentenceOf(error) : advise(error);
+  // The advice of 404 and 409 is about instances of the list.
+  const isAdvised =
+    ![404, 409].includes(error.status) || error.code.startsWith("InvalidInstanceID");
+  const text = isAdvised ? advise(error) : sentenceOf(error);
   const message = byId(`${id}-error`);
   message.textContent = text;
   message.hidden = false;

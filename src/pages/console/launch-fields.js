@@ -47,11 +47,16 @@ export const LAUNCH_CODES = {
   "launch-user-data": ["InvalidUserData"],
 };
 
-let isRegionChosen = false;
+/** Whether somebody has typed or chosen something in the form. */
+let isEdited = false;
 
-/** Fills regions and accounts, and selects the first one that is listed. What was chosen stays. */
+/**
+ * Fills regions and accounts, and selects the first one that is listed, else the deployment's
+ * default. In a form in use, what is selected stays.
+ */
 export function drawLaunchPlaces() {
   if (!session) return;
+  if (!isEdited) field("launch-region").replaceChildren();
   const first = [...session.lists.values()][0];
   drawRegionOptions("launch-region", first?.region ?? session.limits?.DefaultRegion);
   drawAccountOptions("launch-account", first?.account);
@@ -60,8 +65,8 @@ export function drawLaunchPlaces() {
 
 /**
  * What the listed instances have, as suggestions for fields: the deployment has no list of key
- * pairs and the like, and asking AWS for one would need more permissions. What it allows stands
- * before.
+ * pairs and the like, and asking AWS for one would need more permissions. What it allows comes
+ * first.
  * @type {Record<string, (instance: ApiInstance) => [value?: string, note?: string][]>}
  */
 const SUGGESTED = {
@@ -148,7 +153,7 @@ export function launchBody() {
 /** Empties the fields. */
 export function forgetLaunch() {
   byId("launch-form", HTMLFormElement).reset();
-  isRegionChosen = false;
+  isEdited = false;
   byId("launch-more", HTMLDetailsElement).open = false;
   field("launch-region").replaceChildren();
   field("launch-account").replaceChildren();
@@ -160,12 +165,12 @@ forgetErrorsOnInput(LAUNCH_FIELDS);
 for (const id of ["launch-region", "launch-account"]) {
   field(id).addEventListener("change", drawSuggestions);
 }
-// Until somebody chooses a region, it is the one of the list or of the deployment.
-field("launch-region").addEventListener("change", () => {
-  isRegionChosen = true;
-});
+for (const event of ["input", "submit"]) {
+  byId("launch-form").addEventListener(event, () => {
+    isEdited = true;
+  });
+}
 on("limits-changed", () => {
-  if (!isRegionChosen) field("launch-region").replaceChildren();
   if (!byId("launch").hidden) drawLaunchPlaces();
 });
 on("offer-changed", () => {

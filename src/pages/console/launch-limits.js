@@ -1,9 +1,11 @@
 // @ts-check
 // What the deployment permits and has by default, in the form that launches instances.
 
-import { callApi, SessionEnded } from "./api.js";
-import { byId, setAttribute, setText } from "./dom.js";
+import { ApiError, callApi } from "./api.js";
+import { byId, setText } from "./dom.js";
+import { reportError } from "./errors.js";
 import { emit, on } from "./events.js";
+import { dismissMessage } from "./messages.js";
 import { session } from "./session.js";
 
 /**
@@ -24,19 +26,27 @@ for (const name of ["image", "type", "count", "profile", "tags"]) {
   HELP.set(name, byId(`launch-${name}-help`).textContent ?? "");
 }
 
+/** The session whose limits are being loaded. */
+let loadingFor = session;
+
 /**
- * Loads the limits of this session. A caller who may not read them has the form all the same: a dry
- * run tells what is wrong with a launch.
+ * Loads the limits of this session, unless they are known. A caller who may not read them has the
+ * form all the same: a dry run tells what is wrong with a launch.
  */
 export async function loadLimits() {
   const caller = session;
-  if (!caller) return;
+  if (!caller || caller.limits || caller === loadingFor) return;
+  loadingFor = caller;
   try {
     caller.limits = (await callApi("ec2/limits")).value;
   } catch (error) {
-    if (error instanceof SessionEnded) return;
+    const isRefused = error instanceof ApiError && [403, 404].includes(error.status);
+    if (!isRefused) reportError("limits", "Loading the limits of launches did not work", error);
+    return;
+  } finally {
+    if (caller === loadingFor) loadingFor = null;
   }
-  if (caller !== session) return;
+  dismissMessage("limits");
   drawLimits(caller.limits);
   emit("limits-changed");
 }
@@ -47,21 +57,19 @@ export async function loadLimits() {
  */
 function drawLimits(limits) {
   const texts = new Map(HELP);
-  const { DefaultImageId: image = "", DefaultInstanceType: type = "" } = limits ?? {};
   if (limits) {
     const { InstanceTypes: types, MaxInstancesPerLaunch: max } = limits;
     const { InstanceProfiles: profiles, ReservedTags: reserved } = limits;
-    texts.set("image", `An AMI ID, or resolve:ssm: and a parameter. Empty: ${image}.`);
-    texts.set("type", `${types ? oneOf(types) : "Such as t3.micro."} Empty: ${type}.`);
+    const or = "or that of a launch template";
+    const image = "An AMI ID, or resolve:ssm: and a parameter.";
+    texts.set("image", `${image} Empty: ${limits.DefaultImageId}, ${or}.`);
+    const type = types ? oneOf(types) : "Such as t3.micro.";
+    texts.set("type", `${type} Empty: ${limits.DefaultInstanceType}, ${or}.`);
     if (max) texts.set("count", `All of them or none; at most ${max}.`);
     texts.set("profile", profiles.length ? oneOf(profiles) : "This deployment allows none.");
-    if (reserved.length) {
-      texts.set("tags", `${HELP.get("tags")} Nobody sets here: ${reserved.join(", ")}.`);
-    }
+    if (reserved.length) texts.set("tags", `${HELP.get("tags")} Reserved: ${reserved.join(", ")}.`);
   }
   for (const [name, text] of texts) setText(byId(`launch-${name}-help`), text);
-  setAttribute(byId("launch-image"), "placeholder", image || "the deployment's default");
-  setAttribute(byId("launch-type"), "placeholder", type || "the deployment's default");
 }
 
 /**
@@ -86,4 +94,4 @@ export function isNamed(names, name) {
   });
 }
 
-on("forgotten", () => drawLimits(null));
+on("signed-out", () => drawLimits(null));

@@ -5,7 +5,7 @@ import { addAccount, placeText } from "./accounts.js";
 import { ApiError, callApi, curlCommand, randomKey } from "./api.js";
 import { awaitRunning } from "./awaited.js";
 import { copyText } from "./clipboard.js";
-import { byId, make, setAttribute, setText } from "./dom.js";
+import { byId, make, onEscape, setAttribute, setText } from "./dom.js";
 import { advise, reportError } from "./errors.js";
 import { on } from "./events.js";
 import { clearFieldErrors, showFieldError } from "./fields.js";
@@ -17,8 +17,9 @@ import {
   LAUNCH_FIELDS,
   launchBody,
 } from "./launch-fields.js";
+import { loadLimits } from "./launch-limits.js";
 import { watchList } from "./lists.js";
-import { announce } from "./messages.js";
+import { announce, showMessage } from "./messages.js";
 import { addRegion } from "./regions.js";
 import { actionsOf, reloadSchedules } from "./schedule-store.js";
 import { session } from "./session.js";
@@ -53,6 +54,7 @@ export function openLaunch() {
   setAttribute(byId("launch-open"), "aria-expanded", true);
   drawLaunchPlaces();
   drawLaunch();
+  loadLimits(); // again, if that has failed
   byId("launch-title").focus();
 }
 
@@ -223,6 +225,11 @@ function reportLaunchError(error, dryRun) {
     ? " It may have been launched all the same. To make sure, try again: under the same" +
       " Idempotency-Key it is launched once."
     : "";
+  if (byId("launch").hidden) {
+    const failure = dryRun ? "The dry run did not work" : "Launching did not work";
+    showMessage("launch", "error", `${failure}: ${advise(error)}${again}`, error.requestId);
+    return;
+  }
   if (!lost && showFieldError(error, LAUNCH_FIELDS, LAUNCH_CODES)) return;
   const id = error.requestId ? ` Request ID: ${error.requestId}` : "";
   sayStatus(`${advise(error)}${again}${id}`, true);
@@ -234,9 +241,7 @@ byId("launch-open").addEventListener("click", () => {
   else closeLaunch();
 });
 byId("launch-close").addEventListener("click", closeLaunch);
-byId("launch").addEventListener("keydown", (event) => {
-  if (event.key === "Escape") closeLaunch();
-});
+onEscape(byId("launch"), closeLaunch);
 launchForm.addEventListener("input", () => {
   sayStatus("");
   drawLaunch();

@@ -17,7 +17,7 @@ import {
   tagsOf,
   textOf,
 } from "./fields.js";
-import { announce } from "./messages.js";
+import { announce, showMessage } from "./messages.js";
 import { drawRegionOptions } from "./regions.js";
 import { revealSchedule } from "./schedule-filter.js";
 import {
@@ -394,12 +394,17 @@ async function saveSchedule() {
     closeScheduleForm();
     announce(`${name} is saved.`);
   } catch (error) {
+    const failure = "Saving the schedule did not work";
     if (!(error instanceof ApiError) || error.status === 401) {
-      reportError("schedules", "Saving the schedule did not work", error);
+      reportError("schedules", failure, error);
+      return;
+    }
+    const isLost = isSent && (error.status === 0 || error.status >= 500);
+    const lost = isLost ? " It may have been saved all the same: look at the list." : "";
+    if (byId("schedules").hidden) {
+      showMessage("schedules", "error", `${failure}: ${advise(error)}${lost}`, error.requestId);
     } else if (!showFieldError(error, SCHEDULE_FIELDS, SCHEDULE_CODES)) {
       const id = error.requestId ? ` Request ID: ${error.requestId}` : "";
-      const isLost = isSent && (error.status === 0 || error.status >= 500);
-      const lost = isLost ? " It may have been saved all the same: look at the list." : "";
       sayScheduleStatus(`${advise(error)}${lost}${id}`);
       if (isLost) await reloadSchedules();
       byId("schedule-status").focus();

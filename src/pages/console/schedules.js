@@ -3,7 +3,7 @@
 
 import { callApi } from "./api.js";
 import { confirmed } from "./confirm.js";
-import { byId, make, replaceContent, setAttribute, setText } from "./dom.js";
+import { byId, make, onEscape, replaceContent, setAttribute, setText } from "./dom.js";
 import { reportError } from "./errors.js";
 import { emit, on } from "./events.js";
 import { localTime } from "./instances.js";
@@ -77,9 +77,13 @@ async function attempt(failure, act) {
   }
 }
 
-/** Draws the schedules. One that has not changed keeps its elements, and what was typed there. */
+/**
+ * Draws the schedules. One that has not changed keeps its elements, and what was typed there, also
+ * while it is not shown.
+ */
 function drawSchedules() {
-  const schedules = shownSchedules();
+  const schedules = session?.schedules ?? [];
+  const shown = new Set(shownSchedules());
   const names = new Set(schedules.map(({ name }) => name));
   for (const [name, { item }] of drawnSchedules) {
     if (names.has(name)) continue;
@@ -97,12 +101,13 @@ function drawSchedules() {
       item.querySelector("h3")?.focus();
     }
     drawnSchedules.set(schedule.name, { item, content });
+    item.hidden = !shown.has(schedule) && !item.contains(document.activeElement);
     // An element that is moved loses the focus.
     const place = list.children[index] ?? null;
     if (place !== item) list.insertBefore(item, place);
   });
-  setText(byId("schedules-none"), schedules.length ? "" : noneText());
-  byId("schedules-none").hidden = schedules.length > 0;
+  setText(byId("schedules-none"), shown.size ? "" : noneText());
+  byId("schedules-none").hidden = shown.size > 0;
 }
 
 /** Says why no schedule is shown. */
@@ -337,9 +342,7 @@ byId("schedules-open").addEventListener("click", () => {
   else closeSchedules();
 });
 byId("schedules-close").addEventListener("click", closeSchedules);
-byId("schedules").addEventListener("keydown", (event) => {
-  if (event.key === "Escape") closeSchedules();
-});
+onEscape(byId("schedules"), closeSchedules);
 byId("schedules-new").addEventListener("click", () => openScheduleForm(null));
 byId("bulk-schedule").addEventListener("click", scheduleChosen);
 byId("refresh").addEventListener("click", () => {
