@@ -10,6 +10,11 @@ from harness import IMAGE, KEY, OTHER_REGION, REGION
 from playwright.sync_api import expect
 from tab import DESKTOP, PHONE, Page
 
+DRY_RUN = (
+    "Dry run: This deployment and AWS would permit RunInstances. Nothing was done."
+    " EC2 may still refuse it, such as for its type, its image or its capacity."
+)
+
 
 class Launch(Page):
     def open_form(self):
@@ -27,7 +32,7 @@ class Launch(Page):
 
     def dry_run(self):
         self.page.get_by_role("button", name="Dry run").click()
-        expect(self.status()).to_have_text("Dry run: This deployment and AWS would permit RunInstances. Nothing was done.")
+        expect(self.status()).to_have_text(DRY_RUN)
 
     def status(self):
         return self.page.locator("#launch-status")
@@ -82,6 +87,15 @@ class Launch(Page):
         key = self.form().get_by_label("Key pair")
         expect(key).to_be_focused()
         expect(key).to_have_attribute("aria-invalid", "true")
+        # What the default image needs is marked.
+        groups = self.form().get_by_label("Security groups", exact=True)
+        for needed in (key, groups):
+            self.assertTrue(needed.evaluate("input => input.required"))
+        self.form().get_by_label("Image", exact=True).fill(IMAGE)
+        for needed in (key, groups):
+            self.assertFalse(needed.evaluate("input => input.required"))
+        self.form().get_by_label("Image", exact=True).fill("")
+        page.get_by_role("button", name="Dry run").click()
         expect(key).to_have_accessible_description("KeyName is required. Its name. Needed with the default image, unless a launch template is given.")
         self.assert_accessible("an error at a field")
         key.fill("demo")

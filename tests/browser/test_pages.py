@@ -230,6 +230,19 @@ class Console(Page):
             self.assertTrue(0 <= box["x"] and box["x"] + box["width"] <= 320, (button, box))
         self.assertEqual(page.evaluate(wide), 320)
 
+    def test_buttons_have_room_for_fingers_on_a_touch_screen(self):
+        self.local.launch(REGION, "web-1")
+        page = self.tab(viewport=PHONE, has_touch=True, is_mobile=True)
+        self.sign_in()
+        self.ready("Stop", "web-1")
+        page.get_by_role("button", name="Launch", exact=True).tap()
+        page.get_by_role("button", name="Schedules", exact=True).tap()
+        expect(page.locator("#schedules")).to_be_visible()
+        for control in page.locator("main").get_by_role("button").all():
+            box = control.bounding_box()
+            self.assertGreaterEqual(box["height"], 40, control)
+        self.assertEqual(page.evaluate("document.documentElement.scrollWidth"), PHONE["width"])
+
     def test_axe_reports_no_violation(self):
         self.local.launch(REGION, "db-1", env="production", team="data")
         stopped = self.local.launch(REGION, "web-1")
@@ -420,6 +433,14 @@ class Console(Page):
         page.get_by_role("button", name="Copy list as curl").click()
         expect(page.get_by_role("status").filter(has_text="Copied.").first).to_be_attached()
         self.assertEqual([instance["name"] for instance in run()], ["it's"])
+        page.get_by_role("searchbox").fill("it's")
+        page.get_by_role("button", name="Copy list as curl").click()
+        note = page.get_by_role("status").filter(has_text="It lists more than the search finds.")
+        expect(note).to_contain_text("It wants the key in the shell's variable KEY.")
+        page.get_by_role("button", name="Copy link").click()
+        expect(page.get_by_role("status").filter(has_text="The link shows the same to others")).to_be_visible()
+        self.assertEqual(page.evaluate("navigator.clipboard.readText()"), page.url)
+        self.assertIn("search=it%27s", page.url)
         self.button("Details of", "it's").click()
         page.get_by_role("button", name="Copy the curl call: Stop it's").click()
         expect(page.locator("#live")).to_have_text("Copied.")

@@ -7,15 +7,13 @@ import { announce, showMessage } from "./messages.js";
  * it in a message.
  * @param {string} text
  * @param {Element | null} [shownIn]
+ * @param {string} [hint] is shown once a text is copied that the page does not show
  */
-export async function copyText(text, shownIn = null) {
+export async function copyText(text, shownIn = null, hint = "") {
   try {
     await navigator.clipboard.writeText(text);
     announce("Copied.");
-    if (!shownIn) {
-      const hint = "Copied. The call wants the key in the shell's variable KEY.";
-      showMessage("copied", "warning", hint);
-    }
+    if (hint) showMessage("copied", "warning", `Copied. ${hint}`);
   } catch {
     if (shownIn) getSelection()?.selectAllChildren(shownIn);
     const refusal = shownIn

@@ -55,6 +55,7 @@ export function newConsoleOutput({ id, region, accountName }) {
       );
       text.hidden = !value.Output;
       text.scrollTop = text.scrollHeight;
+      text.scrollIntoView({ block: "nearest" });
       announce(value.Output ? "The console output is shown." : "EC2 has no console output yet.");
       dismissMessage(topic);
     } catch (error) {

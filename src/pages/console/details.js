@@ -155,7 +155,7 @@ function updatePanel(panel, row) {
     panel.body,
     part("Instance", factList(facts(row))),
     make("div", {}, part("Tags", factList(tags)), ...when),
-    part("Actions", ...ACTIONS.map((action) => callOf(action, row))),
+    part("Actions by curl", ...ACTIONS.map((action) => callOf(action, row))),
   );
 }
 
@@ -170,9 +170,10 @@ function part(title, ...children) {
 /**
  * Returns a description list.
  * @param {Fact[]} pairs
+ * @param {string} [none] is said if there are none
  */
-function factList(pairs) {
-  if (!pairs.length) return make("p", { className: "quiet" }, "None.");
+function factList(pairs, none = "None.") {
+  if (!pairs.length) return make("p", { className: "quiet" }, none);
   const items = pairs.flatMap(({ title, value, copied, isTag }) => {
     const text = make("span", {}, value);
     const definition = make("dd", {}, text);
@@ -228,7 +229,10 @@ function whenOf(row) {
   keep.addEventListener("click", () => openKeep([row]));
   const unknown = session?.schedules ? [] : [{ title: "Schedules", value: "not loaded" }];
   const facts = [...unknown, ...schedulesOf(row), ...kept];
-  return [factList(facts), make("div", { className: "row" }, end, schedule, keep)];
+  return [
+    factList(facts, "No end and no schedule."),
+    make("div", { className: "row" }, end, schedule, keep),
+  ];
 }
 
 /**

@@ -111,7 +111,10 @@ export function toRow(region, source, listed, accounts) {
     tagList: tags.map(([key, value]) => `${key}=${value}`).join(";"),
   };
   const { name, id, type, zone } = columns;
-  const tagTexts = tags.flatMap(([key, value]) => [key, `${key}=${value}`]);
+  // Not the function's own tags: nearly all instances would be found by the name of a key.
+  const tagTexts = tags
+    .filter(([key]) => !key.startsWith("ec2-control-api:"))
+    .flatMap(([key, value]) => [key, `${key}=${value}`]);
   return {
     ...columns,
     source,

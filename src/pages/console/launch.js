@@ -74,6 +74,8 @@ function drawLaunch() {
     Object.assign(launch, { key: randomKey(), sent: "" });
   }
   setText(curlText, curlCommand(PATH, {}, body, { idempotencyKey: launch.key }));
+  const isNeeded = !body.image_id && !body.LaunchTemplate;
+  for (const id of ["launch-key", "launch-groups"]) byId(id, HTMLInputElement).required = isNeeded;
   const count = Number(body.MinCount) || 1;
   setText(runButton, count === 1 ? "Launch 1 instance" : `Launch ${count} instances`);
   const ready = launch.permitted === input;
@@ -124,7 +126,8 @@ async function sendLaunch(dryRun) {
     const { value, schedule } = await callApi(PATH, {}, asked, { idempotencyKey: key });
     if (dryRun) {
       launch.permitted = input;
-      sayStatus(String(value.Message ?? "It would be permitted."));
+      const rest = "EC2 may still refuse it, such as for its type, its image or its capacity.";
+      sayStatus(`${value.Message ?? "It would be permitted."} ${rest}`);
     } else {
       showLaunched(body, Array.isArray(value) ? value : [value], schedule);
     }

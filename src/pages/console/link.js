@@ -87,7 +87,7 @@ function writeLinkLater() {
 }
 
 /** Writes what is shown to the URL, in place of the present entry of the history. */
-function writeLink() {
+export function writeLink() {
   clearTimeout(writeTimer);
   // Without an account, or without regions, nothing is listed: the link stays what it was about.
   if (!session?.hasChosen || !session.regions.length) return;

@@ -9,7 +9,7 @@ import { copyText } from "./clipboard.js";
 import "./columns.js";
 import "./csv.js";
 import { byId } from "./dom.js";
-import { linkedAccounts, linkedRegions, readLink } from "./link.js";
+import { linkedAccounts, linkedRegions, readLink, writeLink } from "./link.js";
 import { reloadLists } from "./lists.js";
 import { announce, showMessage } from "./messages.js";
 import { reloadRegions, showRegions } from "./regions.js";
@@ -45,7 +45,17 @@ byId("copy-list").addEventListener("click", () => {
     for (const [key, value] of view.tags) query.push([`tag:${key}`, escaped(value)]);
     return curlCommand("ec2/list", query);
   });
-  copyText(commands.join("\n"));
+  const search = view.search ? " It lists more than the search finds." : "";
+  copyText(commands.join("\n"), null, `It wants the key in the shell's variable KEY.${search}`);
+});
+
+byId("copy-link").addEventListener("click", () => {
+  writeLink();
+  copyText(
+    location.href,
+    null,
+    "The link shows the same to others, as far as their keys may see it.",
+  );
 });
 
 // Another link in the same tab.
