@@ -24,8 +24,6 @@ pub enum Kind {
     NotFound,
     /// The path is known, the method is not.
     MethodNotAllowed,
-    /// The caller takes no encoding in which the document is served.
-    NotAcceptable,
     /// The resource's state does not allow it.
     Conflict,
     /// A condition of the request, such as `If-Match`, does not hold.

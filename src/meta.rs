@@ -3,11 +3,8 @@
 
 use crate::dialects::boto3::{ERROR_BODY, encode_error};
 use crate::dialects::common::encode_dry_run;
-use crate::error::{Error, Kind};
-use crate::http::param::Param;
 use crate::http::reply::Reply;
-use crate::http::route::{BodyUse, Content, Dialect, Handler, Input, Response, Route, UnknownUse};
-use crate::model::FromText;
+use crate::http::route::{BodyUse, Content, Dialect, Handler, Response, Route, UnknownUse};
 use crate::openapi;
 use crate::pages;
 use schemars::JsonSchema;
@@ -71,21 +68,11 @@ pub const DIALECT: Dialect = Dialect {
             responses: &[text("The page.", "text/html"), NOT_MODIFIED],
             handler: Handler::Page(|input| pages::DOCS.reply(input.headers)),
         },
-        Route {
-            methods: &["GET"],
-            path: "/docs/{file}",
-            name: "docs-file",
-            summary: "Answers with a file of the viewer that shows the API reference.",
-            parameters: &[],
-            body: BodyUse::Content,
-            responses: &[text("A style sheet.", "text/css"), text("A script.", "text/javascript"), NOT_MODIFIED],
-            handler: Handler::Page(docs_file),
-        },
     ],
     unknown_parameters: UnknownUse::Ignore,
     ignored_parameters: &[],
     region_parameter: "region",
-    segments: &[FILE.info],
+    segments: &[],
     dry_run: encode_dry_run,
     error: encode_error,
     error_body: ERROR_BODY,
@@ -100,29 +87,6 @@ const NOT_MODIFIED: Response = Response::empty(304, "The caller has it already."
 /// A file of text.
 const fn text(summary: &'static str, media_type: &'static str) -> Response {
     Response { status: 200, summary, body: Content::Text(media_type), headers: FILE_HEADERS }
-}
-
-const FILE: Param<FileName> = Param::required("file", "The file's name, as the page has it.");
-
-/// The name of a file of the viewer.
-struct FileName;
-
-impl FromText for FileName {
-    const PATTERN: &'static str = pages::ASSET_PATTERN;
-    const EXPECTED: &'static str = "the name of a file";
-    const EXAMPLE: &'static str = "swagger-ui-5.32.6.css";
-
-    fn from_text(_: &str) -> Option<Self> {
-        Some(Self)
-    }
-}
-
-// ---------------------------------------------------------------------------------------- answer
-
-fn docs_file(input: &Input<'_>) -> Result<Reply, Error> {
-    let file = pages::asset(input.segment_text(FILE));
-    let file = file.ok_or_else(|| Error::new(Kind::NotFound, "NotFound", "There is nothing at this path"))?;
-    file.reply(input.headers)
 }
 
 /// The health of the function.

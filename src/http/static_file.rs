@@ -3,7 +3,7 @@
 
 use super::negotiate;
 use super::reply::Reply;
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use flate2::Compression;
 use flate2::write::GzDecoder;
 use lambda_http::Body;
@@ -21,31 +21,11 @@ pub struct StaticFile {
     pub content_type: &'static str,
     /// Its Content-Security-Policy.
     pub policy: &'static str,
-    /// How long a client may cache it.
-    pub caching: Caching,
-    /// The length of its content in bytes.
-    pub len: usize,
     /// The SHA-256 of its content, in hex.
     pub digest: Cow<'static, str>,
     /// Its content, compressed by gzip.
     pub gzip: Cow<'static, [u8]>,
 }
-
-/// How long a client may cache a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Caching {
-    /// The client asks each time whether the file has changed.
-    Revalidate,
-    /// The file never changes: its path has the version in it.
-    Immutable,
-}
-
-/// The greatest length of a file that is sent without compression, in bytes: anyone can ask for a
-/// file, and plain bytes cost the deployment several times as much.
-pub const MAX_PLAIN_BYTES: usize = 512 * 1024;
-
-/// The message to a caller who would get a larger file without compression.
-pub const TOO_LARGE_PLAIN: &str = "This document is served with gzip only: accept it (curl --compressed)";
 
 /// The Content-Security-Policy of a file that is not a page.
 pub const CSP_NONE: &str = "default-src 'none'; frame-ancestors 'none'";
@@ -55,14 +35,7 @@ impl StaticFile {
     pub fn new(content_type: &'static str, content: &[u8]) -> Self {
         let digest = hex::encode(Sha256::digest(content));
         let gzip = negotiate::gzip(content, Compression::default());
-        Self {
-            content_type,
-            policy: CSP_NONE,
-            caching: Caching::Revalidate,
-            len: content.len(),
-            digest: Cow::Owned(digest),
-            gzip: Cow::Owned(gzip),
-        }
+        Self { content_type, policy: CSP_NONE, digest: Cow::Owned(digest), gzip: Cow::Owned(gzip) }
     }
 
     /// The decompressed content.
@@ -75,12 +48,9 @@ impl StaticFile {
     /// The reply to a request with these headers.
     ///
     /// # Errors
-    /// The file is large, and the caller takes no gzip.
+    /// The compressed content is corrupt.
     pub fn reply(&self, headers: &HeaderMap) -> Result<Reply, Error> {
         let gzip = negotiate::accepts_gzip(headers);
-        if !gzip && self.len > MAX_PLAIN_BYTES {
-            return Err(Error::new(Kind::NotAcceptable, "NotAcceptable", TOO_LARGE_PLAIN));
-        }
         // A strong ETag differs per encoding (RFC 9110 8.8.3.3).
         let etag = format!("\"{}{}\"", self.digest, if gzip { "-gzip" } else { "" });
         let reply = if matches_etag(headers, &etag) {
@@ -92,13 +62,9 @@ impl StaticFile {
             let reply = Reply { status: 200, headers: Vec::new(), body }.with("content-type", self.content_type);
             if gzip { reply.with("content-encoding", "gzip") } else { reply }
         };
-        let cache_control = match self.caching {
-            Caching::Revalidate => "no-cache",
-            Caching::Immutable => "public, max-age=31536000, immutable",
-        };
         Ok(reply
             .with("etag", etag)
-            .with("cache-control", cache_control)
+            .with("cache-control", "no-cache") // the client asks each time whether it has changed
             .with("vary", "accept-encoding")
             .with("content-security-policy", self.policy)
             .with("cross-origin-opener-policy", "same-origin")

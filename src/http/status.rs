@@ -12,7 +12,6 @@ pub fn status(kind: Kind) -> u16 {
         Kind::Forbidden => 403,
         Kind::NotFound => 404,
         Kind::MethodNotAllowed => 405,
-        Kind::NotAcceptable => 406,
         Kind::Conflict => 409,
         Kind::PreconditionFailed => 412,
         Kind::TooLarge => 413,

@@ -3,8 +3,7 @@
 use super::parameters::segments;
 use crate::dialects::common::DRY_RUN;
 use crate::error::{Error, Kind};
-use crate::http::route::{BodyUse, Dialect, Handler, Route};
-use crate::http::static_file::TOO_LARGE_PLAIN;
+use crate::http::route::{BodyUse, Dialect, Route};
 use crate::model::{FromText as _, InstanceRef};
 
 /// What an error of this kind means, whatever its status is.
@@ -15,7 +14,6 @@ pub(super) fn meaning(kind: Kind) -> &'static str {
         Kind::Forbidden => "The deployment's limits or policies do not permit it; nothing has happened.",
         Kind::NotFound => "The route, instance, bucket, object or schedule does not exist.",
         Kind::MethodNotAllowed => "The path takes other methods.",
-        Kind::NotAcceptable => "The document is large, and `Accept-Encoding` does not accept gzip.",
         Kind::Conflict => {
             "The state of the instance or bucket does not allow it, several instances have the name, or another has the schedule's."
         }
@@ -40,7 +38,6 @@ type Rule = fn(&Route) -> bool;
 const BEFORE_AWS: &[(Rule, Kind, &str, &str)] = &[
     (|_| true, Kind::Invalid, "InvalidParameterValue", "dry_run must be true or false"),
     (|route| !route.is_public(), Kind::Invalid, "UnknownParameter", "x is not a parameter here: this route takes none"),
-    (is_document, Kind::NotAcceptable, "NotAcceptable", TOO_LARGE_PLAIN),
     (takes_body, Kind::TooLarge, "RequestEntityTooLarge", "The request body is too large"),
     (
         takes_body,
@@ -102,10 +99,6 @@ fn in_s3(route: &Route) -> bool {
 
 fn changes(route: &Route) -> bool {
     route.declares(DRY_RUN)
-}
-
-fn is_document(route: &Route) -> bool {
-    matches!(route.handler, Handler::Page(_))
 }
 
 pub(super) fn takes_body(route: &Route) -> bool {

@@ -1,78 +1,134 @@
 // @ts-check
-// The API reference: shows openapi.json with Swagger UI.
+// The API reference: shows openapi.json. It only shows: requests are sent by the console or curl.
+
+import { byId, make, setText } from "./../console/dom.js";
+import { operationContent, parameterNames } from "./operation.js";
+import { inlineProse, prose } from "./prose.js";
+
+/** @import { OpenApi, Operation } from "./operation.js" */
 
 /** The path of the API: this page is at docs or docs/ below it, behind whatever stage or path. */
-const base = location.pathname.replace(/docs\/?$/, "");
+const root = location.pathname.replace(/docs\/?$/, "");
+
+const METHODS = ["get", "head", "post", "put", "delete"];
+
+/** @typedef {{ element: HTMLDetailsElement, text: string }} DrawnOperation */
+
+/** @type {DrawnOperation[]} */
+const operations = [];
 
 /**
- * Returns the element with this ID, which must be of this class.
- * @template {HTMLElement} T
- * @param {string} id
- * @param {new () => T} type
- * @returns {T}
+ * Loads the document. Null if that does not work, which the page says.
+ * @returns {Promise<OpenApi | null>}
  */
-function byId(id, type) {
-  const element = document.getElementById(id);
-  if (!(element instanceof type)) throw new Error(`No such element: ${id}`);
+async function loadDocument() {
+  setText(byId("status"), "Loading.");
+  try {
+    const response = await fetch(`${root}openapi.json`, { credentials: "omit" });
+    if (!response.ok) throw new Error(`status ${response.status}`);
+    return await response.json();
+  } catch (error) {
+    setText(byId("status"), "The document could not be loaded. Reload this page to try again.");
+    console.error(error);
+    return null;
+  }
+}
+
+/** Loads the document, and shows it. */
+async function showReference() {
+  const openapi = await loadDocument();
+  if (!openapi) return;
+  const { title, version, description } = openapi.info;
+  const about = [make("h2", {}, `${title} ${version}`), ...prose(description)];
+  const schemes = Object.values(openapi.components.securitySchemes);
+  const ways = schemes.map(
+    ({ in: place = "header", name = "Authorization: Bearer", description }) =>
+      make("li", {}, make("code", {}, name), ` in the ${place}: `, ...inlineProse(description)),
+  );
+  byId("about").append(...about, make("h2", {}, "Authentication"), make("ul", {}, ...ways));
+  for (const { name, description } of openapi.tags) {
+    const section = make("section", {}, make("h2", {}, name), ...prose(description));
+    section.append(...drawTag(openapi, name));
+    byId("reference").append(section);
+  }
+  const search = byId("search", HTMLInputElement);
+  search.addEventListener("input", () => filter(search.value));
+  search.closest("[role=search]")?.removeAttribute("hidden");
+  setText(byId("status"), "");
+  addEventListener("hashchange", openLinked);
+  openLinked();
+}
+
+/**
+ * Returns the elements of the operations with a tag.
+ * @param {OpenApi} openapi
+ * @param {string} tag
+ */
+function drawTag(openapi, tag) {
+  return Object.entries(openapi.paths).flatMap(([path, item]) =>
+    METHODS.flatMap((method) => {
+      const operation = item[method];
+      if (!operation?.tags.includes(tag)) return [];
+      // Those of the path are those of each of its operations.
+      const parameters = [...(item.parameters ?? []), ...(operation.parameters ?? [])];
+      return [drawOperation(openapi, path, method, { ...operation, parameters })];
+    }),
+  );
+}
+
+/**
+ * Returns the element of an operation. Its content is made when it is opened.
+ * @param {OpenApi} openapi
+ * @param {string} path
+ * @param {string} method
+ * @param {Operation} operation
+ */
+function drawOperation(openapi, path, method, operation) {
+  const summary = make(
+    "summary",
+    {},
+    make("strong", { className: `method ${method}` }, method.toUpperCase()),
+    make("code", {}, path),
+    make("span", {}, ...inlineProse(operation.summary)),
+  );
+  const element = make("details", { id: operation.operationId }, summary);
+  element.addEventListener("toggle", () => {
+    if (!element.open) return;
+    if (element.childElementCount === 1) element.append(operationContent(openapi, operation));
+    history.replaceState(null, "", `#${element.id}`);
+  });
+  const names = parameterNames(openapi, operation);
+  const text = [method, path, operation.operationId, operation.summary, ...names].join("\n");
+  operations.push({ element, text: text.toLowerCase() });
   return element;
 }
 
 /**
- * Appends an element. Resolves when it has loaded.
- * @template {HTMLElement} T
- * @param {T} element
- * @param {HTMLElement} parent
+ * Shows the operations with all these words, and no others.
+ * @param {string} text
  */
-function load(element, parent) {
-  return new Promise((resolve, reject) => {
-    element.onload = resolve;
-    element.onerror = reject;
-    parent.append(element);
-  });
+function filter(text) {
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  for (const { element, text } of operations) {
+    element.hidden = !words.every((word) => text.includes(word));
+  }
+  /** @type {NodeListOf<HTMLElement>} */
+  const sections = byId("reference").querySelectorAll("section");
+  for (const section of sections) section.hidden = !section.querySelector("details:not([hidden])");
+  const found = operations.filter(({ element }) => !element.hidden).length;
+  setText(byId("status"), words.length ? `${found} of ${operations.length} operations` : "");
 }
 
-/** Loads the style sheet and the script of Swagger UI. */
-async function loadViewer() {
-  const styles = document.createElement("link");
-  styles.rel = "stylesheet";
-  styles.href = `${base}docs/swagger-ui.css`;
-  const script = document.createElement("script");
-  script.src = `${base}docs/swagger-ui-bundle.js`;
-  await Promise.all([load(styles, document.head), load(script, document.body)]);
+/** Opens the operation of the link. */
+function openLinked() {
+  const linked = operations.find(({ element }) => `#${element.id}` === location.hash)?.element;
+  if (!linked) return;
+  byId("search", HTMLInputElement).value = "";
+  filter("");
+  linked.open = true;
+  linked.scrollIntoView();
 }
 
-/** Shows the document. */
-function showDocument() {
-  // The document names one server, the one of this page, and no keys are entered here.
-  const hidden = ["ServersContainer", "AuthorizeBtnContainer", "authorizeOperationBtn"];
-  const wrapComponents = Object.fromEntries(hidden.map((name) => [name, () => () => null]));
-  /** @type {(options: object) => void} */
-  const SwaggerUIBundle = Reflect.get(window, "SwaggerUIBundle");
-  SwaggerUIBundle({
-    url: `${base}openapi.json`,
-    domNode: reference,
-    deepLinking: true,
-    defaultModelsExpandDepth: 0,
-    docExpansion: "list",
-    syntaxHighlight: { activated: false }, // its colours have too little contrast
-    supportedSubmitMethods: [], // requests are sent by the console or curl
-    validatorUrl: null, // no requests to other origins
-    plugins: [() => ({ wrapComponents })],
-  });
-}
-
-const reference = byId("reference", HTMLElement);
-byId("console", HTMLAnchorElement).href = base;
-byId("document", HTMLAnchorElement).href = `${base}openapi.json`;
-
-// Swagger UI does not label its menus of examples.
-new MutationObserver(() => {
-  const menus = document.querySelectorAll("select.examples-select-element:not([aria-label])");
-  for (const menu of menus) menu.ariaLabel = "Example";
-}).observe(reference, { childList: true, subtree: true });
-
-loadViewer()
-  .then(showDocument)
-  .catch(() => {
-    reference.textContent = "The viewer could not be loaded. Reload this page to try again.";
-  });
+byId("console", HTMLAnchorElement).href = root;
+byId("document", HTMLAnchorElement).href = `${root}openapi.json`;
+showReference();
