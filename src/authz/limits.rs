@@ -41,10 +41,7 @@ impl Limits {
 
 /// Instance types by name, with `*` for any characters.
 #[derive(Debug)]
-pub struct InstanceTypes {
-    pub(super) text: String,
-    patterns: Vec<Regex>,
-}
+pub struct InstanceTypes(NamePatterns);
 
 impl InstanceTypes {
     /// Parses a comma-separated list such as `t3.*,t4g.micro`.
@@ -53,21 +50,20 @@ impl InstanceTypes {
     /// The problem in words.
     pub fn parse(text: &str) -> Result<Self, String> {
         let valid = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.*".contains(&b);
-        let pattern = |(i, item): (usize, &str)| {
-            let pattern = item.bytes().all(valid).then(|| wildcards(item)).flatten();
-            pattern.ok_or_else(|| format!("entry {} is not an instance type, with * for any characters", i + 1))
-        };
-        let patterns = list_words(text)?.into_iter().enumerate().map(pattern).collect::<Result<_, _>>()?;
-        Ok(Self { text: text.to_owned(), patterns })
+        NamePatterns::parse(text, "an instance type", |item| item.bytes().all(valid)).map(Self)
     }
 
     /// The names as they were configured.
-    pub fn names(&self) -> impl Iterator<Item = String> {
-        words(&self.text)
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.names()
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.0.text
     }
 
     pub(super) fn contains(&self, instance_type: &InstanceType) -> bool {
-        self.patterns.iter().any(|pattern| pattern.is_match(instance_type.as_str()))
+        self.0.contains(instance_type.as_str())
     }
 }
 
@@ -103,10 +99,7 @@ impl ModifiableAttributes {
 
 /// Instance profiles by name, with `*` for any characters.
 #[derive(Debug)]
-pub struct InstanceProfiles {
-    pub(super) text: String,
-    patterns: Vec<Regex>,
-}
+pub struct InstanceProfiles(NamePatterns);
 
 impl InstanceProfiles {
     /// Parses a comma-separated list such as `web,ci-*`.
@@ -115,28 +108,50 @@ impl InstanceProfiles {
     /// The problem in words.
     pub fn parse(text: &str) -> Result<Self, String> {
         let valid = |item: &str| InstanceProfileName::parse(&item.replace('*', "x")).is_some();
-        let pattern = |(i, item): (usize, &str)| {
-            let pattern = valid(item).then(|| wildcards(item)).flatten();
-            pattern
-                .ok_or_else(|| format!("entry {} is not an instance profile's name, with * for any characters", i + 1))
-        };
-        let patterns = list_words(text)?.into_iter().enumerate().map(pattern).collect::<Result<_, _>>()?;
-        Ok(Self { text: text.to_owned(), patterns })
+        NamePatterns::parse(text, "an instance profile's name", valid).map(Self)
     }
 
     /// The names as they were configured.
-    pub fn names(&self) -> impl Iterator<Item = String> {
-        words(&self.text)
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.names()
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.0.text
     }
 
     pub(super) fn contains(&self, name: &InstanceProfileName) -> bool {
-        self.patterns.iter().any(|pattern| pattern.is_match(name.as_str()))
+        self.0.contains(name.as_str())
     }
 }
 
-/// The words of a list that was parsed before.
-fn words(list: &str) -> impl Iterator<Item = String> {
-    list_words(list).unwrap_or_default().into_iter().map(str::to_owned)
+/// Names with `*` for any characters.
+#[derive(Debug)]
+struct NamePatterns {
+    /// The list as it was configured.
+    text: String,
+    items: Vec<(String, Regex)>,
+}
+
+impl NamePatterns {
+    /// Parses a comma-separated list. `what` names an item in the error.
+    fn parse(text: &str, what: &str, valid: impl Fn(&str) -> bool) -> Result<Self, String> {
+        let item = |(i, item): (usize, &str)| {
+            let pattern = valid(item).then(|| wildcards(item)).flatten();
+            let pattern = pattern.ok_or_else(|| format!("entry {} is not {what}, with * for any characters", i + 1))?;
+            Ok((item.to_owned(), pattern))
+        };
+        let items = list_words(text)?.into_iter().enumerate().map(item).collect::<Result<_, String>>()?;
+        Ok(Self { text: text.to_owned(), items })
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.items.iter().map(|(name, _)| name.as_str())
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        self.items.iter().any(|(_, pattern)| pattern.is_match(name))
+    }
 }
 
 /// The pattern of a text in which `*` stands for any characters.

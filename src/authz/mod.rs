@@ -190,7 +190,7 @@ impl Authorizer<'_> {
         match &self.limits.instance_types {
             Some(allowed) if !allowed.contains(instance_type) => {
                 let message =
-                    format!("This deployment allows the instance types {}, not {instance_type}", allowed.text);
+                    format!("This deployment allows the instance types {}, not {instance_type}", allowed.text());
                 Err(over_limit(decision, "ALLOWED_INSTANCE_TYPES", "InstanceTypeNotAllowed", message))
             }
             _ => Ok(()),
@@ -200,7 +200,7 @@ impl Authorizer<'_> {
     fn instance_profile(&self, profile: &InstanceProfileName, decision: &mut Decision) -> Result<(), Error> {
         let message = match &self.limits.instance_profiles {
             Some(allowed) if allowed.contains(profile) => return Ok(()),
-            Some(allowed) => format!("This deployment allows the instance profiles {}, not {profile}", allowed.text),
+            Some(allowed) => format!("This deployment allows the instance profiles {}, not {profile}", allowed.text()),
             None => "This deployment allows no instance profiles".to_owned(),
         };
         Err(over_limit(decision, "INSTANCE_PROFILES", "InstanceProfileNotAllowed", message))

@@ -39,8 +39,13 @@ impl Operation for GetLimits {
         cx.decide(|decision| authorizer.list(decision))?;
         let limits = &cx.config.limits;
         let found = DeploymentLimits {
-            instance_types: limits.instance_types.as_ref().map(|types| types.names().collect()),
-            instance_profiles: limits.instance_profiles.iter().flat_map(|profiles| profiles.names()).collect(),
+            instance_types: limits.instance_types.as_ref().map(|types| types.names().map(str::to_owned).collect()),
+            instance_profiles: limits
+                .instance_profiles
+                .iter()
+                .flat_map(|profiles| profiles.names())
+                .map(str::to_owned)
+                .collect(),
             max_instances_per_launch: limits.max_instances_per_launch,
             modifiable_attributes: limits.modifiable_attributes.names().to_vec(),
             reserved_tags: limits.reserved_keys().map(str::to_owned).collect(),
