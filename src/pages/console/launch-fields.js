@@ -5,7 +5,7 @@ import { accountQuery, drawAccountOptions } from "./accounts.js";
 import { byId, make } from "./dom.js";
 import { on } from "./events.js";
 import { clearFieldErrors, field, forgetErrorsOnInput, tagsOf, textOf } from "./fields.js";
-import { isNamed } from "./launch-limits.js";
+import { nameMatcher } from "./launch-limits.js";
 import { drawRegionOptions } from "./regions.js";
 import { listFor, session } from "./session.js";
 
@@ -102,12 +102,13 @@ function drawSuggestions() {
     /** @type {Map<string, string>} */
     const notes = new Map();
     const allowed = allowedIn(id);
+    const isAllowed = allowed ? nameMatcher(allowed) : () => true;
     for (const name of allowed ?? []) if (!name.includes("*")) notes.set(name, "");
     for (const { source, accountName } of rows) {
       if (notes.size >= MAX_SUGGESTED) break;
       if (accountName !== account) continue;
       for (const [value, note] of valuesOf(source)) {
-        if (value && (!allowed || isNamed(allowed, value))) notes.set(value, note ?? "");
+        if (value && isAllowed(value)) notes.set(value, note ?? "");
       }
     }
     const options = [...notes].map(([value, label]) => make("option", { value, label }));

@@ -83,15 +83,16 @@ function oneOf(names) {
 }
 
 /**
- * Whether one of these names is this one.
+ * Returns a function that says whether a name is one of these.
  * @param {string[]} names
- * @param {string} name
+ * @returns {(name: string) => boolean}
  */
-export function isNamed(names, name) {
-  return names.some((pattern) => {
-    const parts = pattern.split("*").map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"));
-    return new RegExp(`^${parts.join(".*")}$`).test(name);
+export function nameMatcher(names) {
+  const patterns = names.map((name) => {
+    const parts = name.split("*").map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"));
+    return new RegExp(`^${parts.join(".*")}$`);
   });
+  return (name) => patterns.some((pattern) => pattern.test(name));
 }
 
 on("signed-out", () => drawLimits(null));
