@@ -3,6 +3,7 @@
 
 import { byId, make, setText } from "./../console/dom.js";
 import { operationContent, parameterNames } from "./operation.js";
+import { fillOnceOpened } from "./parts.js";
 import { inlineProse, prose } from "./prose.js";
 
 /** @import { OpenApi, Operation } from "./operation.js" */
@@ -92,10 +93,9 @@ function drawOperation(openapi, path, method, operation) {
     make("span", {}, ...inlineProse(operation.summary)),
   );
   const element = make("details", { id: operation.operationId }, summary);
+  fillOnceOpened(element, () => [operationContent(openapi, operation)]);
   element.addEventListener("toggle", () => {
-    if (!element.open) return;
-    if (element.childElementCount === 1) element.append(operationContent(openapi, operation));
-    history.replaceState(null, "", `#${element.id}`);
+    if (element.open) history.replaceState(null, "", `#${element.id}`);
   });
   const names = parameterNames(openapi, operation);
   const text = [method, path, operation.operationId, operation.summary, ...names].join("\n");

@@ -2,8 +2,9 @@
 // What the reference shows of an operation.
 
 import { make } from "./../console/dom.js";
+import { fillOnceOpened, term } from "./parts.js";
 import { inlineProse, prose } from "./prose.js";
-import { memberLists, memberNames, typeText } from "./schema.js";
+import { memberLists, memberNames, nameOf, typeText } from "./schema.js";
 
 /** @import { Schema } from "./schema.js" */
 
@@ -117,10 +118,7 @@ function parameterList(openapi, parameters) {
     const note = `${type}, in the ${place}${required ? ", required" : ""}`;
     const isShown = example !== undefined && typeof example !== "object";
     const suchAs = isShown ? [make("p", { className: "quiet" }, `Such as ${example}`)] : [];
-    return [
-      make("dt", {}, make("code", {}, name), make("span", { className: "quiet" }, note)),
-      make("dd", {}, ...prose(description), ...suchAs),
-    ];
+    return [term(name, note), make("dd", {}, ...prose(description), ...suchAs)];
   });
   return make("dl", {}, ...items);
 }
@@ -164,16 +162,14 @@ function exampleDetails(title, value) {
  * @param {ApiResponse} responseOrRef
  */
 function responseDetails(openapi, status, responseOrRef) {
-  const name = responseOrRef.$ref?.split("/").at(-1) ?? "";
-  const response = openapi.components.responses[name] ?? responseOrRef;
+  const response = openapi.components.responses[nameOf(responseOrRef)] ?? responseOrRef;
   const headers = Object.keys(response.headers ?? {}).join(", ");
   const details = make("details", { className: "response" });
   const text = response.description.split("\n\n")[0] ?? "";
   details.append(make("summary", {}, make("strong", {}, status), " ", ...inlineProse(text)));
-  details.addEventListener("toggle", () => {
-    if (!details.open || details.childElementCount > 1) return;
-    details.append(...mediaParts(openapi, response.content ?? {}));
-    if (headers) details.append(make("p", { className: "quiet" }, `Headers: ${headers}`));
+  fillOnceOpened(details, () => {
+    const names = headers ? [make("p", { className: "quiet" }, `Headers: ${headers}`)] : [];
+    return [...mediaParts(openapi, response.content ?? {}), ...names];
   });
   return details;
 }

@@ -2,6 +2,7 @@
 // JSON Schema in words.
 
 import { make } from "./../console/dom.js";
+import { fillOnceOpened, term } from "./parts.js";
 import { prose } from "./prose.js";
 
 /** @import { OpenApi } from "./operation.js" */
@@ -32,10 +33,10 @@ const WORDS = { string: "text", integer: "whole number", array: "list" };
 const FORMATS = { "date-time": "a time", binary: "bytes", uri: "a URL" };
 
 /**
- * The name of a schema of the document; empty if it has none.
- * @param {Schema} schema
+ * Returns the name of the component that is referred to; empty if none is.
+ * @param {{ $ref?: string }} schemaOrResponse
  */
-function nameOf({ $ref = "" }) {
+export function nameOf({ $ref = "" }) {
   return $ref.split("/").at(-1) ?? "";
 }
 
@@ -56,7 +57,7 @@ function resolved(openapi, schema) {
  */
 export function typeText(openapi, schema) {
   const target = resolved(openapi, schema);
-  // An object is told by its name; what is none, by what it is.
+  // Objects are shown by their names, other schemas by their types.
   if (schema.$ref && target.properties) return nameOf(schema);
   const choices = target.oneOf ?? target.anyOf;
   if (choices) {
@@ -157,10 +158,7 @@ export function memberLists(openapi, schema) {
       const description = schema.description ?? resolved(openapi, schema).description;
       const definition = make("dd", {}, ...prose(description));
       if (objectSchemas(openapi, schema).size) definition.append(nested(openapi, schema));
-      return [
-        make("dt", {}, make("code", {}, member), make("span", { className: "quiet" }, note)),
-        definition,
-      ];
+      return [term(member, note), definition];
     });
     const title = name ? [make("p", {}, make("strong", {}, name))] : [];
     return make("div", { className: "members" }, ...title, make("dl", {}, ...items));
@@ -175,10 +173,6 @@ export function memberLists(openapi, schema) {
  */
 function nested(openapi, schema) {
   const element = make("details", {}, make("summary", {}, "Members"));
-  element.addEventListener("toggle", () => {
-    if (element.open && element.childElementCount === 1) {
-      element.append(...memberLists(openapi, schema));
-    }
-  });
+  fillOnceOpened(element, () => memberLists(openapi, schema));
   return element;
 }
