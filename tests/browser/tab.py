@@ -102,6 +102,13 @@ class Page(unittest.TestCase):
     def confirm(self, action):
         self.page.get_by_role("dialog").get_by_role("button", name=action, exact=True).click()
 
+    def is_on_top(self, button):
+        """Whether no other element covers a button where it is now."""
+        return button.evaluate("""button => {
+          const { x, y, width, height } = button.getBoundingClientRect();
+          return document.elementFromPoint(x + width / 2, y + height / 2) === button;
+        }""")
+
     def count_requests(self, path):
         return sum(path in request.url for request in self.requests)
 

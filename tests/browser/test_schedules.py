@@ -477,11 +477,7 @@ class Schedules(Page):
         self.panel("web 1").get_by_role("button", name="End web 1", exact=True).click()
         expect(self.field("Stop")).to_be_focused()
         # The details do not stand before the button.
-        is_seen = """button => {
-          const { x, y, width, height } = button.getBoundingClientRect();
-          return document.elementFromPoint(x + width / 2, y + height / 2) === button;
-        }"""
-        self.assertTrue(self.form().get_by_role("button", name="Save").evaluate(is_seen))
+        self.assertTrue(self.is_on_top(self.form().get_by_role("button", name="Save")))
         # They are docked again once the panel is closed.
         docked = page.locator("#panels")
         expect(docked).to_have_css("position", "static")
